@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+# Build rules shared by all folders: one larder_library per folder, one larder_test per folder.
+
+option(LARDER_BUILD_TESTS "Build the tests" ON)
+option(LARDER_BUILD_BENCHMARKS "Build the benchmarks" OFF)
+set(LARDER_SANITIZE "" CACHE STRING "Sanitizers for the whole build: '', 'address,undefined' or 'thread'")
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+
+find_program(LARDER_CCACHE ccache)
+if(LARDER_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_C_COMPILER_LAUNCHER ${LARDER_CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${LARDER_CCACHE})
+endif()
+
+# Warnings, reproducible floating point (R3) and sanitizers, for our own code only.
+add_library(larder_warnings INTERFACE)
+target_compile_options(larder_warnings INTERFACE
+  -Wall -Wextra -Wshadow -Wconversion -Werror
+  $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety>)
+
+add_library(larder_build INTERFACE)
+target_compile_options(larder_build INTERFACE -ffp-contract=off)
+target_include_directories(larder_build INTERFACE ${CMAKE_SOURCE_DIR})
+if(LARDER_SANITIZE)
+  target_compile_options(larder_build INTERFACE
+    -fsanitize=${LARDER_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(larder_build INTERFACE -fsanitize=${LARDER_SANITIZE})
+endif()
+if(CMAKE_BUILD_TYPE STREQUAL "Release")
+  target_compile_options(larder_build INTERFACE -fno-plt)
+endif()
+
+# larder_library(NAME ann HDRS … SRCS … DEPS … PRIVATE_DEPS …)
+#
+# One static library `larder::NAME` per folder. HDRS are verified to be self-contained.
+# DEPS are visible to users of the folder, PRIVATE_DEPS (third party) are not.
+function(larder_library)
+  cmake_parse_arguments(ARG "" "NAME" "HDRS;SRCS;DEPS;PRIVATE_DEPS" ${ARGN})
+  set(target larder_${ARG_NAME})
+  add_library(${target} STATIC ${ARG_SRCS})
+  add_library(larder::${ARG_NAME} ALIAS ${target})
+  target_sources(${target} PUBLIC
+    FILE_SET HEADERS BASE_DIRS ${CMAKE_SOURCE_DIR} FILES ${ARG_HDRS})
+  target_link_libraries(${target} PUBLIC larder_build ${ARG_DEPS}
+    PRIVATE larder_warnings ${ARG_PRIVATE_DEPS})
+endfunction()
+
+# larder_test(NAME ann SRCS … DEPS … LABELS unit|slow|grpc|…)
+#
+# One test binary per folder; every TEST becomes a ctest entry with the labels and a time limit.
+function(larder_test)
+  cmake_parse_arguments(ARG "" "NAME;TIMEOUT" "SRCS;DEPS;LABELS" ${ARGN})
+  set(target ${ARG_NAME}_test)
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 300)
+  endif()
+  add_executable(${target} ${ARG_SRCS})
+  target_link_libraries(${target} PRIVATE larder_build larder_warnings ${ARG_DEPS}
+    GTest::gmock GTest::gtest_main)
+  gtest_discover_tests(${target} DISCOVERY_TIMEOUT 60 TEST_PREFIX "${ARG_NAME}."
+    WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}
+    PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}")
+endfunction()
