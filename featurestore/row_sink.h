@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef LARDER_FEATURESTORE_ROW_SINK_H_
+#define LARDER_FEATURESTORE_ROW_SINK_H_
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/hash.h"
+#include "base/status.h"
+#include "registry/column.h"
+#include "registry/compiled_registry.h"
+#include "registry/stored_feature.h"
+
+namespace larder::featurestore {
+
+// Where apply hands what it publishes; `serving` implements it over `ann`. Every sink has a record
+// before P passes it (ARCHITECTURE §6).
+//
+// Thread-safety: all calls come from one thread at a time. Those marked [published] run under the
+// store's writer lock: short, no I/O; the others run outside it.
+class RowSink {
+ public:
+  virtual ~RowSink() = default;
+
+  // [published] A revision brought this vector feature (also at start, before its vectors).
+  virtual void AddVectorFeature(const registry::VectorFeature& feature) = 0;
+  // [published] The vector of one key changed; empty: it has none any more (deleted, null text).
+  virtual void SetVector(const Digest& feature, registry::Ordinal ordinal,
+                         std::span<const int8_t> vector) = 0;
+
+  // Loads and checks an index base that an `activate` names, before it is published.
+  // Errors keep the old base in use; the store counts and reports them.
+  class LoadedBase {
+   public:
+    virtual ~LoadedBase() = default;
+  };
+  // `dir` is the artifact's directory.
+  virtual StatusOr<std::unique_ptr<LoadedBase>> LoadBase(const Digest& feature,
+                                                         const std::string& dir) = 0;
+  // [published] `keys.FindKeys` resolves the base's keys to ordinals.
+  virtual void InstallBase(const Digest& feature, std::unique_ptr<LoadedBase> base,
+                           registry::FeatureReader& keys) = 0;
+};
+
+}  // namespace larder::featurestore
+
+#endif  // LARDER_FEATURESTORE_ROW_SINK_H_
