@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "text/document.h"
+
+namespace larder::text {
+namespace {
+
+constexpr std::string_view kSpace = " \t\r\n\v\f";
+
+bool IsSpace(char c) { return kSpace.find(c) != std::string_view::npos; }
+
+}  // namespace
+
+std::string JoinFields(std::span<const std::optional<std::string_view>> fields) {
+  std::string text;
+  bool first = true;
+  for (const auto& field : fields) {
+    if (!field.has_value()) continue;
+    if (!first) text.push_back('\n');
+    text.append(*field);
+    first = false;
+  }
+  return text;
+}
+
+std::string_view FirstSentence(std::string_view text) {
+  const size_t begin = text.find_first_not_of(kSpace);
+  if (begin == std::string_view::npos) return {};
+  text.remove_prefix(begin);
+  size_t end = 0;
+  for (; end < text.size(); ++end) {
+    const char c = text[end];
+    if (c == '\n') break;
+    const bool stop = c == '.' || c == '!' || c == '?';
+    if (stop && (end + 1 == text.size() || IsSpace(text[end + 1]))) {
+      ++end;
+      break;
+    }
+  }
+  text = text.substr(0, end);
+  return text.substr(0, text.find_last_not_of(kSpace) + 1);
+}
+
+}  // namespace larder::text

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "text/tokenizer_trainer.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "text/internal/random.h"
+#include "text/internal/sentencepiece_bridge.h"
+
+namespace larder::text {
+namespace {
+
+// The trainer skips longer lines altogether (its own default is 4,192).
+constexpr size_t kMaxLineBytes = 2'000;
+
+// `text` cut to at most `limit` bytes, not inside a UTF-8 sequence.
+std::string_view CutAtCharacter(std::string_view text, size_t limit) {
+  if (text.size() <= limit) return text;
+  while (limit > 0 && (static_cast<unsigned char>(text[limit]) & 0xc0) == 0x80) --limit;
+  return text.substr(0, limit);
+}
+
+std::vector<std::string_view> Lines(std::span<const std::string_view> texts) {
+  std::vector<std::string_view> lines;
+  for (std::string_view text : texts) {
+    while (!text.empty()) {
+      const size_t end = std::min(text.find('\n'), text.size());
+      const std::string_view line = CutAtCharacter(text.substr(0, end), kMaxLineBytes);
+      if (line.find_first_not_of(" \t\r") != std::string_view::npos) lines.push_back(line);
+      text.remove_prefix(std::min(end + 1, text.size()));
+    }
+  }
+  return lines;
+}
+
+Status CheckOptions(const TokenizerTrainingOptions& options) {
+  if (options.vocab_size < 32 || options.vocab_size > 500'000) {
+    return InvalidArgument("vocab_size is ", options.vocab_size, ", expected 32 to 500000");
+  }
+  if (options.max_sentences < 1 || options.max_sentences > 10'000'000) {
+    return InvalidArgument("max_sentences is ", options.max_sentences,
+                           ", expected 1 to 10000000");
+  }
+  if (!(options.character_coverage >= 0.98 && options.character_coverage <= 1)) {
+    return InvalidArgument("character_coverage is ", options.character_coverage,
+                           ", expected 0.98 to 1");
+  }
+  return OkStatus();
+}
+
+}  // namespace
+
+StatusOr<std::string> TrainTokenizer(std::span<const std::string_view> texts,
+                                     const TokenizerTrainingOptions& options,
+                                     const Progress& progress) {
+  LARDER_RETURN_IF_ERROR(CheckOptions(options));
+  constexpr std::string_view kStage = "train tokenizer";
+  if (progress) progress(kStage, 0, 1);
+  std::vector<std::string_view> lines = Lines(texts);
+  if (lines.empty()) return InvalidArgument("no text to train a tokenizer on");
+  if (lines.size() > options.max_sentences) {
+    std::vector<std::string_view> sample;
+    for (size_t i : internal::SampleIndices(lines.size(), options.max_sentences, options.seed)) {
+      sample.push_back(lines[i]);
+    }
+    lines = std::move(sample);
+  }
+  const std::vector<std::pair<std::string, std::string>> flags = {
+      {"model_type", options.model == TokenizerModel::kBpe ? "bpe" : "unigram"},
+      {"vocab_size", Concat(options.vocab_size)},
+      {"character_coverage", Concat(options.character_coverage)},
+      {"normalization_rule_name", options.fold_case ? "nmt_nfkc_cf" : "nmt_nfkc"},
+      // A corpus that has fewer good pieces gets a smaller vocabulary, not an error.
+      {"hard_vocab_limit", "false"},
+      // The expectation step adds per-thread sums in order of thread, so the number is fixed.
+      {"num_threads", "2"},
+      {"shuffle_input_sentence", "false"},
+      {"minloglevel", "2"},
+  };
+  std::string error;
+  std::string model = internal::TrainSentencePieceModel(lines, flags, error);
+  if (model.empty()) {
+    return InvalidArgument("no tokenizer could be trained on ", lines.size(),
+                           " lines with vocab_size ", options.vocab_size, ": ", error);
+  }
+  if (progress) progress(kStage, 1, 1);
+  return model;
+}
+
+}  // namespace larder::text
