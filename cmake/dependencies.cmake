@@ -15,9 +15,10 @@ find_package(Eigen3 CONFIG REQUIRED)
 find_package(OpenMP REQUIRED)
 find_package(PkgConfig REQUIRED)
 
+# Prefix pc_: the plain names would clash with the find modules of RocksDB.
 pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
-pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
-pkg_check_modules(zlib REQUIRED IMPORTED_TARGET zlib)
+pkg_check_modules(pc_zstd REQUIRED IMPORTED_TARGET libzstd)
+pkg_check_modules(pc_zlib REQUIRED IMPORTED_TARGET zlib)
 pkg_check_modules(sentencepiece REQUIRED IMPORTED_TARGET sentencepiece)
 
 find_package(faiss CONFIG REQUIRED)
