@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -79,6 +80,22 @@ struct Column {
   void AppendInt(int64_t value);
   void AppendDouble(double value);
   void AppendString(std::string_view value);
+  void AppendCodes(std::span<const int8_t> vector);
+  void AppendFloats(std::span<const float> vector);
+  // Lists: elements of the row that is being written, then EndList() to finish it as a valid row.
+  void AddInt(int64_t value);
+  void AddDouble(double value);
+  void AddString(std::string_view value);
+  void AddNull(Reason reason);
+  void EndList();
+  // Appends row `row` of `from`, a column of the same type: value or null, with its elements. Takes
+  // its time too if both columns have times. Ordinals are not copied.
+  void AppendRow(const Column& from, size_t row);
+  // The element's reason, kValid if it is not null.
+  Reason element_reason(size_t element) const {
+    if (!type.list) return reasons[element];
+    return element_reasons.empty() ? Reason::kValid : element_reasons[element];
+  }
   // An empty column of `type`, with room for `rows` rows.
   static Column Of(Type type, size_t reserve_rows = 0);
 };

@@ -28,6 +28,9 @@ struct Node {
     kNow,            // T
     kCall,           // `function` applied to args
     kEmbed,          // text args through encoder `encoder`
+    kElements,       // the elements of list args[0], one row each
+    kCollect,        // value args[0] per element of list args[1], as lists again; lists are joined
+    kMakeList,       // the values args, of one type, as one list per row
   };
   Op op = Op::kConstant;
   Type type;
@@ -37,6 +40,8 @@ struct Node {
   StoredFeature stored;
   const Function* function = nullptr;
   Digest encoder;
+  int signature = 0;  // kCall: which of function->signatures
+  bool lift = false;  // kCall: per element of the one argument that is a list beyond the signature
 };
 
 // A typed expression DAG in topological order, compiled once; the same program runs at append, at
