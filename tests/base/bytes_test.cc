@@ -91,7 +91,7 @@ bool SlowIsUtf8(const std::string& text) {
     bool matched = false;
     for (size_t length = 1; length <= 4 && i + length <= text.size() && !matched; ++length) {
       uint32_t code = 0;
-      const auto lead = static_cast<uint8_t>(text[i]);
+      const uint32_t lead = static_cast<uint8_t>(text[i]);
       if (length == 1) {
         matched = lead < 0x80;
         continue;
