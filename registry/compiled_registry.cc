@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "registry/compiled_registry.h"
+
+#include <algorithm>
+
+namespace larder::registry {
+namespace {
+
+// The lists are short and looked up when something is compiled or opened, not per row.
+template <typename T>
+const T* FindByName(const std::vector<T>& items, std::string_view name) {
+  const auto it = std::find_if(items.begin(), items.end(),
+                               [&](const T& item) { return item.name == name; });
+  return it != items.end() ? &*it : nullptr;
+}
+
+template <typename T>
+const T* FindByDigest(const std::vector<T>& items, const Digest& digest) {
+  const auto it = std::find_if(items.begin(), items.end(),
+                               [&](const T& item) { return item.digest == digest; });
+  return it != items.end() ? &*it : nullptr;
+}
+
+}  // namespace
+
+DurationUs HopOf(DurationUs width) {
+  static constexpr DurationUs kHops[] = {
+      kSecondUs,       10 * kSecondUs,  kMinuteUs, 5 * kMinuteUs, 15 * kMinuteUs,
+      30 * kMinuteUs,  kHourUs,         3 * kHourUs, 6 * kHourUs, kDayUs};
+  DurationUs hop = kHops[0];
+  for (const DurationUs candidate : kHops) {
+    if (candidate <= width / 48) hop = candidate;
+  }
+  return hop;
+}
+
+int Source::FindColumn(std::string_view column) const {
+  for (size_t i = 0; i < columns.size(); ++i) {
+    if (columns[i].name == column) return static_cast<int>(i);
+  }
+  return -1;
+}
+
+const Definition* CompiledRegistry::FindDefinition(std::string_view name) const {
+  return FindByName(definitions, name);
+}
+const Entity* CompiledRegistry::FindEntity(std::string_view name) const {
+  return FindByName(entities, name);
+}
+const Encoder* CompiledRegistry::FindEncoder(std::string_view name) const {
+  return FindByName(encoders, name);
+}
+const Source* CompiledRegistry::FindSource(std::string_view name) const {
+  return FindByName(sources, name);
+}
+const Aggregate* CompiledRegistry::FindAggregate(const Digest& digest) const {
+  return FindByDigest(aggregates, digest);
+}
+const VectorFeature* CompiledRegistry::FindVector(const Digest& digest) const {
+  return FindByDigest(vectors, digest);
+}
+const VectorFeature* CompiledRegistry::FindVectorByName(std::string_view name) const {
+  for (const VectorFeature& vector : vectors) {
+    if (vector.name == name) return &vector;
+  }
+  return nullptr;
+}
+const FeatureSet* CompiledRegistry::FindSet(std::string_view name) const {
+  return FindByName(sets, name);
+}
+const Retrieval* CompiledRegistry::FindRetrieval(std::string_view name) const {
+  return FindByName(retrievals, name);
+}
+
+}  // namespace larder::registry
