@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef LARDER_ANN_SEARCH_H_
+#define LARDER_ANN_SEARCH_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "ann/bitmap.h"
+#include "base/hash.h"
+
+namespace larder::ann {
+
+// Not an id.
+inline constexpr uint32_t kNoId = 0xffffffff;
+// The most hits that one search gives.
+inline constexpr size_t kMaxK = 2000;
+// What a search without an effort of its own uses: recall@10 of 0.97 or more on text vectors.
+inline constexpr size_t kDefaultEffort = 128;
+inline constexpr size_t kMaxEffort = 10'000;
+
+// Breaks ties between equal scores (S9.3: by key bytes, which only the owner of ids knows).
+// Thread-safety: thread-safe.
+class IdOrder {
+ public:
+  virtual ~IdOrder() = default;
+  // A strict total order of the ids that are in the index.
+  virtual bool Before(uint32_t a, uint32_t b) const = 0;
+};
+
+// What to look for. Everything borrowed is needed during the call only.
+struct SearchRequest {
+  // The vector to look near; dim components, not all zero.
+  std::span<const int8_t> query{};
+  // The space of the query; must be the index's.
+  Digest space{};
+  // Hits wanted, 1 to kMaxK.
+  size_t k = 10;
+  // Candidates that the graph walk keeps, 1 to kMaxEffort; 0 is kDefaultEffort. Never fewer than
+  // k are kept. More: better recall, proportionally slower.
+  size_t effort = 0;
+  // Only ids of this set are found; null means all.
+  const Bitmap* filter = nullptr;
+  // Ids that are not wanted, ascending, at most kMaxK: the seed itself, what a user has seen.
+  // For long lists clear them in a filter.
+  std::span<const uint32_t> exclude{};
+  // True scans everything instead of walking the graph.
+  bool exact = false;
+  // Order of hits with equal scores; null is ascending id.
+  const IdOrder* order = nullptr;
+};
+
+struct Hit {
+  uint32_t id;
+  double score;  // cosine, -1 to 1
+  bool operator==(const Hit&) const = default;
+};
+
+struct SearchResult {
+  // Falling score; fewer than k only if the index (or the filter) has no more.
+  std::vector<Hit> hits{};
+  // "exact", "graph+delta" or "filtered-exact". Points to a constant.
+  std::string_view plan{};
+  // Dot products computed in the graph walk, and vectors scanned besides.
+  size_t walked = 0;
+  size_t scanned = 0;
+};
+
+}  // namespace larder::ann
+
+#endif  // LARDER_ANN_SEARCH_H_

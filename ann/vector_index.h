@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef LARDER_ANN_VECTOR_INDEX_H_
+#define LARDER_ANN_VECTOR_INDEX_H_
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "ann/bitmap.h"
+#include "ann/graph_base.h"
+#include "ann/internal/row_store.h"
+#include "ann/search.h"
+#include "base/hash.h"
+#include "base/status.h"
+
+namespace larder::ann {
+
+class TopK;
+
+struct VectorIndexOptions {
+  // Components of each vector, 1 to kMaxDim.
+  size_t dim = 0;
+  // The space of all vectors.
+  Digest space{};
+  // Ids at or above this are refused: memory per id is 8 bytes, whether it has a vector or not.
+  // Default 128 Mi.
+  uint32_t max_ids = uint32_t{1} << 27;
+  // A new base is wanted when the delta exceeds both of these: vectors, and a share of the base's
+  // rows. Higher: fewer builds, slower searches (the delta is scanned, about 20 ns a vector).
+  size_t min_delta = 4096;
+  double max_delta_share = 0.10;
+  // ... or when more than this share of the base's rows is masked.
+  double max_masked_share = 0.25;
+};
+
+// A live set of int8 vectors under uint32 ids, searched by cosine: an immutable *base* (a graph),
+// a *delta* of vectors that the base has not or has differently, scanned exactly, and *masks* over
+// base rows that were deleted or replaced.
+//
+// A zero vector has no direction and so no neighbours: upserting one leaves the id without.
+//
+// Thread-safety: thread-compatible: the caller holds a writer lock for Upsert, Remove and
+// InstallBase, and a reader lock for everything const; any number of threads may search at once.
+// Bases are built outside of both locks: Snapshot, BuildGraphBase, InstallBase.
+class VectorIndex {
+ public:
+  explicit VectorIndex(const VectorIndexOptions& options);
+
+  size_t dim() const { return options_.dim; }
+  const Digest& space() const { return options_.space; }
+  // Ids that have a vector.
+  size_t size() const { return size_; }
+
+  // Sets the vector of `id`; the next search sees it.
+  // Errors: kInvalidArgument for another dim or an id that is not below max_ids.
+  // Cost: a copy of the vector.
+  Status Upsert(uint32_t id, std::span<const int8_t> vector);
+
+  // Takes the vector of `id` away; fine if it has none.
+  void Remove(uint32_t id);
+
+  // The vector of `id`, empty if it has none; valid until the next change.
+  std::span<const int8_t> Find(uint32_t id) const;
+
+  // The ids that have a vector, ascending.
+  std::vector<uint32_t> Ids() const;
+
+  // Finds the ids whose vectors are nearest to the query.
+  //
+  // Without a filter: walks the base's graph, steps over masked rows, and scans the delta; scans
+  // everything if asked to, without a base, or when the walk would cost as much. With a filter:
+  // scans the ids that it admits. Never gives fewer than k hits when there are k.
+  // Order: falling score, ties by request.order.
+  // Errors: kInvalidArgument for a zero query, another dim, k or effort out of range;
+  //         kFailedPrecondition for another space, naming both.
+  // Cost: graph about 1 µs per candidate of effort; scan about 20 ns per vector.
+  StatusOr<SearchResult> Search(const SearchRequest& request) const;
+
+  // True when a new base would make searching faster: see the options.
+  bool WantsBase() const;
+
+  // A copy of all vectors, for a build in the background.
+  struct Snapshot {
+    std::vector<uint32_t> ids;    // ascending
+    std::vector<int8_t> vectors;  // row-major [ids, dim]
+  };
+  Snapshot TakeSnapshot() const;
+
+  // Serves from `base` what it has: rows whose bytes equal their id's current vector leave the
+  // delta, all others are masked (S7.3). What changed since the base's snapshot stays right, and
+  // a base from an older or another process does too.
+  //
+  // Shapes: id_of_row [base->row_count()]; kNoId for keys that are gone.
+  // Errors: kFailedPrecondition for another space; kInvalidArgument for another dim, a wrong
+  //         number of ids, an id that comes twice or is not below max_ids. Then nothing changes.
+  // Cost: compares every row; about 0.1 µs each, under the caller's writer lock.
+  Status InstallBase(std::shared_ptr<const GraphBase> base, std::span<const uint32_t> id_of_row);
+
+  // The base in use; null if there is none.
+  const std::shared_ptr<const GraphBase>& base() const { return base_; }
+
+  struct Stats {
+    size_t size = 0;         // ids with a vector
+    size_t base_rows = 0;    // rows of the base, masked ones included
+    size_t masked_rows = 0;  // base rows that answer no search
+    size_t delta_size = 0;   // vectors outside of the base
+    size_t size_bytes = 0;   // memory of base, delta and tables
+    double bytes_per_vector = 0;
+  };
+  Stats GetStats() const;
+
+ private:
+  static constexpr uint32_t kNone = 0xffffffff;
+  // Where an id's vector is: in the delta if it has a slot, else in the base if its row is not
+  // masked. A masked row is remembered, because its vector may come back.
+  struct Place {
+    uint32_t row = kNone;
+    uint32_t slot = kNone;
+  };
+
+  bool ServedByBase(const Place& place) const {
+    return place.row != kNone && !masked_.Test(place.row);
+  }
+  bool IsLive(const Place& place) const { return place.slot != kNone || ServedByBase(place); }
+  std::span<const int8_t> VectorAt(const Place& place) const;
+  void RemoveFromDelta(Place& place);
+  void Mask(uint32_t row);
+  void Unmask(uint32_t row);
+  Status CheckBase(const GraphBase& base, std::span<const uint32_t> id_of_row) const;
+
+  struct Query;
+  Status CheckRequest(const SearchRequest& request) const;
+  void OfferNode(const Query& query, uint32_t node, int32_t dot, TopK& top) const;
+  void ScanBase(const Query& query, TopK& top) const;
+  void ScanDelta(const Query& query, TopK& top) const;
+  size_t ScanSurvivors(const Query& query, const Bitmap& filter, TopK& top) const;
+  size_t OfferWalked(const Query& query, std::span<const uint32_t> nodes, TopK& top) const;
+  bool GraphPays(size_t effort) const;
+
+  VectorIndexOptions options_;
+  size_t size_ = 0;
+  std::vector<Place> places_;  // by id
+  RowStore delta_;
+
+  std::shared_ptr<const GraphBase> base_;
+  std::vector<uint32_t> id_of_row_;
+  Bitmap masked_;      // base rows
+  Bitmap dead_nodes_;  // nodes all of whose rows are masked
+  size_t masked_count_ = 0;
+};
+
+}  // namespace larder::ann
+
+#endif  // LARDER_ANN_VECTOR_INDEX_H_
