@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "featurestore/rocksdb_log.h"
+
+#include <rocksdb/db.h>
+#include <rocksdb/env.h>
+#include <rocksdb/options.h>
+#include <rocksdb/table.h>
+#include <rocksdb/table_properties.h>
+#include <rocksdb/write_batch.h>
+
+#include <atomic>
+#include <utility>
+
+#include "featurestore/rocksdb_status.h"
+
+namespace larder::featurestore {
+namespace {
+
+// Big-endian, so that RocksDB's order of bytes is the order of the numbers.
+std::string KeyOf(uint64_t number) {
+  std::string key(8, '\0');
+  for (int i = 7; i >= 0; --i) {
+    key[static_cast<size_t>(i)] = static_cast<char>(number & 0xff);
+    number >>= 8;
+  }
+  return key;
+}
+
+// 0 (no entry has it) for a key that is not ours.
+uint64_t NumberOf(const rocksdb::Slice& key) {
+  if (key.size() != 8) return 0;
+  uint64_t number = 0;
+  for (size_t i = 0; i < 8; ++i) number = number << 8 | static_cast<uint8_t>(key[i]);
+  return number;
+}
+
+rocksdb::Options LogOptions(rocksdb::Env* env) {
+  rocksdb::Options options;
+  if (env != nullptr) options.env = env;
+  options.create_if_missing = true;
+  // An unsynced tail may have holes after a power cut (S11): keep the prefix before the first.
+  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+  options.paranoid_checks = true;
+  // Keys only grow, so files never overlap and level compaction moves them without rewriting.
+  options.compaction_style = rocksdb::kCompactionStyleLevel;
+  options.write_buffer_size = size_t{64} << 20;
+  options.max_write_buffer_number = 4;
+  options.max_background_jobs = 2;
+  // Compression is for flushes in the background; the WAL, which callers wait for, has none.
+  options.compression = rocksdb::kLZ4Compression;
+  options.max_open_files = 64;
+  options.keep_log_file_num = 2;
+  options.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
+  options.stats_dump_period_sec = 0;
+  options.stats_persist_period_sec = 0;
+  rocksdb::BlockBasedTableOptions table;
+  table.block_size = size_t{64} << 10;  // entries are read in order, never looked up by key
+  table.no_block_cache = true;
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  return options;
+}
+
+class RocksDbLog : public Log {
+ public:
+  RocksDbLog(std::unique_ptr<rocksdb::DB> db, std::string dir)
+      : db_(std::move(db)), dir_(std::move(dir)) {}
+
+  // Finds the ends and checks that as many entries are there as lie between them.
+  Status Recover() {
+    const std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator(SequentialRead()));
+    it->SeekToFirst();
+    if (!it->Valid()) return FromRocksDb(it->status(), dir_);
+    const uint64_t first = NumberOf(it->key());
+    it->SeekToLast();
+    if (!it->Valid()) return FromRocksDb(it->status(), dir_);
+    const uint64_t last = NumberOf(it->key());
+    if (first == 0 || last < first) return DataLoss(dir_, ": a key is not an entry number");
+    // Opening flushed everything to tables. Entries are written once and dropped only by Truncate,
+    // whose victims may still be counted: fewer than expected means holes.
+    rocksdb::TablePropertiesCollection tables;
+    LARDER_RETURN_IF_ERROR(FromRocksDb(db_->GetPropertiesOfAllTables(&tables), dir_));
+    uint64_t entries = 0;
+    for (const auto& [name, properties] : tables) entries += properties->num_entries;
+    if (entries < last - first + 1) {
+      return DataLoss(dir_, ": entries are missing: ", entries, " lie between ", first, " and ",
+                      last);
+    }
+    first_.store(first);
+    last_.store(last);
+    return OkStatus();
+  }
+
+  Status Append(std::span<const std::string> entries) override {
+    if (failed_) {
+      return Unavailable(dir_, ": an earlier append failed, what is durable is unknown");
+    }
+    if (entries.empty()) return OkStatus();
+    const uint64_t last = last_.load();
+    rocksdb::WriteBatch batch;
+    for (size_t i = 0; i < entries.size(); ++i) batch.Put(KeyOf(last + 1 + i), entries[i]);
+    rocksdb::WriteOptions options;
+    options.sync = true;
+    const Status status = FromRocksDb(db_->Write(options, &batch), dir_);
+    if (!status.ok()) {
+      failed_ = true;
+      return status;
+    }
+    if (first_.load() == 0) first_.store(last + 1);
+    last_.store(last + entries.size());
+    return OkStatus();
+  }
+
+  uint64_t last() const override { return last_.load(); }
+
+  Status Read(uint64_t from, const std::function<Status(uint64_t, std::string_view)>& visit)
+      const override {
+    const uint64_t last = last_.load();
+    if (from > last) return OkStatus();
+    if (from < first_.load()) {
+      return OutOfRange(dir_, ": entry ", from, " was truncated, the first is ", first_.load());
+    }
+    const std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator(SequentialRead()));
+    uint64_t expected = from;
+    for (it->Seek(KeyOf(from)); it->Valid() && expected <= last; it->Next(), ++expected) {
+      const uint64_t number = NumberOf(it->key());
+      if (number != expected) {
+        return DataLoss(dir_, ": entry ", expected, " is missing, the next is ", number);
+      }
+      LARDER_RETURN_IF_ERROR(visit(number, {it->value().data(), it->value().size()}));
+    }
+    LARDER_RETURN_IF_ERROR(FromRocksDb(it->status(), dir_));
+    if (expected <= last) return DataLoss(dir_, ": entry ", expected, " is missing");
+    return OkStatus();
+  }
+
+  Status Truncate(uint64_t from) override {
+    if (from <= first_.load()) return OkStatus();
+    // The newest entry stays: its number is what the next one continues.
+    if (from > last_.load()) {
+      return InvalidArgument(dir_, ": cannot truncate before ", from, ", the last entry is ",
+                             last_.load());
+    }
+    rocksdb::WriteOptions options;
+    options.sync = true;
+    LARDER_RETURN_IF_ERROR(FromRocksDb(
+        db_->DeleteRange(options, db_->DefaultColumnFamily(), KeyOf(0), KeyOf(from)), dir_));
+    first_.store(from);
+    return OkStatus();
+  }
+
+ private:
+  static rocksdb::ReadOptions SequentialRead() {
+    rocksdb::ReadOptions options;
+    options.verify_checksums = true;
+    options.fill_cache = false;
+    options.readahead_size = size_t{1} << 20;
+    return options;
+  }
+
+  const std::unique_ptr<rocksdb::DB> db_;
+  const std::string dir_;
+  std::atomic<uint64_t> first_{0};
+  std::atomic<uint64_t> last_{0};
+  bool failed_ = false;  // of the one appender
+};
+
+}  // namespace
+
+StatusOr<std::unique_ptr<Log>> OpenRocksDbLog(const std::string& dir, rocksdb::Env* env) {
+  rocksdb::DB* db = nullptr;
+  LARDER_RETURN_IF_ERROR(FromRocksDb(rocksdb::DB::Open(LogOptions(env), dir, &db), dir));
+  auto log = std::make_unique<RocksDbLog>(std::unique_ptr<rocksdb::DB>(db), dir);
+  LARDER_RETURN_IF_ERROR(log->Recover());
+  return log;
+}
+
+}  // namespace larder::featurestore

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef LARDER_FEATURESTORE_ROCKSDB_STATUS_H_
+#define LARDER_FEATURESTORE_ROCKSDB_STATUS_H_
+
+#include <rocksdb/status.h>
+
+#include <string_view>
+
+#include "base/status.h"
+
+namespace larder::featurestore {
+
+// RocksDB's status as ours, with "what: " before the message. OK stays OK.
+//
+// Errors: corruption is kDataLoss, a full disk kResourceExhausted, a held lock
+//         kFailedPrecondition, a missing key kNotFound; any other failure of the disk kUnavailable.
+Status FromRocksDb(const rocksdb::Status& status, std::string_view what);
+
+}  // namespace larder::featurestore
+
+#endif  // LARDER_FEATURESTORE_ROCKSDB_STATUS_H_
