@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "text/encoder_config.h"
+
+#include <gtest/gtest.h>
+
+#include "base/file_system.h"
+#include "tests/support/status_matchers.h"
+#include "tests/support/temp_dir.h"
+#include "tests/text/text_testing.h"
+
+namespace larder::text {
+namespace {
+
+using testing::HasSubstr;
+
+EncoderConfig Sample() {
+  EncoderConfig config;
+  config.dimensions = 256;
+  config.max_tokens = 100;
+  config.training["method"] = "by \"hand\"\n\u00e4";
+  config.training["documents"] = 63'000.0;
+  config.quality["recall"] = 0.1;
+  return config;
+}
+
+TEST(EncoderConfig, RoundTrip) {
+  const std::string json = WriteEncoderConfig(Sample());
+
+  ASSERT_OK_AND_ASSIGN(const EncoderConfig read, ParseEncoderConfig(json, "encoder.json"));
+
+  EXPECT_EQ(read.kind, EncoderKind::kStatic);
+  EXPECT_EQ(read.dimensions, 256);
+  EXPECT_EQ(read.max_tokens, 100);
+  EXPECT_EQ(read.tokenizer_file, "tokenizer.model");
+  EXPECT_EQ(read.training, Sample().training);
+  EXPECT_EQ(read.quality, Sample().quality);
+  EXPECT_EQ(WriteEncoderConfig(read), json);
+}
+
+std::string Replaced(std::string_view from, std::string_view to) {
+  std::string json = WriteEncoderConfig(Sample());
+  const size_t at = json.find(from);
+  LARDER_CHECK(at != std::string::npos);
+  return json.replace(at, from.size(), to);
+}
+
+TEST(EncoderConfig, NamesTheForgedField) {
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {"", "not JSON"},
+      {"[]", "expected a JSON object"},
+      {"{}", "'format' is missing"},
+      {Replaced("\"kind\": \"static\"", "\"kind\": 3"), "'kind' is no text"},
+      {Replaced("256", "0"), "'dimensions' is no integer from 1 to 4096"},
+      {Replaced("256", "4097"), "'dimensions' is no integer from 1 to 4096"},
+      {Replaced("256", "-1"), "'dimensions'"},
+      {Replaced("256", "2.5"), "'dimensions'"},
+      {Replaced("256", "\"256\""), "'dimensions'"},
+      {Replaced("256", "1e99"), "'dimensions'"},
+      {Replaced("\"max_tokens\": 100", "\"max_tokens\": 0"), "'max_tokens'"},
+      {Replaced("\"max_tokens\": 100", "\"more\": 1"), "unknown key 'more'"},
+      {Replaced("\"pooling\"", "\"format\""), "'format' stands twice"},
+      {Replaced("tokenizer.model", "../secret"), "must stay inside"},
+      {Replaced("tokenizer.model", "/etc/passwd"), "must stay inside"},
+      {Replaced("\"file\"", "\"path\""), "tokenizer: unknown key 'path'"},
+      {Replaced("63000", "null"), "'documents' is neither number nor text"},
+      {Replaced("0.1", "\"good\""), "'recall' is no number"},
+      {Replaced("{\"kind\": \"sentencepiece\", \"file\": \"tokenizer.model\"}", "7"),
+       "'tokenizer' is missing or no object"},
+  };
+  for (const auto& [json, message] : cases) {
+    EXPECT_THAT(ParseEncoderConfig(json, "d/encoder.json"),
+                StatusIs(StatusCode::kDataLoss,
+                         testing::AllOf(HasSubstr("d/encoder.json"), HasSubstr(message))));
+  }
+}
+
+TEST(EncoderConfig, WhatALaterVersionMayBringIsUnimplemented) {
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {Replaced("larder-encoder-1", "larder-encoder-2"), "format 'larder-encoder-2'"},
+      {Replaced("\"kind\": \"static\"", "\"kind\": \"transformer\", \"layers\": 6"),
+       "encoder kind 'transformer'"},
+      {Replaced("sentencepiece", "wordpiece"), "tokenizer kind 'wordpiece'"},
+      {Replaced("weighted_sum", "cls"), "pooling 'cls'"},
+  };
+  for (const auto& [json, message] : cases) {
+    EXPECT_THAT(ParseEncoderConfig(json, "encoder.json"),
+                StatusIs(StatusCode::kUnimplemented, HasSubstr(message)));
+  }
+}
+
+TEST(EncoderConfig, EveryTruncationIsDataLoss) {
+  const std::string json = WriteEncoderConfig(Sample());
+  const size_t end = json.rfind('}');
+  for (size_t size = 0; size <= end; ++size) {
+    EXPECT_THAT(ParseEncoderConfig(std::string_view(json).substr(0, size), "encoder.json"),
+                StatusIs(StatusCode::kDataLoss, HasSubstr("encoder.json")));
+  }
+}
+
+TEST(EncoderConfig, FlippedBitsNeverCrash) {
+  const std::string json = WriteEncoderConfig(Sample());
+  for (size_t i = 0; i < json.size() * 8; ++i) {
+    std::string damaged = json;
+    damaged[i / 8] = static_cast<char>(static_cast<unsigned char>(damaged[i / 8]) ^ (1u << i % 8));
+    const auto config = ParseEncoderConfig(damaged, "encoder.json");
+    if (!config.ok()) {
+      EXPECT_THAT(config.status().code(), testing::AnyOf(StatusCode::kDataLoss,
+                                                         StatusCode::kUnimplemented));
+    }
+  }
+}
+
+TEST(EncoderConfig, AHugeFileIsRefusedUnread) {
+  TempDir dir;
+  WriteFile(dir.File("encoder.json"), std::string(100'000, ' '));
+
+  EXPECT_THAT(ReadEncoderConfig(FileSystem::Posix(), dir.path()),
+              StatusIs(StatusCode::kDataLoss, HasSubstr("larger than")));
+}
+
+TEST(EncoderConfig, AMissingFileIsNotFound) {
+  TempDir dir;
+
+  EXPECT_THAT(ReadEncoderConfig(FileSystem::Posix(), dir.path()),
+              StatusIs(StatusCode::kNotFound, HasSubstr("encoder.json")));
+}
+
+}  // namespace
+}  // namespace larder::text

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "text/evaluate.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "tests/support/status_matchers.h"
+#include "tests/text/text_testing.h"
+#include "text/internal/tfidf.h"
+
+namespace larder::text {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+// Counts letters: simple enough to work out by hand what is near what.
+class LetterEncoder final : public Encoder {
+ public:
+  LetterEncoder() : Encoder({.dimensions = 26}) {}
+  Status Encode(std::span<const std::string_view> texts, std::span<int8_t> out) const override {
+    std::fill(out.begin(), out.end(), int8_t{0});
+    for (size_t i = 0; i < texts.size(); ++i) {
+      for (const char c : texts[i]) {
+        if (c >= 'a' && c <= 'z') ++out[i * 26 + static_cast<size_t>(c - 'a')];
+      }
+    }
+    return OkStatus();
+  }
+};
+
+// Refuses everything.
+class BrokenEncoder final : public Encoder {
+ public:
+  BrokenEncoder() : Encoder({.dimensions = 4}) {}
+  Status Encode(std::span<const std::string_view>, std::span<int8_t>) const override {
+    return Internal("broken");
+  }
+};
+
+std::vector<Document> FourItems() {
+  return {{"aaaa", "aaaa aaaa aaaa aaaa aaaa. more", {}},
+          {"bbbb", "bbbb bbbb bbbb bbbb bbbb. more", {}},
+          // Its sentence looks like the first title.
+          {"cccc", "aaaa aaaa aaaa aaaa aaaa. more", {}},
+          {"dddd", "too short.", {}}};
+}
+
+TEST(EvaluateEncoder, KnownItemsAreRankedByHand) {
+  ASSERT_OK_AND_ASSIGN(const Evaluation e, EvaluateEncoder(LetterEncoder(), FourItems(), {}));
+
+  EXPECT_EQ(e.documents, 4u);
+  EXPECT_EQ(e.known_item_queries, 3u);
+  EXPECT_DOUBLE_EQ(e.encoder.at_1, 2.0 / 3);
+  EXPECT_DOUBLE_EQ(e.encoder.at_10, 1);
+  EXPECT_DOUBLE_EQ(e.tfidf.at_1, 2.0 / 3);
+  EXPECT_DOUBLE_EQ(e.tfidf.at_10, 1);
+  EXPECT_EQ(e.tag_queries, 0u);
+}
+
+TEST(EvaluateEncoder, ItemsBeyondTheTenthAreMissed) {
+  std::vector<Document> documents;
+  for (int i = 0; i < 12; ++i) documents.push_back({"same title", "", {}});
+  documents[10].content = "no letter in common: xxxxxxxxxx";
+  documents[2].content = "no letter in common: xxxxxxxxxx";
+
+  ASSERT_OK_AND_ASSIGN(const Evaluation e, EvaluateEncoder(LetterEncoder(), documents, {}));
+
+  // All titles tie, so the order of the items decides.
+  EXPECT_EQ(e.known_item_queries, 2u);
+  EXPECT_DOUBLE_EQ(e.encoder.at_1, 0);
+  EXPECT_DOUBLE_EQ(e.encoder.at_10, 0.5);
+  EXPECT_DOUBLE_EQ(e.tfidf.at_10, 0.5);
+}
+
+TEST(EvaluateEncoder, TagSharesAreCountedByHand) {
+  std::vector<Document> documents;
+  for (int i = 0; i < 12; ++i) documents.push_back({"aaaa", "", {"x", "a"}});
+  for (int i = 0; i < 12; ++i) documents.push_back({"bbbb", "", {"b", "y"}});
+  documents.push_back({"aabb", "untagged", {}});
+
+  ASSERT_OK_AND_ASSIGN(const Evaluation e, EvaluateEncoder(LetterEncoder(), documents, {}));
+
+  EXPECT_EQ(e.tagged_documents, 24u);
+  EXPECT_EQ(e.tag_queries, 24u);
+  EXPECT_DOUBLE_EQ(e.tag_share_encoder, 1);
+  EXPECT_DOUBLE_EQ(e.tag_share_tfidf, 1);
+  EXPECT_NEAR(e.tag_share_random, 11.0 / 23, 1e-12);
+}
+
+TEST(EvaluateEncoder, SamplesAreBoundedAndSeeded) {
+  const std::vector<Document> documents = SampleCatalog(300, 3);
+  const EvaluationOptions options = {
+      .max_known_item_queries = 20, .max_tag_queries = 10, .max_documents = 200, .seed = 5};
+
+  ASSERT_OK_AND_ASSIGN(const Evaluation one, EvaluateEncoder(LetterEncoder(), documents, options));
+  ASSERT_OK_AND_ASSIGN(const Evaluation two, EvaluateEncoder(LetterEncoder(), documents, options));
+
+  EXPECT_EQ(one.documents, 200u);
+  EXPECT_EQ(one.known_item_queries, 20u);
+  EXPECT_EQ(one.tag_queries, 10u);
+  EXPECT_EQ(one.encoder.at_10, two.encoder.at_10);
+  EXPECT_EQ(one.tag_share_encoder, two.tag_share_encoder);
+}
+
+TEST(EvaluateEncoder, RefusesOptionsOutOfRangeAndPassesErrorsOn) {
+  EXPECT_THAT(EvaluateEncoder(LetterEncoder(), FourItems(), {.max_known_item_queries = 0}),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("max_known_item_queries is 0")));
+  EXPECT_THAT(EvaluateEncoder(LetterEncoder(), FourItems(), {.max_tag_queries = 100'001}),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("max_tag_queries is 100001")));
+  EXPECT_THAT(EvaluateEncoder(LetterEncoder(), FourItems(), {.max_documents = 1}),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("max_documents is 1")));
+  EXPECT_THAT(EvaluateEncoder(LetterEncoder(), std::vector<Document>(1), {}),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("1 documents")));
+  EXPECT_THAT(EvaluateEncoder(BrokenEncoder(), FourItems(), {}),
+              StatusIs(StatusCode::kInternal, HasSubstr("broken")));
+}
+
+TEST(TfIdf, SplitsWords) {
+  EXPECT_THAT(internal::SplitWords("Hello, W0rld! \u00c4b-c"),
+              ElementsAre("hello", "w0rld", "\u00c4b", "c"));
+  EXPECT_TRUE(internal::SplitWords(" ,;").empty());
+}
+
+TEST(TfIdf, ScoresAreCosinesTimesTheQuerysLength) {
+  internal::TfIdf tfidf;
+  for (const std::string_view text : {"a b", "a c", "a a"}) tfidf.AddFrequencies(text);
+  for (const std::string_view text : {"a b", "c"}) tfidf.Add(text);
+  const double idf_a = 1;                        // in all three texts
+  const double idf_rare = std::log(4.0 / 2) + 1;  // in one of three
+
+  const auto scores = tfidf.Scores("b b unknown");
+
+  ASSERT_EQ(scores.size(), 2u);
+  const double query = (1 + std::log(2.0)) * idf_rare;
+  EXPECT_NEAR(scores[0], query * idf_rare / std::hypot(idf_a, idf_rare), 1e-5);
+  EXPECT_EQ(scores[1], 0);
+}
+
+}  // namespace
+}  // namespace larder::text

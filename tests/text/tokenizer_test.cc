@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "text/tokenizer.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+#include <sstream>
+#include <thread>
+
+#include "base/bytes.h"
+#include "base/file_system.h"
+#include "tests/support/status_matchers.h"
+#include "tests/text/text_testing.h"
+
+namespace larder::text {
+namespace {
+
+using testing::HasSubstr;
+
+std::vector<int32_t> Encode(const Tokenizer& tokenizer, std::string_view text) {
+  std::vector<int32_t> ids;
+  EXPECT_OK(tokenizer.Encode(text, ids));
+  return ids;
+}
+
+std::string Spell(const Tokenizer& tokenizer, std::string_view text) {
+  std::string spelled;
+  for (const int32_t id : Encode(tokenizer, text)) spelled += tokenizer.piece(id);
+  return spelled;
+}
+
+TEST(Tokenizer, PiecesSpellTheText) {
+  const auto tokenizer = SampleTokenizer();
+
+  EXPECT_EQ(Spell(*tokenizer, "A  network server"), "\u2581a\u2581network\u2581server");
+}
+
+TEST(Tokenizer, FrequentWordsAreSinglePieces) {
+  const auto tokenizer = SampleTokenizer();
+
+  EXPECT_EQ(Encode(*tokenizer, "server").size(), 1u);
+  EXPECT_LE(Encode(*tokenizer, "server daemon protocol").size(), 5u);
+}
+
+TEST(Tokenizer, FoldsCaseAndCompatibilityCharacters) {
+  const auto tokenizer = SampleTokenizer();
+
+  EXPECT_EQ(Encode(*tokenizer, "SERVER"), Encode(*tokenizer, "server"));
+  EXPECT_EQ(Encode(*tokenizer, "\uff53\uff45\uff52ver"), Encode(*tokenizer, "server"));
+}
+
+TEST(Tokenizer, AnEmptyTextHasNoPieces) {
+  const auto tokenizer = SampleTokenizer();
+
+  EXPECT_TRUE(Encode(*tokenizer, "").empty());
+  EXPECT_TRUE(Encode(*tokenizer, "   \n\t ").empty());
+}
+
+TEST(Tokenizer, ReplacesWhatWasInTheBuffer) {
+  const auto tokenizer = SampleTokenizer();
+  std::vector<int32_t> ids = {1, 2, 3};
+
+  ASSERT_OK(tokenizer->Encode("server", ids));
+
+  EXPECT_EQ(ids.size(), 1u);
+}
+
+TEST(Tokenizer, UnknownCharactersAreOneUnknownPiece) {
+  const auto tokenizer = SampleTokenizer();
+
+  const auto ids = Encode(*tokenizer, "\u6f22\u5b57");
+
+  EXPECT_EQ(std::count(ids.begin(), ids.end(), tokenizer->unknown_id()), 1);
+}
+
+TEST(Tokenizer, AnyBytesAreEncodedAndAllIdsAreInTheVocabulary) {
+  const auto tokenizer = SampleTokenizer();
+  const uint64_t seed = std::random_device()();
+  SCOPED_TRACE(testing::Message() << "seed " << seed);
+  std::mt19937_64 random(seed);
+  for (int round = 0; round < 300; ++round) {
+    std::string text(random() % 200, '\0');
+    for (char& c : text) c = static_cast<char>(random() % 256);
+
+    const auto ids = Encode(*tokenizer, text);
+
+    for (const int32_t id : ids) {
+      ASSERT_GE(id, 0);
+      ASSERT_LT(id, tokenizer->vocab_size());
+      ASSERT_FALSE(tokenizer->is_control(id));
+    }
+    ASSERT_EQ(Encode(*tokenizer, text), ids);
+  }
+}
+
+TEST(Tokenizer, NulBytesRightToLeftAndCombiningMarksAreText) {
+  const auto tokenizer = SampleTokenizer();
+  using std::string_view_literals::operator""sv;
+
+  const auto with_nul = Encode(*tokenizer, "server\0server"sv);
+
+  EXPECT_GE(std::count(with_nul.begin(), with_nul.end(), Encode(*tokenizer, "server")[0]), 1);
+  EXPECT_FALSE(Encode(*tokenizer, "\u0633\u0644\u0627\u0645").empty());
+  EXPECT_FALSE(Encode(*tokenizer, "e\u0301\u0302\u0303").empty());
+}
+
+TEST(Tokenizer, AMegabyteOfOneCharacterIsFineAndOneByteMoreIsRefused) {
+  const auto tokenizer = SampleTokenizer();
+  std::vector<int32_t> ids;
+
+  EXPECT_OK(tokenizer->Encode(std::string(kMaxTextBytes, 'a'), ids));
+  EXPECT_FALSE(ids.empty());
+
+  EXPECT_THAT(tokenizer->Encode(std::string(kMaxTextBytes + 1, 'a'), ids),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("1048577 bytes")));
+  EXPECT_TRUE(ids.empty());
+}
+
+TEST(Tokenizer, PieceOfAnIdOutsideTheVocabularyIsEmpty) {
+  const auto tokenizer = SampleTokenizer();
+
+  EXPECT_EQ(tokenizer->piece(-1), "");
+  EXPECT_EQ(tokenizer->piece(tokenizer->vocab_size()), "");
+  EXPECT_FALSE(tokenizer->is_control(-1));
+}
+
+TEST(Tokenizer, ThreadsGetTheSameIds) {
+  const auto tokenizer = SampleTokenizer();
+  const auto expected = Encode(*tokenizer, "a network server with a proxy and cache");
+  std::vector<std::jthread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 100; ++i) {
+        ASSERT_EQ(Encode(*tokenizer, "a network server with a proxy and cache"), expected);
+      }
+    });
+  }
+}
+
+TEST(TokenizerOpen, RefusesEmptyAndForeignBytes) {
+  EXPECT_THAT(Tokenizer::Open("", "t.model"),
+              StatusIs(StatusCode::kDataLoss, HasSubstr("t.model")));
+  EXPECT_THAT(Tokenizer::Open("{\"model\": 1}", "t.model"),
+              StatusIs(StatusCode::kDataLoss, HasSubstr("t.model")));
+  EXPECT_THAT(Tokenizer::Open(std::string(100, '\0'), "t.model"),
+              StatusIs(StatusCode::kDataLoss, HasSubstr("t.model")));
+}
+
+TEST(TokenizerOpen, RefusesAModelOverTheLimitBeforeReadingIt) {
+  EXPECT_THAT(Tokenizer::Open(std::string(kMaxTokenizerBytes + 1, 'x'), "t.model"),
+              StatusIs(StatusCode::kDataLoss, HasSubstr("the limit is")));
+}
+
+TEST(TokenizerOpen, TruncationIsNeverACrash) {
+  const std::string& bytes = SampleTokenizerBytes();
+  for (size_t size = 0; size < bytes.size(); size += 1 + bytes.size() / 200) {
+    const auto opened = Tokenizer::Open(std::string_view(bytes).substr(0, size), "t.model");
+    // A cut between two fields is a smaller, valid model.
+    if (!opened.ok()) {
+      EXPECT_THAT(opened, StatusIs(StatusCode::kDataLoss, HasSubstr("t.model")));
+    }
+  }
+}
+
+TEST(TokenizerOpen, FlippedBitsNeverCrashOpenOrEncode) {
+  const uint64_t seed = std::random_device()();
+  SCOPED_TRACE(testing::Message() << "seed " << seed);
+  std::mt19937_64 random(seed);
+  const std::string& bytes = SampleTokenizerBytes();
+  for (int round = 0; round < 60; ++round) {
+    std::string damaged = bytes;
+    for (int k = 0; k < 8; ++k) {
+      char& c = damaged[random() % damaged.size()];
+      c = static_cast<char>(static_cast<unsigned char>(c) ^ (1u << (random() % 8)));
+    }
+    const auto opened = Tokenizer::Open(damaged, "t.model");
+    if (!opened.ok()) {
+      EXPECT_THAT(opened, StatusIs(StatusCode::kDataLoss, HasSubstr("t.model")));
+      continue;
+    }
+    std::vector<int32_t> ids;
+    for (const std::string_view text : {"a server", "\uff53\u00c4 \u0130 \u2126", "\xff\x80"}) {
+      EXPECT_OK((*opened)->Encode(text, ids));
+    }
+  }
+}
+
+// Hand-made protobufs: one field with bytes, and pieces.
+std::string BytesField(char tag, std::string_view bytes) {
+  std::string out(1, tag);
+  ByteWriter(out).String(bytes);
+  return out;
+}
+
+std::string Piece(std::string_view text, float score, char type) {
+  std::string piece = BytesField(0x0a, text);
+  piece.push_back(0x15);
+  ByteWriter(piece).Fixed(score);
+  piece += {0x18, type};
+  return BytesField(0x0a, piece);
+}
+
+std::string Forged(std::string_view extra) {
+  return Concat(Piece("<unk>", 0, 2), Piece("\u2581", -1, 1), Piece("a", -2, 1), extra);
+}
+
+// A normaliser spec whose table has `units` and one empty replacement.
+std::string NormaliserField(const std::vector<uint32_t>& units) {
+  std::string map;
+  ByteWriter writer(map);
+  writer.Fixed(static_cast<uint32_t>(units.size() * 4));
+  for (const uint32_t unit : units) writer.Fixed(unit);
+  map.push_back('\0');
+  return BytesField(0x1a, BytesField(0x12, map));
+}
+
+TEST(TokenizerOpen, AcceptsASmallHandMadeModel) {
+  ASSERT_OK_AND_ASSIGN(const auto tokenizer, Tokenizer::Open(Forged(""), "t.model"));
+
+  EXPECT_EQ(tokenizer->vocab_size(), 3);
+  EXPECT_EQ(Encode(*tokenizer, "a a"), (std::vector<int32_t>{1, 2, 1, 2}));
+}
+
+TEST(TokenizerOpen, NamesTheForgedField) {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {Forged(Piece("", -1, 1)), "piece 3 has 0 bytes"},
+      {Forged(Piece(std::string(2000, 'x'), -1, 1)), "piece 3 has 2000 bytes"},
+      {Forged(Piece("\xff", -1, 1)), "piece 3 is not UTF-8"},
+      {Forged(Piece("b", nan, 1)), "piece 3 has a score"},
+      {Forged(Piece("b", 1e30f, 1)), "piece 3 has a score"},
+      {Forged(Piece("b", -1, 9)), "piece 3 has the unknown type 9"},
+      {Forged(Piece("<unk2>", 0, 2)), "2 unknown pieces"},
+      {Piece("a", 0, 1), "0 unknown pieces"},
+      {Forged(Piece("a", -2, 1)), "libsentencepiece refuses"},
+      {Forged(BytesField(0x12, std::string_view("\x18\x07", 2))), "unknown model type 7"},
+      {Forged(NormaliserField({})), "double array of 0 bytes"},
+      {Forged(NormaliserField(std::vector<uint32_t>(7))), "double array of 28 bytes"},
+      {Forged(NormaliserField(std::vector<uint32_t>(256, 256u << 10))), "points outside"},
+      {Forged(NormaliserField(std::vector<uint32_t>(256, 256u | 7u << 10))), "names replacement"},
+      {Forged(BytesField(0x1a, BytesField(0x12, "\xff\xff\xff\xff"))), "double array"},
+  };
+  for (const auto& [bytes, message] : cases) {
+    EXPECT_THAT(Tokenizer::Open(bytes, "t.model"),
+                StatusIs(StatusCode::kDataLoss, HasSubstr(message)));
+  }
+}
+
+std::vector<std::string> LinesOf(const std::string& path) {
+  std::istringstream in(ReadFile(path));
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(in, line);) lines.push_back(line);
+  return lines;
+}
+
+TEST(Tokenizer, GivesTheGoldenIdsOfPublishedModels) {
+  const std::string base = "../shared/data/tokenizers/";
+  if (!FileSystem::Posix().Exists(base + "golden/mixed_input.txt")) {
+    GTEST_SKIP() << base << " is not here";
+  }
+  const auto inputs = LinesOf(base + "golden/mixed_input.txt");
+  for (const std::string model : {"nai-t5", "mistral01", "xlnet_base_cased"}) {
+    ASSERT_OK_AND_ASSIGN(
+        const auto tokenizer,
+        Tokenizer::Open(ReadFile(base + "sentencepiece/" + model + ".model"), model));
+    const auto expected =
+        LinesOf(base + "golden/sentencepiece/mixed_tokens_" + model + ".txt");
+    ASSERT_EQ(inputs.size(), expected.size());
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      if (inputs[i].find('\\') != std::string::npos) continue;  // escaped line ends
+      std::string ids;
+      for (const int32_t id : Encode(*tokenizer, inputs[i])) {
+        ids += Concat(ids.empty() ? "" : ",", id);
+      }
+      EXPECT_EQ(ids, expected[i]) << model << " line " << i;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace larder::text

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "text/tokenizer_trainer.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/support/status_matchers.h"
+#include "tests/text/text_testing.h"
+#include "text/tokenizer.h"
+
+namespace larder::text {
+namespace {
+
+using testing::HasSubstr;
+
+std::vector<std::string> Texts(size_t count) {
+  std::vector<std::string> texts;
+  for (const Document& document : SampleCatalog(count, 2)) texts.push_back(document.content);
+  return texts;
+}
+
+StatusOr<std::string> Train(const std::vector<std::string>& texts,
+                            const TokenizerTrainingOptions& options,
+                            const Progress& progress = {}) {
+  const std::vector<std::string_view> views(texts.begin(), texts.end());
+  return TrainTokenizer(views, options, progress);
+}
+
+TEST(TrainTokenizer, GivesTheSameBytesForTheSameTexts) {
+  for (const TokenizerModel model : {TokenizerModel::kUnigram, TokenizerModel::kBpe}) {
+    const TokenizerTrainingOptions options = {
+        .model = model, .vocab_size = 150, .max_sentences = 80};
+
+    ASSERT_OK_AND_ASSIGN(const std::string first, Train(Texts(120), options));
+    ASSERT_OK_AND_ASSIGN(const std::string second, Train(Texts(120), options));
+
+    EXPECT_EQ(first, second);
+  }
+}
+
+TEST(TrainTokenizer, TheSeedChoosesTheSample) {
+  TokenizerTrainingOptions options = {.vocab_size = 150, .max_sentences = 60};
+
+  ASSERT_OK_AND_ASSIGN(const std::string first, Train(Texts(120), options));
+  options.seed = 2;
+  ASSERT_OK_AND_ASSIGN(const std::string second, Train(Texts(120), options));
+
+  EXPECT_NE(first, second);
+}
+
+TEST(TrainTokenizer, MakesTheVocabularyThatWasAskedFor) {
+  ASSERT_OK_AND_ASSIGN(const std::string bytes,
+                       Train(Texts(300), {.model = TokenizerModel::kBpe, .vocab_size = 200}));
+  ASSERT_OK_AND_ASSIGN(const auto tokenizer, Tokenizer::Open(bytes, "bpe"));
+
+  EXPECT_EQ(tokenizer->vocab_size(), 200);
+}
+
+TEST(TrainTokenizer, ASmallCorpusGetsASmallerVocabulary) {
+  ASSERT_OK_AND_ASSIGN(const std::string bytes, Train(Texts(20), {.vocab_size = 16'000}));
+  ASSERT_OK_AND_ASSIGN(const auto tokenizer, Tokenizer::Open(bytes, "small"));
+
+  EXPECT_LT(tokenizer->vocab_size(), 16'000);
+  EXPECT_GT(tokenizer->vocab_size(), 20);
+}
+
+TEST(TrainTokenizer, FoldCaseIsAnOption) {
+  ASSERT_OK_AND_ASSIGN(const std::string bytes,
+                       Train(Texts(100), {.vocab_size = 150, .fold_case = false}));
+  ASSERT_OK_AND_ASSIGN(const auto tokenizer, Tokenizer::Open(bytes, "cased"));
+  std::vector<int32_t> upper;
+  std::vector<int32_t> lower;
+
+  ASSERT_OK(tokenizer->Encode("THE", upper));
+  ASSERT_OK(tokenizer->Encode("the", lower));
+
+  EXPECT_NE(upper, lower);
+}
+
+TEST(TrainTokenizer, SurvivesOddTexts) {
+  std::vector<std::string> texts = Texts(100);
+  texts.push_back("");
+  texts.push_back("\n\n \n");
+  texts.push_back(std::string("nul \0 byte", 10));
+  texts.push_back("\xff\xfe not utf-8 \x80");
+  texts.push_back(std::string(100'000, 'z'));
+  std::string wide;
+  for (int i = 0; i < 5'000; ++i) wide += "\u6f22";
+  texts.push_back(wide);
+  texts.push_back("tab\tseparated\r");
+
+  ASSERT_OK_AND_ASSIGN(const std::string bytes, Train(texts, {.vocab_size = 150}));
+
+  EXPECT_OK(Tokenizer::Open(bytes, "odd"));
+}
+
+TEST(TrainTokenizer, ReportsProgress) {
+  std::vector<std::pair<uint64_t, uint64_t>> steps;
+
+  ASSERT_OK(Train(Texts(50), {.vocab_size = 100},
+                  [&](std::string_view stage, uint64_t done, uint64_t total) {
+                    EXPECT_EQ(stage, "train tokenizer");
+                    steps.emplace_back(done, total);
+                  }));
+
+  EXPECT_THAT(steps, testing::ElementsAre(testing::Pair(0, 1), testing::Pair(1, 1)));
+}
+
+TEST(TrainTokenizer, RefusesWhatCannotWork) {
+  EXPECT_THAT(Train({}, {}), StatusIs(StatusCode::kInvalidArgument, HasSubstr("no text")));
+  EXPECT_THAT(Train({"", " \n "}, {}),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("no text")));
+  EXPECT_THAT(Train(Texts(9), {.vocab_size = 31}),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("vocab_size is 31")));
+  EXPECT_THAT(Train(Texts(9), {.max_sentences = 0}),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("max_sentences is 0")));
+  EXPECT_THAT(Train(Texts(9), {.character_coverage = 0.5}),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("character_coverage is 0.5")));
+  std::string alphabet;
+  for (char c = 'a'; c <= 'z'; ++c) alphabet += Concat(c, " ", static_cast<char>(c - 32), " ");
+  EXPECT_THAT(Train({alphabet}, {.vocab_size = 32, .fold_case = false}),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("vocab_size 32")));
+}
+
+}  // namespace
+}  // namespace larder::text

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "text/internal/json.h"
+
+#include <simdjson.h>
+
+#include <utility>
+
+namespace larder::text::internal {
+namespace {
+
+constexpr int kMaxDepth = 32;
+
+StatusOr<Json> Convert(simdjson::dom::element element, std::string_view file, int depth) {
+  if (depth > kMaxDepth) return DataLoss(file, ": more than ", kMaxDepth, " levels of nesting");
+  Json json;
+  switch (element.type()) {
+    case simdjson::dom::element_type::NULL_VALUE: break;
+    case simdjson::dom::element_type::BOOL:
+      json.kind = Json::Kind::kBool;
+      json.boolean = element.get_bool().value_unsafe();
+      break;
+    case simdjson::dom::element_type::INT64:
+      json.kind = Json::Kind::kInteger;
+      json.integer = element.get_int64().value_unsafe();
+      json.number = static_cast<double>(json.integer);
+      break;
+    case simdjson::dom::element_type::UINT64:
+      return DataLoss(file, ": an integer beyond 64 bits with sign");
+    case simdjson::dom::element_type::DOUBLE:
+      json.kind = Json::Kind::kDouble;
+      json.number = element.get_double().value_unsafe();
+      break;
+    case simdjson::dom::element_type::STRING:
+      json.kind = Json::Kind::kString;
+      json.text = std::string(element.get_string().value_unsafe());
+      break;
+    case simdjson::dom::element_type::ARRAY: {
+      json.kind = Json::Kind::kArray;
+      const simdjson::dom::array array = element.get_array().value_unsafe();
+      for (const simdjson::dom::element item : array) {
+        LARDER_ASSIGN_OR_RETURN(Json value, Convert(item, file, depth + 1));
+        json.items.push_back(std::move(value));
+      }
+      break;
+    }
+    case simdjson::dom::element_type::OBJECT: {
+      json.kind = Json::Kind::kObject;
+      const simdjson::dom::object object = element.get_object().value_unsafe();
+      for (const auto& [key, member] : object) {
+        LARDER_ASSIGN_OR_RETURN(Json value, Convert(member, file, depth + 1));
+        if (!json.members.emplace(std::string(key), std::move(value)).second) {
+          return DataLoss(file, ": the key '", key, "' stands twice in one object");
+        }
+      }
+      break;
+    }
+  }
+  return json;
+}
+
+}  // namespace
+
+const Json* Json::Find(std::string_view key) const {
+  const auto found = members.find(key);
+  return found == members.end() ? nullptr : &found->second;
+}
+
+StatusOr<Json> ParseJson(std::string_view text, std::string_view file) {
+  simdjson::dom::parser parser;
+  const auto result = parser.parse(text.data(), text.size());
+  if (result.error() != simdjson::SUCCESS) {
+    return DataLoss(file, ": not JSON: ", simdjson::error_message(result.error()));
+  }
+  return Convert(result.value_unsafe(), file, 0);
+}
+
+std::string JsonString(std::string_view text) {
+  constexpr std::string_view kHex = "0123456789abcdef";
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      out.push_back('\\');
+      out.push_back(c);
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      out += "\\u00";
+      out.push_back(kHex[static_cast<size_t>(c) >> 4]);
+      out.push_back(kHex[static_cast<size_t>(c) & 15]);
+    } else {
+      out.push_back(c);
+    }
+  }
+  out.push_back('"');
+  return out;
+}
+
+}  // namespace larder::text::internal

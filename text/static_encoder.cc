@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "text/static_encoder.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "base/bytes.h"
+#include "text/safetensors.h"
+
+namespace larder::text {
+namespace {
+
+constexpr std::string_view kTableTensor = "token_table";
+constexpr std::string_view kWeightsTensor = "token_weights";
+constexpr uint64_t kMaxVocab = 1'000'000;
+// |weight * entry| <= 32,767 * 128 < 2^22, so 512 products fit 31 bits.
+constexpr size_t kTokensPerBlock = 512;
+
+uint64_t Magnitude(int64_t value) {
+  return value < 0 ? uint64_t{0} - static_cast<uint64_t>(value) : static_cast<uint64_t>(value);
+}
+
+}  // namespace
+
+void ScaleToInt8(std::span<const int64_t> sums, std::span<int8_t> out) {
+  uint64_t largest = 0;
+  for (const int64_t sum : sums) largest = std::max(largest, Magnitude(sum));
+  if (largest == 0) {
+    std::fill(out.begin(), out.end(), int8_t{0});
+    return;
+  }
+  for (size_t d = 0; d < sums.size(); ++d) {
+    // floor(x * 127 / m + 1/2) in integers: halves go up in magnitude.
+    const uint64_t rounded = (Magnitude(sums[d]) * 254 + largest) / (2 * largest);
+    const auto value = static_cast<int32_t>(rounded);
+    out[d] = static_cast<int8_t>(sums[d] < 0 ? -value : value);
+  }
+}
+
+void SumTokens(const StaticTables& tables, std::span<const int32_t> ids,
+               std::span<int64_t> sums) {
+  const auto dim = static_cast<size_t>(tables.dimensions);
+  std::fill(sums.begin(), sums.end(), int64_t{0});
+  std::vector<int32_t> block(dim);
+  while (!ids.empty()) {
+    std::fill(block.begin(), block.end(), 0);
+    const size_t take = std::min(ids.size(), kTokensPerBlock);
+    for (const int32_t id : ids.first(take)) {
+      // 16-bit factors: the widening product is the one that every instruction set has.
+      const auto weight = static_cast<int16_t>(tables.weights[static_cast<size_t>(id)]);
+      const int8_t* row = tables.table.data() + static_cast<size_t>(id) * dim;
+      int32_t* sum = block.data();
+      for (size_t d = 0; d < dim; ++d) sum[d] += static_cast<int16_t>(row[d]) * weight;
+    }
+    for (size_t d = 0; d < dim; ++d) sums[d] += block[d];
+    ids = ids.subspan(take);
+  }
+}
+
+StatusOr<std::unique_ptr<const StaticEncoder>> StaticEncoder::Create(
+    const EncoderInfo& info, const EncoderConfig& config,
+    std::unique_ptr<const Tokenizer> tokenizer, StaticTables tables, std::string_view file) {
+  if (tables.dimensions != config.dimensions || info.dimensions != config.dimensions) {
+    return DataLoss(file, ": ", tables.dimensions, " dimensions, ", kEncoderConfigFile, " says ",
+                    config.dimensions);
+  }
+  if (tables.vocab_size() != tokenizer->vocab_size()) {
+    return DataLoss(file, ": ", tables.vocab_size(), " rows, the tokenizer has ",
+                    tokenizer->vocab_size(), " pieces");
+  }
+  if (tables.table.size() !=
+      tables.weights.size() * static_cast<size_t>(tables.dimensions)) {
+    return DataLoss(file, ": the table's size does not follow from its shape");
+  }
+  for (size_t i = 0; i < tables.weights.size(); ++i) {
+    if (tables.weights[i] < 0 || tables.weights[i] > kMaxTokenWeight) {
+      return DataLoss(file, ": ", kWeightsTensor, "[", i, "] is ", tables.weights[i],
+                      ", expected 0 to ", kMaxTokenWeight);
+    }
+  }
+  return std::unique_ptr<const StaticEncoder>(
+      new StaticEncoder(info, config.max_tokens, std::move(tokenizer), std::move(tables)));
+}
+
+StaticEncoder::StaticEncoder(const EncoderInfo& info, int32_t max_tokens,
+                             std::unique_ptr<const Tokenizer> tokenizer, StaticTables tables)
+    : Encoder(info),
+      max_tokens_(static_cast<size_t>(max_tokens)),
+      tokenizer_(std::move(tokenizer)),
+      tables_(std::move(tables)) {}
+
+Status StaticEncoder::Encode(std::span<const std::string_view> texts,
+                             std::span<int8_t> out) const {
+  const auto dim = static_cast<size_t>(dimensions());
+  if (out.size() != texts.size() * dim) {
+    return InvalidArgument("room for ", out.size(), " values, ", texts.size(), " texts need ",
+                           texts.size() * dim);
+  }
+  std::vector<int32_t> ids;
+  std::vector<int64_t> sums(dim);
+  for (size_t i = 0; i < texts.size(); ++i) {
+    if (const Status status = tokenizer_->Encode(texts[i], ids); !status.ok()) {
+      return Annotate(status, Concat("text ", i));
+    }
+    const size_t count = std::min(ids.size(), max_tokens_);
+    SumTokens(tables_, std::span<const int32_t>(ids).first(count), sums);
+    ScaleToInt8(sums, out.subspan(i * dim, dim));
+  }
+  return OkStatus();
+}
+
+std::string WriteStaticModel(const StaticTables& tables) {
+  const auto vocab = static_cast<uint64_t>(tables.vocab_size());
+  return WriteSafeTensors({
+      {.name = std::string(kTableTensor),
+       .dtype = DType::kI8,
+       .shape = {vocab, static_cast<uint64_t>(tables.dimensions)},
+       .bytes = AsBytes(std::span<const int8_t>(tables.table))},
+      {.name = std::string(kWeightsTensor),
+       .dtype = DType::kI32,
+       .shape = {vocab},
+       .bytes = AsBytes(std::span<const int32_t>(tables.weights))},
+  });
+}
+
+StatusOr<StaticTables> ParseStaticModel(std::string_view bytes, std::string_view file) {
+  LARDER_ASSIGN_OR_RETURN(const SafeTensors model, ParseSafeTensors(bytes, file));
+  LARDER_ASSIGN_OR_RETURN(const Tensor* table, model.Require(kTableTensor, DType::kI8, 2, file));
+  LARDER_ASSIGN_OR_RETURN(const Tensor* weights,
+                          model.Require(kWeightsTensor, DType::kI32, 1, file));
+  if (model.tensors.size() != 2) {
+    return DataLoss(file, ": ", model.tensors.size(), " tensors, expected ", kTableTensor,
+                    " and ", kWeightsTensor);
+  }
+  const uint64_t vocab = table->shape[0];
+  const uint64_t dim = table->shape[1];
+  if (vocab < 1 || vocab > kMaxVocab || dim < 1 ||
+      dim > static_cast<uint64_t>(kMaxDimensions)) {
+    return DataLoss(file, ": ", kTableTensor, " is ", vocab, " x ", dim, ", the limits are ",
+                    kMaxVocab, " x ", kMaxDimensions);
+  }
+  if (weights->shape[0] != vocab) {
+    return DataLoss(file, ": ", weights->shape[0], " weights for ", vocab, " rows");
+  }
+  StaticTables tables;
+  tables.dimensions = static_cast<int32_t>(dim);
+  tables.table.resize(vocab * dim);
+  std::memcpy(tables.table.data(), table->bytes.data(), table->bytes.size());
+  tables.weights.resize(vocab);
+  std::memcpy(tables.weights.data(), weights->bytes.data(), weights->bytes.size());
+  return tables;
+}
+
+Status WriteStaticEncoder(FileSystem& fs, const std::string& dir, const EncoderConfig& config,
+                          std::string_view tokenizer_bytes, const StaticTables& tables) {
+  LARDER_RETURN_IF_ERROR(fs.MakeDirs(dir));
+  LARDER_RETURN_IF_ERROR(
+      WriteFileAtomically(fs, JoinPath(dir, config.tokenizer_file), tokenizer_bytes));
+  LARDER_RETURN_IF_ERROR(
+      WriteFileAtomically(fs, JoinPath(dir, kEncoderModelFile), WriteStaticModel(tables)));
+  return WriteFileAtomically(fs, JoinPath(dir, kEncoderConfigFile), WriteEncoderConfig(config));
+}
+
+}  // namespace larder::text
