@@ -52,6 +52,7 @@ struct Function {
     kFunction,
     kOperator,     // written between or before its arguments
     kSpecial,      // compiled in its own way: gather, embed, now, age
+    kAggregate,    // only over the records of a view from events: first, last
     kInternal,     // made by the compiler only, never listed
     kUnsupported,  // in the language, not in this version
   };
@@ -63,7 +64,7 @@ struct Function {
   std::string_view example;  // an expression without names
   std::string_view result;   // its value, as an expression; "null" if it is null
   std::vector<Signature> signatures;
-  // One row, slowly and plainly; nullptr for kSpecial, kInternal and kUnsupported.
+  // One row, slowly and plainly; nullptr for kSpecial and the kinds after it.
   Value (*reference)(std::span<const Value> args) = nullptr;
 };
 
@@ -75,7 +76,7 @@ inline constexpr std::string_view kNullSkipped = "null elements are skipped";
 std::span<const Function> Functions();
 // By name, nullptr if there is none; the unary minus is "neg".
 const Function* FindFunction(std::string_view name);
-// int64 as double; lifts over lists.
+// Internal: signature 0 makes double of int64, 1 double of float, 2 string of key.
 const Function& WidenFunction();
 
 }  // namespace larder::registry

@@ -25,7 +25,7 @@ struct Type {
   Kind kind = Kind::kDouble;
   bool list = false;
   // kKey: the entity's name. kVector: the encoder's name, empty for a plain `vector<n>`.
-  std::string of;
+  std::string of = {};
   // kVector: the number of dimensions.
   uint32_t dimensions = 0;
   // kVector: values are int8 codes of a static encoder (the vector *is* int8), else float32.

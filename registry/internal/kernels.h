@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef LARDER_REGISTRY_INTERNAL_KERNELS_H_
+#define LARDER_REGISTRY_INTERNAL_KERNELS_H_
+
+#include <cmath>
+#include <cstdint>
+#include <initializer_list>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "registry/column.h"
+#include "registry/function_table.h"
+
+namespace larder::registry::internal {
+
+// The parts of the function table, one per file functions_*.cc.
+std::vector<Function> NumberFunctions();
+std::vector<Function> LogicFunctions();
+std::vector<Function> TextFunctions();
+std::vector<Function> TimeFunctions();
+std::vector<Function> ListFunctions();
+std::vector<Function> VectorFunctions();
+
+// mean(list<vector>), whose other signatures stand with the lists.
+void MeanOfVectors(const KernelArgs& args, Column& out);
+Value ReferenceMeanOfVectors(const Value& list);
+
+// Abbreviations for signatures.
+using Base = TypePattern::Base;
+inline constexpr TypePattern kBoolArg{Base::kBool, false};
+inline constexpr TypePattern kIntArg{Base::kInt64, false};
+inline constexpr TypePattern kDoubleArg{Base::kDouble, false};
+inline constexpr TypePattern kTextArg{Base::kString, false};
+inline constexpr TypePattern kTimeArg{Base::kTimestamp, false};
+inline constexpr TypePattern kSpanArg{Base::kDuration, false};
+inline constexpr TypePattern kVectorArg{Base::kVector, false};
+inline constexpr TypePattern kAnyArg{Base::kAny, false};
+inline constexpr TypePattern kAnyRowArg{Base::kAnyRow, false};
+inline constexpr TypePattern ListOf(TypePattern element) { return {element.base, true}; }
+
+inline Signature Of(std::initializer_list<TypePattern> params, TypePattern result, Kernel kernel) {
+  Signature signature;
+  signature.params = params;
+  signature.result = result;
+  signature.kernel = kernel;
+  return signature;
+}
+
+// 0 for a column that broadcasts, else 1: element i of a row kernel is i * Step(column).
+inline size_t Step(const Column& column) { return column.rows == 1 ? 0 : 1; }
+
+// Makes `out` as long as the arguments and gives each row the reason of its first null argument.
+inline void FirstNullReasons(const KernelArgs& args, Column& out) {
+  out.rows = args.rows;
+  out.reasons.assign(args.rows, Reason::kValid);
+  for (const Column* arg : args.columns) {
+    const size_t step = Step(*arg);
+    for (size_t i = 0; i < args.rows; ++i) {
+      if (out.reasons[i] == Reason::kValid) out.reasons[i] = arg->reasons[i * step];
+    }
+  }
+}
+
+// Zero for null rows; a result that is not finite is null `input_null` (S4.3).
+inline void FinishDoubles(Column& out) {
+  for (size_t i = 0; i < out.rows; ++i) {
+    if (out.reasons[i] == Reason::kValid && !std::isfinite(out.doubles[i])) {
+      out.reasons[i] = Reason::kInputNull;
+    }
+    if (out.reasons[i] != Reason::kValid) out.doubles[i] = 0;
+  }
+}
+
+template <typename F>
+void Doubles1(const KernelArgs& args, Column& out, F f) {
+  FirstNullReasons(args, out);
+  out.doubles.resize(args.rows);
+  const Column& a = *args.columns[0];
+  for (size_t i = 0; i < args.rows; ++i) out.doubles[i] = f(a.doubles[i * Step(a)]);
+  FinishDoubles(out);
+}
+
+template <typename F>
+void Doubles2(const KernelArgs& args, Column& out, F f) {
+  FirstNullReasons(args, out);
+  out.doubles.resize(args.rows);
+  const Column& a = *args.columns[0];
+  const Column& b = *args.columns[1];
+  const size_t a_step = Step(a);
+  const size_t b_step = Step(b);
+  for (size_t i = 0; i < args.rows; ++i) {
+    out.doubles[i] = f(a.doubles[i * a_step], b.doubles[i * b_step]);
+  }
+  FinishDoubles(out);
+}
+
+// `f(x, y, &result)` is true if there is no result (overflow, division by zero): null `input_null`.
+template <typename F>
+void Ints2(const KernelArgs& args, Column& out, F f) {
+  FirstNullReasons(args, out);
+  out.ints.assign(args.rows, 0);
+  const Column& a = *args.columns[0];
+  const Column& b = *args.columns[1];
+  const size_t a_step = Step(a);
+  const size_t b_step = Step(b);
+  for (size_t i = 0; i < args.rows; ++i) {
+    if (out.reasons[i] != Reason::kValid) continue;
+    int64_t result = 0;
+    if (f(a.ints[i * a_step], b.ints[i * b_step], &result)) {
+      out.reasons[i] = Reason::kInputNull;
+    } else {
+      out.ints[i] = result;
+    }
+  }
+}
+
+template <typename F>
+void Ints1(const KernelArgs& args, Column& out, F f) {
+  FirstNullReasons(args, out);
+  out.ints.assign(args.rows, 0);
+  const Column& a = *args.columns[0];
+  for (size_t i = 0; i < args.rows; ++i) {
+    if (out.reasons[i] != Reason::kValid) continue;
+    int64_t result = 0;
+    if (f(a.ints[i * Step(a)], &result)) {
+      out.reasons[i] = Reason::kInputNull;
+    } else {
+      out.ints[i] = result;
+    }
+  }
+}
+
+// True if the columns of this kind keep their values in `ints`.
+inline bool InInts(Kind kind) {
+  return kind == Kind::kBool || kind == Kind::kInt64 || kind == Kind::kTimestamp ||
+         kind == Kind::kDuration;
+}
+inline bool InDoubles(Kind kind) { return kind == Kind::kFloat || kind == Kind::kDouble; }
+
+// The order of doubles in `min` and `max` (S3.2): -0 before 0.
+inline bool TotalLess(double a, double b) {
+  return a < b || (a == b && std::signbit(a) && !std::signbit(b));
+}
+
+// References: the first null among `args` as a null result, nullptr if there is none.
+inline const Value* FirstNull(std::span<const Value> args) {
+  for (const Value& arg : args) {
+    if (!arg.valid()) return &arg;
+  }
+  return nullptr;
+}
+
+}  // namespace larder::registry::internal
+
+#endif  // LARDER_REGISTRY_INTERNAL_KERNELS_H_
