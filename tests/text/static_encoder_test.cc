@@ -95,6 +95,19 @@ TEST(SumTokens, IsTheWeightedSumOfRows) {
   EXPECT_THAT(sums, ElementsAre(10 - 2 * 128 * 32'767, 20 + 2 * 127 * 32'767, 30));
 }
 
+TEST(SumTokens, WorkedExampleOfTheFormatsPage) {
+  StaticTables tables;
+  tables.dimensions = 2;
+  tables.table = {10, -20, 5, 127};
+  tables.weights = {2, 3};
+  std::vector<int64_t> sums(2);
+
+  SumTokens(tables, std::vector<int32_t>{0, 0, 1}, sums);
+
+  EXPECT_THAT(sums, ElementsAre(55, 301));
+  EXPECT_THAT(Scale(sums), ElementsAre(23, 127));
+}
+
 TEST(SumTokens, DoesNotOverflowOnManyExtremeTokens) {
   StaticTables tables;
   tables.dimensions = 2;
