@@ -18,7 +18,7 @@ inline constexpr uint32_t kNoId = 0xffffffff;
 // The most hits that one search gives.
 inline constexpr size_t kMaxK = 2000;
 // What a search without an effort of its own uses: recall@10 of 0.97 or more on text vectors.
-inline constexpr size_t kDefaultEffort = 128;
+inline constexpr size_t kDefaultEffort = 160;
 inline constexpr size_t kMaxEffort = 10'000;
 
 // Breaks ties between equal scores (S9.3: by key bytes, which only the owner of ids knows).
@@ -38,8 +38,8 @@ struct SearchRequest {
   Digest space{};
   // Hits wanted, 1 to kMaxK.
   size_t k = 10;
-  // Candidates that the graph walk keeps, 1 to kMaxEffort; 0 is kDefaultEffort. Never fewer than
-  // k are kept. More: better recall, proportionally slower.
+  // Candidates that the graph walk keeps, 1 to kMaxEffort; 0 is kDefaultEffort or 2 * k, what is
+  // more. Never fewer than k are kept. More: better recall, proportionally slower.
   size_t effort = 0;
   // Only ids of this set are found; null means all.
   const Bitmap* filter = nullptr;

@@ -163,9 +163,11 @@ size_t VectorIndex::OfferWalked(const Query& query, std::span<const uint32_t> no
   return live;
 }
 
-// A walk touches about `degree` vectors per candidate, at random; a scan reads them in order.
+// A candidate of a walk costs about as much as scanning this many vectors in order (measured at
+// 60,000 x 256, degree 16: 2.4 µs against 37 ns): `degree` of them are touched, at random.
 bool VectorIndex::GraphPays(size_t effort) const {
-  return base_ != nullptr && effort * 8 < base_->node_count();
+  constexpr size_t kScannedPerCandidate = 64;
+  return base_ != nullptr && effort * kScannedPerCandidate < base_->node_count();
 }
 
 StatusOr<SearchResult> VectorIndex::Search(const SearchRequest& request) const {
@@ -182,8 +184,8 @@ StatusOr<SearchResult> VectorIndex::Search(const SearchRequest& request) const {
   }
 
   const size_t wanted = request.k + request.exclude.size();
-  const size_t effort =
-      std::max(request.effort == 0 ? kDefaultEffort : request.effort, wanted);
+  const size_t effort = request.effort == 0 ? std::max(kDefaultEffort, 2 * wanted)
+                                            : std::max(request.effort, wanted);
   if (!request.exact && GraphPays(effort)) {
     const size_t live = base_->row_count() - masked_count_;
     const WalkResult walk =

@@ -116,72 +116,53 @@ class Walk {
   Walk(const GraphBase& base, std::span<const int8_t> query)
       : base_(base), query_(query), inverse_norms_(base.inverse_norms()) {}
 
-  // The entry of level 0: greedy from the top.
-  Candidate Descend() {
-    Candidate best{0, base_.entry_node()};
-    ids_[0] = best.node;
-    Measure(1);
-    best.similarity = Similarity(0);
-    for (uint32_t level = base_.level_count() - 1; level >= 1; --level) {
-      for (bool improved = true; improved;) {
-        improved = false;
-        size_t count = 0;
-        for (const uint32_t link : base_.links(level, best.node)) {
-          if (link == kNoNode) break;
-          ids_[count++] = link;
-          Prefetch(base_.vector(link).data(), base_.dim());
-        }
-        Measure(count);
-        for (size_t i = 0; i < count; ++i) {
-          if (Similarity(i) > best.similarity) {
-            best = {Similarity(i), ids_[i]};
-            improved = true;
-          }
-        }
-      }
-    }
-    return best;
-  }
-
   WalkResult Search(size_t effort, const Bitmap* dead) {
-    const auto is_dead = [dead](uint32_t node) { return dead != nullptr && dead->Test(node); };
-    CandidateBuffer buffer(effort, dead != nullptr);
-    VisitedMarks& marks = ThreadMarks();
-    marks.Begin(base_.node_count());
-    const Candidate entry = Descend();
-    marks.Visit(entry.node);
-    buffer.Insert(entry.similarity, entry.node, is_dead(entry.node));
-
-    for (uint32_t node = buffer.Next(); node != kNoNode; node = buffer.Next()) {
-      size_t count = 0;
-      for (const uint32_t link : base_.links(0, node)) {
-        if (link == kNoNode) break;
-        if (!marks.Visit(link)) continue;
-        ids_[count++] = link;
-        Prefetch(base_.vector(link).data(), base_.dim());
-        __builtin_prefetch(inverse_norms_ + link);
-      }
-      if (const uint32_t next = buffer.Peek(); next != kNoNode) {
-        const auto links = base_.links(0, next);
-        Prefetch(links.data(), links.size_bytes());
-      }
-      Measure(count);
-      for (size_t i = 0; i < count; ++i) {
-        const float similarity = Similarity(i);
-        if (buffer.Admits(similarity)) buffer.Insert(similarity, ids_[i], is_dead(ids_[i]));
-      }
+    std::vector<uint32_t> entries = {base_.entry_node()};
+    for (uint32_t level = base_.level_count() - 1; level >= 1; --level) {
+      // Greedy: more entries into level 0 were measured and change nothing.
+      CandidateBuffer buffer(/*effort=*/1, /*any_dead=*/false);
+      WalkLevel(level, entries, nullptr, buffer);
+      entries = buffer.Nodes();
     }
+    CandidateBuffer buffer(effort, dead != nullptr);
+    WalkLevel(0, entries, dead, buffer);
     return {.nodes = buffer.Nodes(), .distances = distances_};
   }
 
  private:
-  void Measure(size_t count) {
+  void WalkLevel(uint32_t level, std::span<const uint32_t> entries, const Bitmap* dead,
+                 CandidateBuffer& buffer) {
+    VisitedMarks& marks = ThreadMarks();
+    marks.Begin(base_.node_count());
+    Expand(entries, dead, marks, buffer);
+    for (uint32_t node = buffer.Next(); node != kNoNode; node = buffer.Next()) {
+      if (const uint32_t next = buffer.Peek(); next != kNoNode) {
+        const auto links = base_.links(level, next);
+        Prefetch(links.data(), links.size_bytes());
+      }
+      Expand(base_.links(level, node), dead, marks, buffer);
+    }
+  }
+
+  // Measures those of `nodes` (up to the first kNoNode) that were not visited yet.
+  void Expand(std::span<const uint32_t> nodes, const Bitmap* dead, VisitedMarks& marks,
+              CandidateBuffer& buffer) {
+    size_t count = 0;
+    for (const uint32_t node : nodes) {
+      if (node == kNoNode) break;
+      if (!marks.Visit(node)) continue;
+      ids_[count++] = node;
+      Prefetch(base_.vector(node).data(), base_.dim());
+      __builtin_prefetch(inverse_norms_ + node);
+    }
     kernel_.dot_gather(query_.data(), base_.vectors(), ids_.data(), count, base_.dim(),
                        dots_.data());
     distances_ += count;
-  }
-  float Similarity(size_t i) const {
-    return static_cast<float>(dots_[i]) * inverse_norms_[ids_[i]];
+    for (size_t i = 0; i < count; ++i) {
+      const float similarity = static_cast<float>(dots_[i]) * inverse_norms_[ids_[i]];
+      if (!buffer.Admits(similarity)) continue;
+      buffer.Insert(similarity, ids_[i], dead != nullptr && dead->Test(ids_[i]));
+    }
   }
 
   const GraphBase& base_;

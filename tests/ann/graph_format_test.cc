@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ann/internal/graph_format.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "ann/graph_base.h"
+#include "base/bytes.h"
+#include "tests/ann/ann_testing.h"
+
+namespace larder::ann {
+namespace {
+
+using testing::HasSubstr;
+
+// Offsets in the body, as docs/formats/index.md gives them.
+constexpr size_t kDimAt = 0, kDegreeAt = 4, kNodesAt = 8, kRowsAt = 12, kLevelsAt = 16,
+                 kEntryAt = 20, kSectionsAt = 24, kZeroAt = 28, kNodesAtLevelAt = 64,
+                 kTableAt = 128;
+constexpr size_t kSectionEntry = 24;
+
+// Three nodes of dim 2 on two levels (only node 0 on the upper one), four rows.
+struct Parts {
+  GraphHeader header{.dim = 2,
+                     .degree = 4,
+                     .node_count = 3,
+                     .row_count = 4,
+                     .level_count = 2,
+                     .entry_node = 0,
+                     .space = TestSpace(),
+                     .nodes_at_level = {3, 1}};
+  std::vector<int8_t> vectors = {1, 2, 3, 4, -5, 6};
+  std::vector<uint32_t> base_links = std::vector<uint32_t>(3 * 8, kNoNode);
+  std::vector<uint32_t> upper_links = std::vector<uint32_t>(4, kNoNode);
+  std::vector<uint32_t> node_of_row = {2, 0, 1, 0};
+  std::vector<uint32_t> key_ends = {1, 2, 3, 5};
+  std::string keys = "abcdd";
+
+  Parts() {
+    for (const auto& [node, link] : {std::pair{0, 1}, {8, 0}, {9, 2}, {16, 1}}) {
+      base_links[static_cast<size_t>(node)] = static_cast<uint32_t>(link);
+    }
+  }
+  std::string Body() const {
+    return EncodeGraph({.header = header,
+                        .vectors = vectors,
+                        .base_links = base_links,
+                        .upper_links = upper_links,
+                        .node_of_row = node_of_row,
+                        .key_ends = key_ends,
+                        .key_bytes = keys});
+  }
+  std::string File() const { return Frame(kGraphFormat, Body()); }
+};
+
+void ExpectDamage(const std::string& file, const char* message) {
+  EXPECT_THAT(GraphBase::FromBytes(file, "some/index.larder"),
+              StatusIs(StatusCode::kDataLoss,
+                       testing::AllOf(HasSubstr("some/index.larder"), HasSubstr(message))));
+}
+
+// A good file with one number of its body overwritten, under a good checksum.
+template <typename T>
+std::string Forged(size_t at, T value) {
+  std::string body = Parts().Body();
+  std::memcpy(body.data() + at, &value, sizeof value);
+  return Frame(kGraphFormat, body);
+}
+
+void ExpectForged(const std::function<void(Parts&)>& change, const char* message) {
+  Parts parts;
+  change(parts);
+  ExpectDamage(parts.File(), message);
+}
+
+TEST(GraphFormat, AHandMadeFileOpens) {
+  ASSERT_OK_AND_ASSIGN(const auto base, GraphBase::FromBytes(Parts().File(), "hand"));
+
+  EXPECT_EQ(base->key(3), "dd");
+  EXPECT_EQ(base->node_of_row(3), 0u);
+  EXPECT_EQ(base->level_count(), 2u);
+  EXPECT_EQ(base->squared_norm(2), 61);
+  EXPECT_EQ(Parts().File().size(), GraphFileBytes(Parts().header, 5));
+}
+
+TEST(GraphFormat, SectionsAreAlignedInTheFile) {
+  const std::string body = Parts().Body();
+  for (size_t i = 0; i < 6; ++i) {
+    uint64_t offset = 0;
+    std::memcpy(&offset, body.data() + kTableAt + i * kSectionEntry + 8, sizeof offset);
+    EXPECT_EQ(offset % 64, 0u);
+  }
+}
+
+TEST(GraphFormat, EveryTruncationIsDataLoss) {
+  const std::string file = Parts().File();
+  for (size_t size = 0; size < file.size(); ++size) {
+    EXPECT_THAT(GraphBase::FromBytes(file.substr(0, size), "cut"),
+                StatusIs(StatusCode::kDataLoss, HasSubstr("cut")))
+        << size;
+  }
+}
+
+TEST(GraphFormat, EveryTruncatedBodyUnderAGoodChecksumIsDataLoss) {
+  const std::string body = Parts().Body();
+  for (size_t size = 0; size < body.size(); ++size) {
+    EXPECT_THAT(GraphBase::FromBytes(Frame(kGraphFormat, body.substr(0, size)), "cut"),
+                StatusIs(StatusCode::kDataLoss, HasSubstr("cut")))
+        << size;
+  }
+}
+
+TEST(GraphFormat, EveryFlippedBitIsAnError) {
+  const std::string file = Parts().File();
+  for (size_t bit = 0; bit < file.size() * 8; ++bit) {
+    std::string bad = file;
+    bad[bit / 8] = static_cast<char>(bad[bit / 8] ^ (1 << (bit % 8)));
+    EXPECT_FALSE(GraphBase::FromBytes(bad, "flipped").ok()) << bit;
+  }
+}
+
+// No byte of the body, whatever it says, may crash the loader or what uses the result.
+TEST(GraphFormat, AnyByteUnderAGoodChecksumIsRefusedOrHarmless) {
+  const std::string body = Parts().Body();
+  for (size_t at = 0; at < body.size(); ++at) {
+    for (const int value : {0x00, 0x01, 0x7f, 0x80, 0xff}) {
+      std::string bad = body;
+      bad[at] = static_cast<char>(value);
+      const auto base = GraphBase::FromBytes(Frame(kGraphFormat, bad), "forged");
+      if (!base.ok()) {
+        EXPECT_THAT(base, StatusIs(StatusCode::kDataLoss, HasSubstr("forged"))) << at;
+        continue;
+      }
+      VectorIndex index({.dim = (*base)->dim(), .space = (*base)->space()});
+      EXPECT_OK(index.InstallBase(*base, std::vector<uint32_t>((*base)->row_count(), kNoId)));
+    }
+  }
+}
+
+TEST(GraphFormat, HeaderFieldsAreChecked) {
+  ExpectDamage(Forged<uint32_t>(kDimAt, 0), "dim is 0");
+  ExpectDamage(Forged<uint32_t>(kDimAt, 1u << 31), "dim is 2147483648");
+  ExpectDamage(Forged<uint32_t>(kDegreeAt, 0), "degree is 0");
+  ExpectDamage(Forged<uint32_t>(kDegreeAt, 65), "degree is 65");
+  ExpectDamage(Forged<uint32_t>(kNodesAt, 0), "node count is 0");
+  ExpectDamage(Forged<uint32_t>(kNodesAt, 0xffffffff), "node count is 4294967295");
+  ExpectDamage(Forged<uint32_t>(kNodesAt, 2), "level 0 has 3 nodes, expected all 2");
+  ExpectDamage(Forged<uint32_t>(kRowsAt, 2), "2 rows for 3 nodes");
+  ExpectDamage(Forged<uint32_t>(kRowsAt, 0xffffffff), "section rows");
+  ExpectDamage(Forged<uint32_t>(kLevelsAt, 0), "level count is 0");
+  ExpectDamage(Forged<uint32_t>(kLevelsAt, 17), "level count is 17");
+  ExpectDamage(Forged<uint32_t>(kLevelsAt, 3), "level 2 has 0 nodes");
+  ExpectDamage(Forged<uint32_t>(kLevelsAt, 1), "level 1 has 1 nodes");
+  ExpectDamage(Forged<uint32_t>(kEntryAt, 1), "entry node is 1, the top level has 1");
+  ExpectDamage(Forged<uint32_t>(kSectionsAt, 7), "7 sections");
+  ExpectDamage(Forged<uint32_t>(kZeroAt, 1), "sections");
+  ExpectDamage(Forged<uint32_t>(kNodesAtLevelAt + 4, 4), "level 1 has 4 nodes, the one below 3");
+  ExpectDamage(Forged<uint32_t>(kNodesAtLevelAt + 4, 2), "section upper links");
+}
+
+TEST(GraphFormat, SectionBoundsAreChecked) {
+  const char* const names[] = {"vectors", "base links", "upper links", "rows", "key ends", "keys"};
+  for (size_t i = 0; i < 6; ++i) {
+    const size_t entry = kTableAt + i * kSectionEntry;
+    ExpectDamage(Forged<uint32_t>(entry, 9), "has kind 9");
+    ExpectDamage(Forged<uint32_t>(entry + 4, 1), "has kind");
+    ExpectDamage(Forged<uint64_t>(entry + 8, 0), names[i]);
+    ExpectDamage(Forged<uint64_t>(entry + 8, ~uint64_t{0}), names[i]);
+    ExpectDamage(Forged<uint64_t>(entry + 16, 0), names[i]);
+    ExpectDamage(Forged<uint64_t>(entry + 16, ~uint64_t{0}), names[i]);
+  }
+}
+
+TEST(GraphFormat, PaddingMustBeZero) {
+  uint64_t second = 0;
+  const std::string body = Parts().Body();
+  std::memcpy(&second, body.data() + kTableAt + kSectionEntry + 8, sizeof second);
+
+  ExpectDamage(Forged<uint8_t>(second - kFrameHeaderSize - 1, 1), "padding before byte");
+}
+
+TEST(GraphFormat, VectorsMustNotBeZero) {
+  ExpectForged([](Parts& p) { p.vectors[2] = p.vectors[3] = 0; }, "vector of node 1 is zero");
+}
+
+TEST(GraphFormat, LinksMustLeadToOtherNodesOfTheLevel) {
+  ExpectForged([](Parts& p) { p.base_links[0] = 3; }, "level 0: node 0 links to 3 of 3 nodes");
+  ExpectForged([](Parts& p) { p.base_links[23] = 0; }, "level 0: node 2 links to 0");
+  ExpectForged([](Parts& p) { p.base_links[8] = 1; }, "level 0: node 1 links to 1");
+  ExpectForged([](Parts& p) { p.upper_links[0] = 1; }, "level 1: node 0 links to 1 of 1 nodes");
+}
+
+TEST(GraphFormat, EveryRowMustHaveANodeAndEveryNodeARow) {
+  ExpectForged([](Parts& p) { p.node_of_row[1] = 3; }, "row 1 is node 3 of 3");
+  ExpectForged([](Parts& p) { p.node_of_row[0] = 1; }, "1 nodes have no row");
+}
+
+TEST(GraphFormat, KeysMustBeAscendingUtf8OfAllowedLength) {
+  ExpectForged([](Parts& p) { p.key_ends[0] = 0; }, "key of row 0 ends at 0");
+  ExpectForged([](Parts& p) { p.key_ends[1] = 6; }, "key of row 1 ends at 6");
+  ExpectForged([](Parts& p) { p.key_ends[2] = 1; }, "key of row 2 ends at 1");
+  ExpectForged([](Parts& p) { p.key_ends[3] = 4; }, "keys end at 4 of 5");
+  ExpectForged([](Parts& p) { p.keys = "aacdd"; }, "key of row 1 is not in order");
+  ExpectForged([](Parts& p) { p.keys = "bacdd"; }, "key of row 1 is not in order");
+  ExpectForged([](Parts& p) { p.keys[2] = '\xff'; }, "key of row 2 is not UTF-8");
+  ExpectForged(
+      [](Parts& p) {
+        p.keys = "abc" + std::string(257, 'd');
+        p.key_ends[3] = 260;
+      },
+      "key of row 3");
+}
+
+TEST(GraphFormat, ANewerVersionIsRefused) {
+  EXPECT_THAT(GraphBase::FromBytes(Frame({.magic = kGraphFormat.magic, .version = 2},
+                                         Parts().Body()),
+                                   "newer"),
+              StatusIs(StatusCode::kUnimplemented, HasSubstr("newer")));
+}
+
+}  // namespace
+}  // namespace larder::ann
