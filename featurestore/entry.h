@@ -39,6 +39,10 @@ struct Entry {
 std::string EncodeEntry(const Entry& entry);
 // Errors: kDataLoss naming the entry; kUnimplemented for a newer format.
 StatusOr<Entry> DecodeEntry(std::string_view bytes);
+// Also checks that it is entry `number` and follows the one with `previous_checksum` (S11); entry 1
+// follows 0. Errors: also kDataLoss.
+StatusOr<Entry> DecodeNextEntry(std::string_view bytes, uint64_t number,
+                                uint64_t previous_checksum);
 // The checksum at the end of an encoded entry (the next entry's previous_checksum).
 uint64_t EntryChecksum(std::string_view bytes);
 

@@ -21,11 +21,6 @@ struct ParsedBatch {
   std::vector<uint32_t> request_index;   // per row of `good`: which sent record it is, ascending
 };
 
-// A column of a batch counts one cell per row, a vector column one per dimension; so a batch of
-// mostly null records cannot take more memory than this many values.
-inline constexpr size_t kMaxBatchCells = size_t{1} << 24;
-size_t CellsPerRecord(std::span<const registry::Column> columns);
-
 // Limits of a whole batch (S11): records, bytes, cells.
 // Errors: kInvalidArgument saying which limit and how much came.
 Status CheckBatchLimits(const registry::Source& source, std::span<const std::string_view> records);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -105,16 +106,23 @@ class Sequencer {
   struct Item;
   struct Group;
 
+  // Waits until the item is finished; returns its status.
   Status Enqueue(Item& item);
+  void Finish(std::span<Item* const> items, const Status& status);
+  void FinishOne(Item& item, const Status& status);
+
+  // Below: on the sequencer's thread. A status returned is the failure after which nothing more is
+  // sequenced; what concerns one item alone goes to the item.
   void Run();
   void SequenceBatch(Item& item, Group& group);
-  void SequenceControl(Item& item);
-  // Fills the entry's batch with the rows that go in, and the item's result.
+  // Decides each row: goes in, duplicate or refused; fills the item's result and `entry.batch`.
   void SelectRows(Item& item, DedupeIndex& ids, Entry& entry) const;
+  Status SequenceControl(Item& item);
   StatusOr<TimeUs> StampArrival() const;
-  void Commit(Group& group);
-  void Finish(Item& item, Status status);
-  void Fail(const Status& status);
+  void Add(std::shared_ptr<const Entry> entry, Group& group);
+  // Syncs the group, hands it over and finishes its items.
+  Status Commit(Group& group);
+  Status Fail(const Status& status);
 
   const SequencerOptions options_;
   Log& log_;
@@ -123,11 +131,12 @@ class Sequencer {
   BatchValidator& validator_;
   EntryConsumer& consumer_;
 
-  // Of the sequencer's thread.
+  // Of the newest entry that was encoded; of the sequencer's thread.
   LogEnd end_;
 
   mutable Mutex mutex_;
-  CondVar changed_;
+  CondVar work_;      // for the sequencer
+  CondVar finished_;  // for callers
   std::deque<Item*> queue_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   Status failure_ ABSL_GUARDED_BY(mutex_);
