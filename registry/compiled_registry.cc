@@ -23,17 +23,6 @@ const T* FindByDigest(const std::vector<T>& items, const Digest& digest) {
 
 }  // namespace
 
-DurationUs HopOf(DurationUs width) {
-  static constexpr DurationUs kHops[] = {
-      kSecondUs,       10 * kSecondUs,  kMinuteUs, 5 * kMinuteUs, 15 * kMinuteUs,
-      30 * kMinuteUs,  kHourUs,         3 * kHourUs, 6 * kHourUs, kDayUs};
-  DurationUs hop = kHops[0];
-  for (const DurationUs candidate : kHops) {
-    if (candidate <= width / 48) hop = candidate;
-  }
-  return hop;
-}
-
 int Source::FindColumn(std::string_view column) const {
   for (size_t i = 0; i < columns.size(); ++i) {
     if (columns[i].name == column) return static_cast<int>(i);
@@ -60,10 +49,11 @@ const VectorFeature* CompiledRegistry::FindVector(const Digest& digest) const {
   return FindByDigest(vectors, digest);
 }
 const VectorFeature* CompiledRegistry::FindVectorByName(std::string_view name) const {
-  for (const VectorFeature& vector : vectors) {
-    if (vector.name == name) return &vector;
-  }
-  return nullptr;
+  const auto it = vector_names.find(std::string(name));
+  return it != vector_names.end() ? FindVector(it->second) : FindByName(vectors, name);
+}
+const View* CompiledRegistry::FindView(std::string_view name) const {
+  return FindByName(views, name);
 }
 const FeatureSet* CompiledRegistry::FindSet(std::string_view name) const {
   return FindByName(sets, name);

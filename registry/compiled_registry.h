@@ -105,6 +105,22 @@ struct VectorFeature {
   int column = -1;
 };
 
+// A feature of a view, after the fan-out of `over [1h, 7d]`.
+struct ViewFeature {
+  std::string name;
+  Type type;
+  Digest identity;                      // of what it means: changes whenever its bits could
+  std::optional<StoredFeature> stored;  // it is stored as it is; else it is computed at read
+};
+
+// A `view` document; what it stores is in `aggregates` and `vectors`.
+struct View {
+  std::string name;
+  std::string entity;
+  std::string source;  // empty: derived from other views
+  std::vector<ViewFeature> features;  // in the order written
+};
+
 struct Role {
   std::string name;
   std::string entity;
@@ -184,6 +200,9 @@ struct CompiledRegistry {
   std::vector<Source> sources;
   std::vector<Aggregate> aggregates;    // unique by digest
   std::vector<VectorFeature> vectors;   // unique by digest
+  // Every "view.feature" that is a vector: several may be one VectorFeature.
+  std::map<std::string, Digest> vector_names;
+  std::vector<View> views;
   std::vector<Request> requests;
   std::vector<FeatureSet> sets;
   std::vector<Retrieval> retrievals;
@@ -196,6 +215,7 @@ struct CompiledRegistry {
   const VectorFeature* FindVector(const Digest& digest) const;
   // By "view.feature".
   const VectorFeature* FindVectorByName(std::string_view name) const;
+  const View* FindView(std::string_view name) const;
   const FeatureSet* FindSet(std::string_view name) const;
   const Retrieval* FindRetrieval(std::string_view name) const;
 };

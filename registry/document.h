@@ -41,7 +41,7 @@ class Document {
 
   DocumentKind kind() const { return kind_; }
   std::string_view kind_name() const { return DocumentKindName(kind_); }
-  const SourceText& name_text() const { return node_->entries.front().key; }
+  const SourceText& kind_text() const { return node_->entries.front().key; }
   const SourceText& name() const { return node_->entries.front().value.text; }
   const YamlNode& node() const { return *node_; }
 

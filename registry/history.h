@@ -24,6 +24,8 @@ struct RevisionRecord {
   std::vector<DefinitionFile> files;    // as the engineer wrote them
   std::vector<EncoderFacts> encoders;   // the artifacts that this entry activates (S7.4)
 };
+// The format is docs/formats/revision.md. Decoding takes untrusted bytes.
+// Errors: kDataLoss for bytes that EncodeRevision did not write; kUnimplemented for a newer format.
 std::string EncodeRevision(const RevisionRecord& record);
 StatusOr<RevisionRecord> DecodeRevision(std::string_view bytes);
 
@@ -37,6 +39,11 @@ struct Revision {
   // Version number of each definition at this revision: a definition whose digest is new gets the
   // next number of its name; an unchanged or earlier digest keeps its number.
   std::map<std::string, uint32_t> versions;
+  // Every digest that a name had at this or an earlier revision, with its version number.
+  std::map<std::string, std::map<Digest, uint32_t>> known_versions;
+
+  // The version that `digest` of `name` has, or would get as the next revision.
+  uint32_t VersionOf(const std::string& name, const Digest& digest) const;
 };
 
 // One line of `plan` (semantic diff).
