@@ -12,7 +12,7 @@ namespace {
 
 constexpr uint64_t kMaxArtifactBytes = uint64_t{4} << 30;  // S11
 constexpr size_t kMaxFiles = 1'000;                        // as base/directory_digest.h
-constexpr std::string_view kStagingPrefix = ".staging-";
+constexpr std::string_view kStaging = ".staging";
 
 class StoreImpl : public ArtifactStore {
  public:
@@ -21,12 +21,7 @@ class StoreImpl : public ArtifactStore {
   // Removes what a crash left half received.
   Status CleanUp() {
     LARDER_RETURN_IF_ERROR(fs_.MakeDirs(dir_));
-    LARDER_ASSIGN_OR_RETURN(const auto names, fs_.List(dir_));
-    for (const std::string& name : names) {
-      if (!name.starts_with(kStagingPrefix)) continue;
-      LARDER_RETURN_IF_ERROR(fs_.RemoveTree(JoinPath(dir_, name)));
-    }
-    return OkStatus();
+    return fs_.RemoveTree(JoinPath(dir_, kStaging));
   }
 
   StatusOr<std::unique_ptr<Writer>> Create() override;
@@ -177,7 +172,7 @@ StatusOr<std::unique_ptr<ArtifactStore::Writer>> StoreImpl::Create() {
   std::string staging;
   {
     const MutexLock lock(mutex_);
-    staging = JoinPath(dir_, Concat(kStagingPrefix, next_staging_++));
+    staging = JoinPath(dir_, Concat(kStaging, "/", next_staging_++));
   }
   LARDER_RETURN_IF_ERROR(fs_.MakeDirs(staging));
   return std::make_unique<WriterImpl>(*this, fs_, std::move(staging));

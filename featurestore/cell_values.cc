@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "featurestore/cell_values.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
 #include <limits>
 #include <system_error>
 
+#include "base/bytes.h"
 #include "base/clock.h"
 
 namespace larder::featurestore {
@@ -216,8 +218,10 @@ std::string Shorten(std::string_view text) {
   // Back to the start of the character that would be cut.
   while (cut && size > 0 && (static_cast<uint8_t>(text[size]) & 0xC0) == 0x80) --size;
   std::string out(text.substr(0, size));
+  const bool utf8 = IsUtf8(out);
   for (char& c : out) {
-    if (static_cast<uint8_t>(c) < 0x20 || c == 0x7f) c = '?';
+    const auto byte = static_cast<uint8_t>(c);
+    if (byte < 0x20 || byte == 0x7f || (byte >= 0x80 && !utf8)) c = '?';
   }
   return cut ? out + "..." : out;
 }

@@ -54,7 +54,8 @@ Status ConvertScalar(const registry::Source& source, const registry::SourceColum
 // True for a number as JSON writes it (RFC 8259 §6); `integer` if it has no fraction or exponent.
 bool IsJsonNumber(std::string_view text, bool* integer);
 
-// `text` for a message: at most 64 bytes, cut between characters, control characters as '?'.
+// `text` for a message: at most 64 bytes, cut between characters, control characters and
+// what is not UTF-8 as '?'.
 std::string Shorten(std::string_view text);
 
 }  // namespace larder::featurestore

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "featurestore/artifact_store.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/support/power_cut_file_system.h"
+#include "tests/support/status_matchers.h"
+#include "tests/support/temp_dir.h"
+
+namespace larder::featurestore {
+namespace {
+
+using testing::_;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+constexpr uint64_t kAnySize = 1 << 20;
+
+StatusOr<Digest> Put(ArtifactStore& store, std::string_view content, const Digest& expected = {}) {
+  LARDER_ASSIGN_OR_RETURN(const auto writer, store.Create());
+  LARDER_RETURN_IF_ERROR(writer->BeginFile("model.bin"));
+  LARDER_RETURN_IF_ERROR(writer->Append(content.substr(0, 2)));
+  LARDER_RETURN_IF_ERROR(writer->Append(content.substr(2)));
+  LARDER_RETURN_IF_ERROR(writer->BeginFile("sub/config.json"));
+  LARDER_RETURN_IF_ERROR(writer->Append("{}"));
+  return writer->Commit(expected);
+}
+
+TEST(ArtifactStore, NamesADirectoryByItsContent) {
+  const TempDir dir;
+  ASSERT_OK_AND_ASSIGN(const auto store, ArtifactStore::Open(FileSystem::Posix(), dir.path()));
+
+  ASSERT_OK_AND_ASSIGN(const Digest digest, Put(*store, "weights"));
+
+  ASSERT_OK_AND_ASSIGN(const std::string path, store->Path(digest));
+  EXPECT_EQ(path, dir.File("artifacts/" + digest.Hex()));
+  EXPECT_THAT(DirectoryDigest(FileSystem::Posix(), path), IsOkAndHolds(digest));
+  EXPECT_THAT(FileSystem::Posix().Read(path + "/model.bin", kAnySize), IsOkAndHolds("weights"));
+  EXPECT_TRUE(store->Contains(digest));
+  EXPECT_OK(store->Verify(digest));
+  EXPECT_THAT(store->List(), IsOkAndHolds(ElementsAre(digest)));
+}
+
+TEST(ArtifactStore, TheSameContentAgainIsFine) {
+  const TempDir dir;
+  ASSERT_OK_AND_ASSIGN(const auto store, ArtifactStore::Open(FileSystem::Posix(), dir.path()));
+  ASSERT_OK_AND_ASSIGN(const Digest digest, Put(*store, "weights"));
+
+  EXPECT_THAT(Put(*store, "weights", digest), IsOkAndHolds(digest));
+
+  EXPECT_THAT(FileSystem::Posix().List(dir.File("artifacts/.staging")), IsOkAndHolds(IsEmpty()));
+  EXPECT_THAT(store->List(), IsOkAndHolds(ElementsAre(digest)));
+}
+
+TEST(ArtifactStore, OtherContentThanExpectedIsDataLoss) {
+  const TempDir dir;
+  ASSERT_OK_AND_ASSIGN(const auto store, ArtifactStore::Open(FileSystem::Posix(), dir.path()));
+
+  EXPECT_THAT(Put(*store, "weights", Sha256("other")),
+              StatusIs(StatusCode::kDataLoss, HasSubstr(Sha256("other").Hex())));
+
+  EXPECT_THAT(store->List(), IsOkAndHolds(IsEmpty()));
+  EXPECT_THAT(FileSystem::Posix().List(dir.File("artifacts/.staging")), IsOkAndHolds(IsEmpty()));
+}
+
+TEST(ArtifactStore, AnUnfinishedArtifactIsForgotten) {
+  const TempDir dir;
+  ASSERT_OK_AND_ASSIGN(const auto store, ArtifactStore::Open(FileSystem::Posix(), dir.path()));
+  {
+    ASSERT_OK_AND_ASSIGN(const auto writer, store->Create());
+    ASSERT_OK(writer->BeginFile("a"));
+    ASSERT_OK(writer->Append("bytes"));
+  }
+
+  EXPECT_THAT(FileSystem::Posix().List(dir.File("artifacts/.staging")), IsOkAndHolds(IsEmpty()));
+}
+
+TEST(ArtifactStore, StagingLeftByACrashIsRemovedAtOpen) {
+  const TempDir dir;
+  ASSERT_OK(FileSystem::Posix().MakeDirs(dir.File("artifacts/.staging/3/sub")));
+
+  ASSERT_OK(ArtifactStore::Open(FileSystem::Posix(), dir.path()));
+
+  EXPECT_THAT(FileSystem::Posix().List(dir.File("artifacts")), IsOkAndHolds(IsEmpty()));
+}
+
+TEST(ArtifactStore, UnsafeAndRepeatedNamesAreRefused) {
+  const TempDir dir;
+  ASSERT_OK_AND_ASSIGN(const auto store, ArtifactStore::Open(FileSystem::Posix(), dir.path()));
+  ASSERT_OK_AND_ASSIGN(const auto writer, store->Create());
+  EXPECT_THAT(writer->Append("x"), StatusIs(StatusCode::kInvalidArgument, _));
+  ASSERT_OK(writer->BeginFile("a/b"));
+
+  for (const std::string_view name :
+       {"", "/etc/passwd", "../up", "a/../../up", "a//b", ".hidden", "a\\b", "a/b", "a/b/c", "a"}) {
+    EXPECT_THAT(writer->BeginFile(name), StatusIs(StatusCode::kInvalidArgument, _)) << name;
+  }
+  EXPECT_OK(writer->BeginFile("a/c"));
+}
+
+TEST(ArtifactStore, AnEmptyArtifactIsRefused) {
+  const TempDir dir;
+  ASSERT_OK_AND_ASSIGN(const auto store, ArtifactStore::Open(FileSystem::Posix(), dir.path()));
+  ASSERT_OK_AND_ASSIGN(const auto writer, store->Create());
+
+  EXPECT_THAT(writer->Commit({}), StatusIs(StatusCode::kInvalidArgument, HasSubstr("no files")));
+}
+
+TEST(ArtifactStore, AnUnknownArtifactIsNotFound) {
+  const TempDir dir;
+  ASSERT_OK_AND_ASSIGN(const auto store, ArtifactStore::Open(FileSystem::Posix(), dir.path()));
+
+  EXPECT_FALSE(store->Contains(Sha256("x")));
+  EXPECT_THAT(store->Path(Sha256("x")), StatusIs(StatusCode::kNotFound, _));
+  EXPECT_THAT(store->Verify(Sha256("x")), StatusIs(StatusCode::kNotFound, _));
+}
+
+TEST(ArtifactStore, VerifyFindsEveryKindOfDamage) {
+  FileSystem& fs = FileSystem::Posix();
+  const auto damage = [&](auto how) {
+    const TempDir dir;
+    const auto store = ArtifactStore::Open(fs, dir.path());
+    const auto digest = Put(**store, "weights");
+    how(*(*store)->Path(*digest));
+    EXPECT_THAT((*store)->Verify(*digest),
+                StatusIs(StatusCode::kDataLoss, HasSubstr(digest->Hex())));
+  };
+
+  damage([&](const std::string& path) {
+    ASSERT_OK(WriteFileAtomically(fs, path + "/model.bin", "weightt"));  // a flipped bit
+  });
+  damage([&](const std::string& path) {
+    ASSERT_OK(WriteFileAtomically(fs, path + "/model.bin", "weight"));  // truncated
+  });
+  damage([&](const std::string& path) { ASSERT_OK(fs.Remove(path + "/model.bin")); });
+  damage([&](const std::string& path) {
+    ASSERT_OK(WriteFileAtomically(fs, path + "/more.bin", "x"));
+  });
+  damage([&](const std::string& path) {
+    ASSERT_OK(fs.Rename(path + "/model.bin", path + "/other.bin"));
+  });
+  damage([&](const std::string& path) {
+    ASSERT_OK(fs.Remove(path + "/model.bin"));
+    ASSERT_OK(fs.RemoveTree(path + "/sub"));
+  });
+}
+
+TEST(ArtifactStore, ANamedArtifactIsWholeAfterAPowerCutAnywhere) {
+  for (uint64_t operations = 1; operations < 20; ++operations) {
+    SCOPED_TRACE(Concat("after ", operations, " operations"));
+    const TempDir dir;
+    PowerCutFileSystem fs(dir.path());
+    StatusOr<Digest> digest = Unavailable("not yet");
+    {
+      ASSERT_OK_AND_ASSIGN(const auto store, ArtifactStore::Open(fs, dir.path()));
+      fs.FreezeAfter(operations);
+      digest = Put(*store, "weights");
+    }
+    fs.PowerCut(operations % 2 == 0 ? PowerCutFileSystem::Mode::kDrop
+                                    : PowerCutFileSystem::Mode::kScramble, operations);
+
+    ASSERT_OK_AND_ASSIGN(const auto store, ArtifactStore::Open(fs, dir.path()));
+
+    ASSERT_OK_AND_ASSIGN(const auto digests, store->List());
+    if (digest.ok()) {
+      EXPECT_THAT(digests, ElementsAre(*digest));
+    }
+    for (const Digest& found : digests) EXPECT_OK(store->Verify(found));
+  }
+}
+
+TEST(ArtifactStore, PutDirectoryCopiesAllFiles) {
+  const TempDir dir;
+  FileSystem& fs = FileSystem::Posix();
+  ASSERT_OK_AND_ASSIGN(const auto store, ArtifactStore::Open(fs, dir.path()));
+  ASSERT_OK(fs.MakeDirs(dir.File("in/deep")));
+  ASSERT_OK(WriteFileAtomically(fs, dir.File("in/a"), "1"));
+  ASSERT_OK(WriteFileAtomically(fs, dir.File("in/deep/b"), "2"));
+  ASSERT_OK_AND_ASSIGN(const Digest expected, DirectoryDigest(fs, dir.File("in")));
+
+  EXPECT_THAT(PutDirectory(*store, fs, dir.File("in")), IsOkAndHolds(expected));
+
+  EXPECT_OK(store->Verify(expected));
+}
+
+}  // namespace
+}  // namespace larder::featurestore
