@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "serving/admin.h"
+
+#include <chrono>
+#include <map>
+#include <utility>
+
+#include "base/bytes.h"
+#include "serving/encoders.h"
+#include "serving/index_epoch.h"
+#include "serving/index_sink.h"
+#include "serving/read_info.h"
+
+namespace larder::serving {
+namespace {
+
+std::string HexOf(const Hash128& hash) {
+  std::string bytes;
+  for (const uint64_t half : {hash.high, hash.low}) {
+    for (int shift = 56; shift >= 0; shift -= 8) bytes.push_back(static_cast<char>(half >> shift));
+  }
+  return ToHex(bytes);
+}
+
+v1::JobState ToProto(Jobs::State state) {
+  switch (state) {
+    case Jobs::State::kRunning: return v1::JOB_STATE_RUNNING;
+    case Jobs::State::kRetrying: return v1::JOB_STATE_RETRYING;
+    case Jobs::State::kDone: return v1::JOB_STATE_DONE;
+  }
+  return v1::JOB_STATE_UNSPECIFIED;
+}
+
+void SetStats(const featurestore::StoreStats& stats, v1::StatusResponse& reply) {
+  reply.set_recovery_seconds(stats.recovery_seconds);
+  reply.set_replayed_entries(stats.replayed_entries);
+  reply.mutable_applied()->set_value(stats.applied.value);
+  reply.mutable_synced()->set_value(stats.synced.value);
+  reply.mutable_checkpoint()->set_value(stats.checkpoint.value);
+  reply.set_revision(stats.revision);
+  reply.set_keys(stats.keys);
+  reply.set_window_states(stats.window_states);
+  reply.set_dirty_blobs(stats.dirty_blobs);
+  reply.set_queued_batches(stats.queued_batches);
+  for (const featurestore::SourceStats& source : stats.sources) {
+    v1::SourceStatus* out = reply.add_sources();
+    out->set_name(source.name);
+    out->set_records(source.records);
+    out->set_duplicates(source.duplicates);
+    out->set_skipped(source.skipped);
+    out->set_ids(source.ids);
+  }
+}
+
+void SetIndexes(const featurestore::StoreStats& stats, const IndexSink& indexes,
+                const featurestore::Snapshot& snapshot, v1::StatusResponse& reply) {
+  for (const featurestore::VectorStats& vector : stats.vectors) {
+    v1::IndexStatus* out = reply.add_indexes();
+    out->set_active(vector.active);
+    out->set_vectors(vector.vectors);
+    out->set_encoded(vector.encoded);
+    out->set_reused(vector.reused);
+    if (const LiveIndex* live = indexes.Find(vector.feature, snapshot); live != nullptr) {
+      SetEpoch(*live, out->mutable_epoch());
+      out->set_memory_bytes(live->index->GetStats().size_bytes);
+    }
+    out->mutable_epoch()->set_feature(vector.name);
+    out->mutable_epoch()->set_feature_digest(vector.feature.Hex());
+  }
+}
+
+void SetEncoders(const registry::Revision& revision, const Encoders& encoders,
+                 v1::StatusResponse& reply) {
+  for (const registry::Encoder& encoder : revision.registry->encoders) {
+    v1::EncoderStatus* out = reply.add_encoders();
+    const auto version = revision.versions.find(encoder.name);
+    out->mutable_definition()->set_kind("encoder");
+    out->mutable_definition()->set_name(encoder.name);
+    out->mutable_definition()->set_version(version == revision.versions.end() ? 0
+                                                                              : version->second);
+    out->mutable_definition()->set_digest(encoder.digest.Hex());
+    out->set_dimensions(encoder.dimensions);
+    out->set_external(encoder.external);
+    if (const auto usage = encoders.Find(encoder.digest); usage.has_value()) {
+      out->set_loaded(true);
+      out->set_texts(usage->texts);
+    }
+  }
+}
+
+void SetJobs(const Jobs& jobs, v1::StatusResponse& reply) {
+  for (const Jobs::Report& report : jobs.Reports()) {
+    v1::JobStatus* out = reply.add_jobs();
+    out->set_kind(report.kind == Jobs::Kind::kVectors ? "vectors" : "index_base");
+    out->set_subject(report.subject);
+    out->set_state(ToProto(report.state));
+    out->set_done(report.done);
+    out->set_total(report.total);
+    out->set_error(report.error);
+    SetDuration(report.elapsed.count() * kMillisecondUs, out->mutable_elapsed());
+  }
+}
+
+// Collects metrics of equal names one after the other.
+class Gauges {
+ public:
+  void Add(std::string name, std::string help, double value, bool counter = false,
+           std::vector<std::pair<std::string, std::string>> labels = {}) {
+    by_name_[name].push_back({name, std::move(help), std::move(labels), value, counter});
+  }
+  std::vector<Metrics::Gauge> Take() {
+    std::vector<Metrics::Gauge> all;
+    for (auto& [name, gauges] : by_name_) {
+      for (Metrics::Gauge& gauge : gauges) all.push_back(std::move(gauge));
+    }
+    return all;
+  }
+
+ private:
+  std::map<std::string, std::vector<Metrics::Gauge>> by_name_;
+};
+
+void AddStoreGauges(const featurestore::StoreStats& stats, Gauges& gauges) {
+  const auto entry = [](featurestore::Position position) {
+    return static_cast<double>(position.entry());
+  };
+  gauges.Add("larder_log_entry", "Newest log entry of each stage", entry(stats.applied), false,
+             {{"stage", "applied"}});
+  gauges.Add("larder_log_entry", "Newest log entry of each stage", entry(stats.synced), false,
+             {{"stage", "synced"}});
+  gauges.Add("larder_log_entry", "Newest log entry of each stage", entry(stats.checkpoint), false,
+             {{"stage", "checkpoint"}});
+  gauges.Add("larder_queued_batches", "Batches waiting to be appended",
+             static_cast<double>(stats.queued_batches));
+  gauges.Add("larder_revision", "The live registry revision", static_cast<double>(stats.revision));
+  gauges.Add("larder_keys", "Keys known, of all entities", static_cast<double>(stats.keys));
+  gauges.Add("larder_window_states", "Window states held",
+             static_cast<double>(stats.window_states));
+  gauges.Add("larder_dirty_blobs", "State changes not yet in durable blobs",
+             static_cast<double>(stats.dirty_blobs));
+  gauges.Add("larder_recovery_seconds", "How long recovery took", stats.recovery_seconds);
+  for (const featurestore::SourceStats& source : stats.sources) {
+    const std::vector<std::pair<std::string, std::string>> labels = {{"source", source.name}};
+    gauges.Add("larder_records_total", "Records applied", static_cast<double>(source.records),
+               true, labels);
+    gauges.Add("larder_duplicates_total", "Records seen again since start",
+               static_cast<double>(source.duplicates), true, labels);
+    gauges.Add("larder_skipped_inputs_total", "Inputs that an aggregate could not hold",
+               static_cast<double>(source.skipped), true, labels);
+  }
+}
+
+void AddIndexGauges(const IndexSink& indexes, const featurestore::Snapshot& snapshot,
+                    Gauges& gauges) {
+  for (const LiveIndex* live : indexes.All(snapshot)) {
+    const ann::VectorIndex::Stats stats = live->index->GetStats();
+    const auto add = [&](const char* part, size_t value) {
+      gauges.Add("larder_index_vectors", "Vectors of an index: base, of them masked, delta",
+                 static_cast<double>(value), false, {{"feature", live->name}, {"part", part}});
+    };
+    add("base", stats.base_rows);
+    add("masked", stats.masked_rows);
+    add("delta", stats.delta_size);
+    gauges.Add("larder_index_bytes", "Memory of an index", static_cast<double>(stats.size_bytes),
+               false, {{"feature", live->name}});
+  }
+}
+
+}  // namespace
+
+StatusOr<v1::StatusResponse> GetServerStatus(const v1::StatusRequest& request,
+                                             const ServerFacts& facts, const Context& context) {
+  v1::StatusResponse reply;
+  const Backend& backend = context.backend;
+  if (request.want_state_hash()) {
+    LARDER_ASSIGN_OR_RETURN(const auto hash, backend.store.ComputeStateHash());
+    reply.set_state_hash(HexOf(hash.hash));
+    reply.mutable_state_hash_position()->set_value(hash.position.value);
+  }
+  reply.set_version(kVersion);
+  reply.set_semantics(registry::kSemantics);
+  reply.set_data_dir(facts.data_dir);
+  SetTime(facts.started_at, reply.mutable_started_at());
+  SetDuration(std::chrono::duration_cast<std::chrono::microseconds>(
+                  std::chrono::steady_clock::now() - facts.started)
+                  .count(),
+              reply.mutable_uptime());
+  reply.set_memory_bytes(ProcessMemoryBytes());
+  const featurestore::StoreStats stats = backend.store.Stats();
+  SetStats(stats, reply);
+  SetJobs(facts.jobs, reply);
+  LARDER_ASSIGN_OR_RETURN(const bool idle, facts.jobs.Idle());
+  reply.set_idle(idle && stats.applied >= stats.synced && stats.queued_batches == 0);
+
+  LARDER_ASSIGN_OR_RETURN(const auto snapshot, backend.store.Read({}, context.deadline));
+  SetIndexes(stats, backend.indexes, *snapshot, reply);
+  if (const registry::Revision* current = snapshot->history().current(); current != nullptr) {
+    SetEncoders(*current, backend.encoders, reply);
+  }
+  return reply;
+}
+
+std::vector<Metrics::Gauge> CollectGauges(const ServerFacts& facts, const Context& context) {
+  Gauges gauges;
+  const Backend& backend = context.backend;
+  AddStoreGauges(backend.store.Stats(), gauges);
+  if (const auto snapshot = backend.store.Read({}, context.deadline); snapshot.ok()) {
+    AddIndexGauges(backend.indexes, **snapshot, gauges);
+  }
+  gauges.Add("larder_encoded_texts_total", "Texts encoded since start",
+             static_cast<double>(backend.encoders.texts_encoded()), true);
+  gauges.Add("larder_index_refused_total", "Vectors and bases that an index refused",
+             static_cast<double>(backend.indexes.refused()), true);
+  double running = 0;
+  double retrying = 0;
+  for (const Jobs::Report& report : facts.jobs.Reports()) {
+    running += report.state == Jobs::State::kRunning ? 1 : 0;
+    retrying += report.state == Jobs::State::kRetrying ? 1 : 0;
+  }
+  gauges.Add("larder_jobs", "Background jobs by state", running, false, {{"state", "running"}});
+  gauges.Add("larder_jobs", "Background jobs by state", retrying, false, {{"state", "retrying"}});
+  gauges.Add("larder_memory_bytes", "Resident memory of the process",
+             static_cast<double>(ProcessMemoryBytes()));
+  gauges.Add("larder_uptime_seconds", "Time since the process started",
+             std::chrono::duration<double>(std::chrono::steady_clock::now() - facts.started)
+                 .count());
+  return gauges.Take();
+}
+
+}  // namespace larder::serving

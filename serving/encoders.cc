@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "serving/encoders.h"
+
+#include <vector>
+
+#include "text/document.h"
+
+namespace larder::serving {
+
+Encoders::Slot& Encoders::SlotOf(const Digest& digest) {
+  MutexLock lock(mu_);
+  std::unique_ptr<Slot>& slot = slots_[digest];
+  if (slot == nullptr) slot = std::make_unique<Slot>();
+  return *slot;
+}
+
+StatusOr<const text::Encoder*> Encoders::Open(const Digest& digest, Slot& slot) {
+  MutexLock lock(slot.mu);
+  if (slot.encoder == nullptr) {
+    LARDER_ASSIGN_OR_RETURN(const std::string dir, artifacts_.Path(digest));
+    LARDER_ASSIGN_OR_RETURN(auto encoder, text::OpenEncoder(fs_, dir));
+    if (encoder->digest() != digest) {
+      return DataLoss("artifact ", dir, ": its content has digest ", encoder->digest().Hex());
+    }
+    slot.encoder = std::move(encoder);
+  }
+  return slot.encoder.get();
+}
+
+Status Encoders::Embed(const Digest& encoder, std::span<const std::string_view> texts,
+                       std::span<int8_t> out) {
+  Slot& slot = SlotOf(encoder);
+  LARDER_ASSIGN_OR_RETURN(const text::Encoder* opened, Open(encoder, slot));
+  LARDER_RETURN_IF_ERROR(opened->Encode(texts, out));
+  slot.texts.fetch_add(texts.size(), std::memory_order_relaxed);
+  texts_.fetch_add(texts.size(), std::memory_order_relaxed);
+  return OkStatus();
+}
+
+std::string Encoders::JoinFields(std::span<const std::string_view> fields) const {
+  std::vector<std::optional<std::string_view>> present(fields.size());
+  for (size_t i = 0; i < fields.size(); ++i) {
+    if (fields[i].data() != nullptr) present[i] = fields[i];
+  }
+  return text::JoinFields(present);
+}
+
+StatusOr<int32_t> Encoders::Load(const Digest& encoder) {
+  // A digest that is not in the store gets no slot: clients may name any.
+  if (!artifacts_.Contains(encoder)) {
+    return NotFound("artifact ", encoder.Hex(), " is not in the artifact store");
+  }
+  LARDER_ASSIGN_OR_RETURN(const text::Encoder* opened, Open(encoder, SlotOf(encoder)));
+  return opened->dimensions();
+}
+
+std::optional<Encoders::Usage> Encoders::Find(const Digest& encoder) const {
+  Slot* slot = nullptr;
+  {
+    MutexLock lock(mu_);
+    const auto it = slots_.find(encoder);
+    if (it == slots_.end()) return std::nullopt;
+    slot = it->second.get();
+  }
+  MutexLock lock(slot->mu);
+  if (slot->encoder == nullptr) return std::nullopt;
+  return Usage{.texts = slot->texts.load(std::memory_order_relaxed)};
+}
+
+}  // namespace larder::serving

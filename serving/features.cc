@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "serving/features.h"
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "base/bytes.h"
+#include "serving/column_codec.h"
+#include "serving/encoders.h"
+#include "serving/read_info.h"
+#include "serving/request_values.h"
+
+namespace larder::serving {
+namespace {
+
+using registry::Column;
+using registry::Reason;
+
+// Which nodes of `program` have one value per candidate.
+std::vector<bool> DependsOnCandidate(const registry::Program& program, size_t candidate_role) {
+  std::vector<bool> depends(program.nodes.size());
+  for (size_t i = 0; i < program.nodes.size(); ++i) {
+    const registry::Node& node = program.nodes[i];
+    depends[i] = node.op == registry::Node::Op::kRoleKey &&
+                 static_cast<size_t>(node.index) == candidate_role;
+    for (const int arg : node.args) depends[i] = depends[i] || depends[static_cast<size_t>(arg)];
+  }
+  return depends;
+}
+
+// `column` with the rows that are no candidates null.
+Column Masked(const Column& column, std::span<const Reason> states) {
+  Column out = Column::Of(column.type, column.rows);
+  for (size_t row = 0; row < column.rows; ++row) {
+    if (states[row] == Reason::kValid) {
+      out.AppendRow(column, row);
+    } else {
+      out.AppendNull(states[row]);
+      if (!column.times.empty()) out.times.push_back(registry::kNoTime);
+    }
+  }
+  return out;
+}
+
+Status CheckRequest(const v1::GetFeaturesRequest& request) {
+  if (request.set().empty() || request.set().size() > kMaxNameBytes) {
+    return InvalidArgument("set: expected a name of 1 to ", kMaxNameBytes, " bytes");
+  }
+  if (static_cast<size_t>(request.candidates_size()) > kMaxCandidates) {
+    return ResourceExhausted("candidates: at most ", kMaxCandidates, ", got ",
+                             request.candidates_size());
+  }
+  for (int i = 0; i < request.candidates_size(); ++i) {
+    // The place is spelled only for a bad key: this loop is on the fast path.
+    const std::string& key = request.candidates(i);
+    if (key.empty() || key.size() > kMaxKeyBytes || !IsUtf8(key)) {
+      return CheckKey(Concat("candidate ", i), key);
+    }
+  }
+  return OkStatus();
+}
+
+}  // namespace
+
+size_t CandidateRole(std::span<const registry::Role> roles) {
+  for (size_t i = 0; i < roles.size(); ++i) {
+    if (roles[i].candidate) return i;
+  }
+  return roles.size();
+}
+
+StatusOr<std::vector<Column>> RunProgram(const registry::Program& program, const Inputs& inputs,
+                                         size_t rows, featurestore::Snapshot& snapshot,
+                                         registry::TextEmbedder& embedder, bool want_times) {
+  return registry::Run(program, {.rows = rows,
+                                 .now = snapshot.time(),
+                                 .want_times = want_times,
+                                 .record = {},
+                                 .request = inputs.request,
+                                 .roles = inputs.roles,
+                                 .reader = &snapshot,
+                                 .embedder = &embedder});
+}
+
+StatusOr<std::vector<Column>> ReadSet(const registry::FeatureSet& set, const Inputs& inputs,
+                                      featurestore::Snapshot& snapshot,
+                                      registry::TextEmbedder& embedder, bool want_times) {
+  const Column& candidates = inputs.roles[inputs.candidate_role];
+  LARDER_ASSIGN_OR_RETURN(
+      std::vector<Column> columns,
+      RunProgram(set.program, inputs, candidates.rows, snapshot, embedder, want_times));
+  std::vector<Reason> states(candidates.rows, Reason::kNotFound);
+  bool all = true;
+  for (size_t row = 0; row < candidates.rows; ++row) {
+    const registry::Ordinal ordinal = candidates.ordinals[row];
+    if (ordinal != registry::kNoOrdinal) {
+      states[row] = snapshot.CandidateState(set.candidate, ordinal);
+    }
+    all = all && states[row] == Reason::kValid;
+  }
+  if (all) return columns;
+  const std::vector<bool> depends = DependsOnCandidate(set.program, inputs.candidate_role);
+  for (size_t i = 0; i < columns.size(); ++i) {
+    if (depends[static_cast<size_t>(set.program.outputs[i])] &&
+        columns[i].rows == candidates.rows) {
+      columns[i] = Masked(columns[i], states);
+    }
+  }
+  return columns;
+}
+
+StatusOr<v1::GetFeaturesResponse> GetFeatures(const v1::GetFeaturesRequest& request,
+                                              const Context& context) {
+  LARDER_RETURN_IF_ERROR(CheckRequest(request));
+  LARDER_RETURN_IF_ERROR(CheckDeadline(context));
+  const std::vector<std::string_view> keys(request.candidates().begin(),
+                                           request.candidates().end());
+  const featurestore::Position min_position{request.min_position().value()};
+
+  v1::GetFeaturesResponse reply;
+  LARDER_ASSIGN_OR_RETURN(auto snapshot, context.backend.store.Read(min_position, context.deadline));
+  LARDER_ASSIGN_OR_RETURN(const auto found,
+                          snapshot->history().FindSet(request.set(), snapshot->active()));
+  const registry::FeatureSet& set = *found.set;
+
+  Inputs inputs;
+  inputs.candidate_role = CandidateRole(set.roles);
+  if (inputs.candidate_role == set.roles.size()) {
+    return Internal("set '", set.name, "' has no candidate role");
+  }
+  LARDER_ASSIGN_OR_RETURN(inputs.request, RequestColumns(set.request_columns, request.request()));
+  LARDER_ASSIGN_OR_RETURN(inputs.roles, RoleColumns(set.roles, request.keys(), *snapshot));
+  std::vector<registry::Ordinal> ordinals(keys.size(), registry::kNoOrdinal);
+  snapshot->FindKeys(set.candidate, keys, ordinals);
+  inputs.roles[inputs.candidate_role] = KeyColumn(set.candidate, keys, std::move(ordinals));
+
+  LARDER_ASSIGN_OR_RETURN(
+      const std::vector<Column> columns,
+      ReadSet(set, inputs, *snapshot, context.backend.encoders, request.want_ages()));
+  SetReadInfo(*snapshot, found.revision, reply.mutable_read());
+  AddDefinition("set", set.name, found.version, set.digest, reply.mutable_read());
+  const EncodeOptions options{.reasons = request.want_reasons(),
+                              .ages = request.want_ages(),
+                              .now = snapshot->time()};
+  // Columns own their values: apply need not wait while they are encoded.
+  snapshot.reset();
+
+  LARDER_RETURN_IF_ERROR(EncodeColumn("candidate", inputs.roles[inputs.candidate_role],
+                                      inputs.roles[inputs.candidate_role].type, {},
+                                      reply.mutable_ids()));
+  for (size_t i = 0; i < columns.size(); ++i) {
+    LARDER_RETURN_IF_ERROR(EncodeColumn(set.columns[i].name, columns[i], set.columns[i].type,
+                                        options, reply.add_columns()));
+  }
+  return reply;
+}
+
+}  // namespace larder::serving

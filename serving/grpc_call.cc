@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "serving/grpc_call.h"
+
+#include <algorithm>
+#include <string>
+
+namespace larder::serving {
+namespace {
+
+// gRPC refuses trailers over 8 KiB; bytes that are not ASCII take three there.
+constexpr size_t kMaxMessageBytes = 2'400;
+
+}  // namespace
+
+grpc::Status ToGrpc(const Status& status) {
+  if (status.ok()) return grpc::Status::OK;
+  std::string message(Message(status));
+  if (message.size() > kMaxMessageBytes) {
+    size_t end = kMaxMessageBytes;
+    while (end > 0 && (static_cast<uint8_t>(message[end]) & 0xC0) == 0x80) --end;
+    message.resize(end);
+    message += " …";
+  }
+  return {static_cast<grpc::StatusCode>(status.code()), message};
+}
+
+Context CallRunner::MakeContext(const grpc::ServerContext& call) const {
+  const auto steady_now = std::chrono::steady_clock::now();
+  const auto system_now = std::chrono::system_clock::now();
+  // A call without a deadline has one at the end of time.
+  constexpr std::chrono::hours kLong{24};
+  const auto deadline = call.deadline();
+  if (deadline > system_now + kLong) return {backend_, steady_now + default_deadline_};
+  return {backend_, steady_now + (deadline - system_now)};
+}
+
+}  // namespace larder::serving

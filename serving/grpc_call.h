@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef LARDER_SERVING_GRPC_CALL_H_
+#define LARDER_SERVING_GRPC_CALL_H_
+
+#include <grpcpp/grpcpp.h>
+
+#include <chrono>
+#include <new>
+#include <string_view>
+#include <utility>
+
+#include "base/status.h"
+#include "serving/context.h"
+#include "serving/metrics.h"
+
+namespace larder::serving {
+
+// The same code and message, shortened to what fits into the trailers of a reply.
+grpc::Status ToGrpc(const Status& status);
+
+// What every call needs. Borrows its parts. Thread-safety: thread-safe.
+class CallRunner {
+ public:
+  CallRunner(Backend& backend, Metrics& metrics, std::chrono::milliseconds default_deadline)
+      : backend_(backend), metrics_(metrics), default_deadline_(default_deadline) {}
+
+  // The call's deadline by the steady clock; the default for a call without one.
+  Context MakeContext(const grpc::ServerContext& call) const;
+
+  // Runs `work(context)`, which returns a Status, counts and times it. Nothing thrown gets out.
+  template <typename Work>
+  grpc::Status Run(std::string_view method, const grpc::ServerContext& call, Work&& work) const {
+    const auto start = std::chrono::steady_clock::now();
+    Status status;
+    try {
+      status = work(MakeContext(call));
+    } catch (const std::bad_alloc&) {
+      status = ResourceExhausted("out of memory");
+    } catch (const std::exception& error) {
+      status = Internal("unexpected: ", error.what());
+    }
+    metrics_.RecordCall(
+        method, status.code(),
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+    return ToGrpc(status);
+  }
+
+  // The same for `handler(request, context)`, which returns a StatusOr<Reply>.
+  template <typename Request, typename Reply, typename Handler>
+  grpc::Status Unary(std::string_view method, const grpc::ServerContext& call,
+                     const Request& request, Reply* reply, Handler&& handler) const {
+    return Run(method, call, [&](const Context& context) -> Status {
+      LARDER_ASSIGN_OR_RETURN(*reply, handler(request, context));
+      return OkStatus();
+    });
+  }
+
+  Metrics& metrics() const { return metrics_; }
+
+ private:
+  Backend& backend_;
+  Metrics& metrics_;
+  const std::chrono::milliseconds default_deadline_;
+};
+
+}  // namespace larder::serving
+
+#endif  // LARDER_SERVING_GRPC_CALL_H_

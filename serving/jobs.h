@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef LARDER_SERVING_JOBS_H_
+#define LARDER_SERVING_JOBS_H_
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "base/hash.h"
+#include "base/status.h"
+#include "base/sync.h"
+#include "featurestore/artifact_store.h"
+#include "featurestore/store.h"
+#include "serving/encoders.h"
+#include "serving/index_sink.h"
+
+namespace larder::serving {
+
+struct JobsOptions {
+  std::chrono::milliseconds poll{500};
+  std::chrono::milliseconds index_quiet{2'000};
+  std::chrono::milliseconds index_patience{30'000};
+  uint32_t index_threads = 1;
+  std::chrono::milliseconds retry{1'000};
+  std::chrono::milliseconds retry_max{60'000};
+};
+
+// The background work that ends in an `activate` record (R4): vectors of rows that are older than
+// their `embed`, and bases of indexes whose delta has grown. One job at a time.
+//
+// Owns its thread; destruction asks the running job to stop and joins. A job that was stopped
+// leaves nothing behind and is found again at the next start: what there is to do is read from the
+// state. Borrows everything. Thread-safety: thread-safe.
+class Jobs {
+ public:
+  struct Parts {
+    featurestore::Store& store;
+    featurestore::ArtifactStore& artifacts;
+    Encoders& encoders;
+    IndexSink& indexes;
+  };
+
+  Jobs(const Parts& parts, const JobsOptions& options);
+  ~Jobs();
+
+  enum class Kind { kVectors, kIndexBase };
+  enum class State { kRunning, kRetrying, kDone };
+  struct Report {
+    Kind kind = Kind::kVectors;
+    std::string subject;  // "text_of.vec"
+    State state = State::kRunning;
+    uint64_t done = 0;
+    uint64_t total = 0;   // 0: not known yet
+    std::string error;
+    std::chrono::milliseconds elapsed{0};
+  };
+  // The running job first, then those that wait to be tried again, then the last few done.
+  std::vector<Report> Reports() const;
+
+  // True when no job runs and nothing is left to do for one, at this moment.
+  // Errors: the store's.
+  StatusOr<bool> Idle() const;
+
+ private:
+  using Steady = std::chrono::steady_clock;
+  struct Task {
+    Kind kind = Kind::kVectors;
+    Digest feature;
+    std::string name;
+    auto operator<=>(const Task&) const = default;
+  };
+  struct Failure {
+    std::string error;
+    Steady::time_point next;
+    std::chrono::milliseconds wait{0};
+  };
+  // How an index that wants a base has been lately.
+  struct Watch {
+    size_t changes = 0;  // vectors outside of the base and masked, the sign of change
+    Steady::time_point changed;
+    Steady::time_point wanted;
+  };
+
+  void Loop(const std::stop_token& stop);
+  // Everything that there is to do, in the order in which it is to be done.
+  StatusOr<std::vector<Task>> Find() const;
+  bool IsDue(const Task& task, Steady::time_point now);
+  bool IsQuiet(const Task& task, Steady::time_point now);
+  void RunTask(const Task& task, const std::stop_token& stop);
+  Status Backfill(const Task& task, const std::stop_token& stop);
+  Status BuildBase(const Task& task, const std::stop_token& stop);
+  Status Install(featurestore::Activation::Kind kind, const Digest& feature,
+                 std::string_view file_name, std::string_view bytes);
+  void Progress(uint64_t done, uint64_t total);
+
+  const Parts parts_;
+  const JobsOptions options_;
+  mutable Mutex mu_;
+  std::optional<Task> running_ ABSL_GUARDED_BY(mu_);
+  Report progress_ ABSL_GUARDED_BY(mu_);
+  Steady::time_point started_ ABSL_GUARDED_BY(mu_);
+  std::map<Task, Failure> failures_ ABSL_GUARDED_BY(mu_);
+  std::deque<Report> done_ ABSL_GUARDED_BY(mu_);
+  std::map<Digest, Watch> watches_;  // the thread's own
+  Mutex wake_mu_;
+  CondVar wake_;
+  std::jthread thread_;  // last: it uses all of the above
+};
+
+}  // namespace larder::serving
+
+#endif  // LARDER_SERVING_JOBS_H_

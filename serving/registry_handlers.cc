@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "serving/registry_handlers.h"
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/bytes.h"
+#include "registry/compile.h"
+#include "registry/history.h"
+#include "serving/encoders.h"
+#include "serving/read_info.h"
+
+namespace larder::serving {
+namespace {
+
+using google::protobuf::RepeatedPtrField;
+
+constexpr size_t kMaxEncoders = 1'000;
+constexpr size_t kMaxAuthorBytes = 256;
+constexpr size_t kMaxPathBytes = 1'024;
+constexpr uint32_t kMaxRevisions = 10'000;
+// More diagnostics than these are counted and not listed in an error's message.
+constexpr size_t kShownDiagnostics = 20;
+
+StatusOr<std::vector<registry::DefinitionFile>> Files(
+    const RepeatedPtrField<v1::DefinitionFile>& files) {
+  if (static_cast<size_t>(files.size()) > kMaxDefinitionFiles) {
+    return ResourceExhausted("files: at most ", kMaxDefinitionFiles, ", got ", files.size());
+  }
+  std::vector<registry::DefinitionFile> out;
+  size_t bytes = 0;
+  for (const v1::DefinitionFile& file : files) {
+    bytes += file.text().size();
+    if (file.path().empty() || file.path().size() > kMaxPathBytes || !IsUtf8(file.path())) {
+      return InvalidArgument("files: a path has 1 to ", kMaxPathBytes, " bytes of UTF-8");
+    }
+    if (bytes > kMaxDefinitionBytes) {
+      return ResourceExhausted("files: at most ", kMaxDefinitionBytes, " bytes together");
+    }
+    out.push_back({.path = file.path(), .text = file.text()});
+  }
+  return out;
+}
+
+StatusOr<std::vector<registry::EncoderFacts>> Facts(
+    const RepeatedPtrField<v1::EncoderFacts>& encoders) {
+  if (static_cast<size_t>(encoders.size()) > kMaxEncoders) {
+    return ResourceExhausted("encoders: at most ", kMaxEncoders, ", got ", encoders.size());
+  }
+  std::vector<registry::EncoderFacts> out;
+  for (const v1::EncoderFacts& facts : encoders) {
+    auto digest = Digest::FromHex(facts.digest());
+    if (!digest.ok()) return Annotate(digest.status(), "encoders: digest");
+    out.push_back({.path = facts.path(), .digest = *digest, .dimensions = facts.dimensions()});
+  }
+  return out;
+}
+
+// What can be said without the store: the definitions and what the compiler made of them.
+struct Proposal {
+  registry::RevisionRecord record;
+  registry::CompileResult compiled;
+};
+
+template <typename Request>
+StatusOr<Proposal> Compile(const Request& request) {
+  Proposal proposal;
+  LARDER_ASSIGN_OR_RETURN(proposal.record.files, Files(request.files()));
+  LARDER_ASSIGN_OR_RETURN(proposal.record.encoders, Facts(request.encoders()));
+  proposal.compiled = registry::Compile(proposal.record.files, proposal.record.encoders);
+  return proposal;
+}
+
+void SetDiagnostic(const registry::Diagnostic& diagnostic, v1::Diagnostic* out) {
+  out->set_file(diagnostic.file);
+  out->set_line(static_cast<uint32_t>(std::max(diagnostic.line, 0)));
+  out->set_column(static_cast<uint32_t>(std::max(diagnostic.column, 0)));
+  out->set_message(diagnostic.message);
+}
+
+v1::ChangeKind ToProto(registry::Change::Kind kind) {
+  switch (kind) {
+    case registry::Change::Kind::kAdded: return v1::CHANGE_KIND_ADDED;
+    case registry::Change::Kind::kRemoved: return v1::CHANGE_KIND_REMOVED;
+    case registry::Change::Kind::kCompatible: return v1::CHANGE_KIND_COMPATIBLE;
+    case registry::Change::Kind::kBreaking: return v1::CHANGE_KIND_BREAKING;
+  }
+  return v1::CHANGE_KIND_UNSPECIFIED;
+}
+
+void SetChange(const registry::Change& change, v1::Change* out) {
+  out->set_kind(ToProto(change.kind));
+  out->set_definition_kind(change.definition_kind);
+  out->set_name(change.name);
+  out->set_old_version(change.old_version);
+  out->set_new_version(change.new_version);
+  for (const std::string& detail : change.details) out->add_details(detail);
+  for (const std::string& name : change.used_by) out->add_used_by(name);
+}
+
+std::string Joined(const std::vector<registry::Diagnostic>& diagnostics) {
+  std::string text;
+  for (size_t i = 0; i < std::min(diagnostics.size(), kShownDiagnostics); ++i) {
+    text += Concat(i == 0 ? "" : "\n", diagnostics[i].ToString());
+  }
+  if (diagnostics.size() > kShownDiagnostics) {
+    text += Concat("\nand ", diagnostics.size() - kShownDiagnostics, " more");
+  }
+  return text;
+}
+
+// Every encoder that the definitions name is in the store, opens, and is as long as was said.
+Status LoadEncoders(const std::vector<registry::EncoderFacts>& facts, const Context& context) {
+  for (const registry::EncoderFacts& fact : facts) {
+    if (!context.backend.artifacts.Contains(fact.digest)) {
+      return FailedPrecondition("encoder '", fact.path, "': artifact ", fact.digest.Hex(),
+                                " is not in the artifact store: put it first");
+    }
+    LARDER_ASSIGN_OR_RETURN(const int32_t dimensions,
+                            context.backend.encoders.Load(fact.digest));
+    if (static_cast<uint32_t>(dimensions) != fact.dimensions) {
+      return InvalidArgument("encoder '", fact.path, "': artifact ", fact.digest.Short(), " has ",
+                             dimensions, " dimensions, got ", fact.dimensions);
+    }
+  }
+  return OkStatus();
+}
+
+// A name with or without "@version".
+struct PinnedName {
+  std::string_view name;
+  uint32_t version = 0;  // 0: not pinned
+};
+
+StatusOr<PinnedName> ParseName(std::string_view text) {
+  if (text.empty() || text.size() > kMaxNameBytes || !IsUtf8(text)) {
+    return InvalidArgument("name: expected 1 to ", kMaxNameBytes, " bytes of UTF-8");
+  }
+  const size_t at = text.find('@');
+  if (at == std::string_view::npos) return PinnedName{.name = text};
+  PinnedName pinned{.name = text.substr(0, at)};
+  const std::string_view number = text.substr(at + 1);
+  const auto [end, error] =
+      std::from_chars(number.data(), number.data() + number.size(), pinned.version);
+  if (error != std::errc() || end != number.data() + number.size() || pinned.version == 0) {
+    return InvalidArgument("name: expected NAME or NAME@VERSION, got '", text, "'");
+  }
+  return pinned;
+}
+
+void SetRef(const registry::Definition& definition, uint32_t version, v1::DefinitionRef* out) {
+  out->set_kind(definition.kind);
+  out->set_name(definition.name);
+  out->set_version(version);
+  out->set_digest(definition.digest.Hex());
+}
+
+}  // namespace
+
+StatusOr<v1::PlanResponse> Plan(const v1::PlanRequest& request, const Context& context) {
+  LARDER_ASSIGN_OR_RETURN(Proposal proposal, Compile(request));
+  LARDER_RETURN_IF_ERROR(CheckDeadline(context));
+  v1::PlanResponse reply;
+  std::map<std::string, uint64_t, std::less<>> records;
+  for (const featurestore::SourceStats& source : context.backend.store.Stats().sources) {
+    records[source.name] = source.records;
+  }
+  // Revisions live as long as the store; only the list of them changes.
+  const registry::Revision* current = nullptr;
+  Status fits;
+  {
+    LARDER_ASSIGN_OR_RETURN(const auto snapshot, context.backend.store.Read({}, context.deadline));
+    current = snapshot->history().current();
+    proposal.record.base = current == nullptr ? 0 : current->number;
+    if (proposal.compiled.registry != nullptr) {
+      fits = snapshot->history().Check(proposal.record, proposal.compiled);
+    }
+  }
+  reply.set_base_revision(proposal.record.base);
+  for (const registry::Diagnostic& diagnostic : proposal.compiled.diagnostics) {
+    SetDiagnostic(diagnostic, reply.add_diagnostics());
+  }
+  // Compiles, but stored data stands against it.
+  if (!fits.ok()) reply.add_diagnostics()->set_message(std::string(Message(fits)));
+  if (proposal.compiled.registry == nullptr) return reply;
+
+  const auto has_records = [&](std::string_view source) {
+    const auto it = records.find(source);
+    return it != records.end() && it->second > 0;
+  };
+  for (const registry::Change& change :
+       registry::Diff(current, *proposal.compiled.registry, has_records)) {
+    SetChange(change, reply.add_changes());
+  }
+  for (const registry::EncoderFacts& fact : proposal.record.encoders) {
+    if (!context.backend.artifacts.Contains(fact.digest)) {
+      reply.add_missing_artifacts(fact.digest.Hex());
+    }
+  }
+  return reply;
+}
+
+StatusOr<v1::ApplyResponse> Apply(const v1::ApplyRequest& request, const Context& context) {
+  if (request.author().size() > kMaxAuthorBytes || !IsUtf8(request.author())) {
+    return InvalidArgument("author: at most ", kMaxAuthorBytes, " bytes of UTF-8");
+  }
+  LARDER_ASSIGN_OR_RETURN(Proposal proposal, Compile(request));
+  if (proposal.compiled.registry == nullptr) {
+    return InvalidArgument(Joined(proposal.compiled.diagnostics));
+  }
+  LARDER_RETURN_IF_ERROR(LoadEncoders(proposal.record.encoders, context));
+  LARDER_RETURN_IF_ERROR(CheckDeadline(context));
+  proposal.record.base = request.base_revision();
+  proposal.record.author = request.author();
+  featurestore::Position position;
+  LARDER_ASSIGN_OR_RETURN(const uint64_t revision,
+                          context.backend.store.Propose(std::move(proposal.record), &position));
+  v1::ApplyResponse reply;
+  reply.set_revision(revision);
+  reply.mutable_position()->set_value(position.value);
+  return reply;
+}
+
+StatusOr<v1::RegistryServiceGetResponse> GetDefinition(
+    const v1::RegistryServiceGetRequest& request, const Context& context) {
+  LARDER_ASSIGN_OR_RETURN(const PinnedName wanted, ParseName(request.name()));
+  LARDER_ASSIGN_OR_RETURN(const auto snapshot, context.backend.store.Read({}, context.deadline));
+  const registry::History& history = snapshot->history();
+  v1::RegistryServiceGetResponse reply;
+  const registry::Definition* shown = nullptr;
+  uint32_t shown_version = 0;
+  std::map<uint32_t, v1::DefinitionVersion> versions;
+  for (const auto& revision : history.revisions()) {
+    const registry::Definition* definition = revision->registry->FindDefinition(wanted.name);
+    if (definition == nullptr) continue;
+    const auto it = revision->versions.find(definition->name);
+    const uint32_t version = it == revision->versions.end() ? 0 : it->second;
+    const auto [known, is_new] = versions.try_emplace(version);
+    if (is_new) {
+      known->second.set_version(version);
+      known->second.set_digest(definition->digest.Hex());
+      known->second.set_revision(revision->number);
+    }
+    known->second.set_live(revision.get() == history.current());
+    if (wanted.version == 0 || wanted.version == version) {
+      shown = definition;
+      shown_version = version;
+    }
+  }
+  if (shown == nullptr) return NotFound("unknown definition '", request.name(), "'");
+  SetRef(*shown, shown_version, reply.mutable_definition());
+  reply.set_canonical(shown->canonical);
+  for (const std::string& name : shown->uses) reply.add_uses(name);
+  for (auto& [number, version] : versions) *reply.add_versions() = std::move(version);
+  return reply;
+}
+
+StatusOr<v1::RegistryServiceListResponse> ListRevisions(
+    const v1::RegistryServiceListRequest& request, const Context& context) {
+  if (request.revision_limit() > kMaxRevisions) {
+    return InvalidArgument("revision_limit: at most ", kMaxRevisions, ", got ",
+                           request.revision_limit());
+  }
+  const size_t limit = request.revision_limit() == 0 ? 100 : request.revision_limit();
+  LARDER_ASSIGN_OR_RETURN(const auto snapshot, context.backend.store.Read({}, context.deadline));
+  const registry::History& history = snapshot->history();
+  v1::RegistryServiceListResponse reply;
+  const auto& revisions = history.revisions();
+  for (auto it = revisions.rbegin(); it != revisions.rend(); ++it) {
+    if (static_cast<size_t>(reply.revisions_size()) == limit) break;
+    v1::RevisionInfo* info = reply.add_revisions();
+    info->set_revision((*it)->number);
+    info->set_base_revision((*it)->base);
+    info->set_author((*it)->author);
+    SetTime((*it)->arrival, info->mutable_time());
+    info->set_definitions(static_cast<uint32_t>((*it)->registry->definitions.size()));
+  }
+  if (const registry::Revision* current = history.current(); current != nullptr) {
+    std::vector<const registry::Definition*> definitions;
+    for (const auto& definition : current->registry->definitions) {
+      definitions.push_back(&definition);
+    }
+    std::sort(definitions.begin(), definitions.end(), [](const auto* a, const auto* b) {
+      return std::pair(a->kind, a->name) < std::pair(b->kind, b->name);
+    });
+    for (const registry::Definition* definition : definitions) {
+      const auto it = current->versions.find(definition->name);
+      SetRef(*definition, it == current->versions.end() ? 0 : it->second,
+             reply.add_definitions());
+    }
+  }
+  return reply;
+}
+
+}  // namespace larder::serving

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "serving/retrieval/admission.h"
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+#include "serving/encoders.h"
+#include "serving/request_values.h"
+
+namespace larder::serving {
+namespace {
+
+using registry::Column;
+using registry::Ordinal;
+
+// True if `program` uses the candidate's key as a value and not only to look features up by it.
+bool UsesKeyText(const registry::Program& program, size_t candidate_role) {
+  std::vector<bool> is_key(program.nodes.size());
+  for (size_t i = 0; i < program.nodes.size(); ++i) {
+    const registry::Node& node = program.nodes[i];
+    is_key[i] = node.op == registry::Node::Op::kRoleKey &&
+                static_cast<size_t>(node.index) == candidate_role;
+    if (node.op == registry::Node::Op::kLookup) continue;
+    for (const int arg : node.args) {
+      if (is_key[static_cast<size_t>(arg)]) return true;
+    }
+  }
+  return std::any_of(program.outputs.begin(), program.outputs.end(),
+                     [&](int output) { return is_key[static_cast<size_t>(output)]; });
+}
+
+// The candidates' key column. Copying the keys costs more than most programs do, so it is done
+// only for programs that look at them.
+Column CandidateColumn(const RecipeRun& run, std::span<const Ordinal> candidates, bool with_text) {
+  const std::string& entity = run.recipe.candidate;
+  if (with_text) {
+    std::vector<std::string_view> keys(candidates.size());
+    for (size_t i = 0; i < keys.size(); ++i) keys[i] = run.snapshot.KeyOf(entity, candidates[i]);
+    return KeyColumn(entity, keys, {candidates.begin(), candidates.end()});
+  }
+  Column column = KeyColumn(entity, {}, {candidates.begin(), candidates.end()});
+  column.rows = candidates.size();
+  column.strings.ends.assign(candidates.size(), 0);
+  column.reasons.assign(candidates.size(), registry::Reason::kValid);
+  column.times.assign(candidates.size(), registry::kNoTime);
+  return column;
+}
+
+Status AddOrdinals(const RecipeRun& run, const Column& column, std::vector<Ordinal>& out) {
+  const size_t elements = column.elements();
+  std::vector<std::string_view> keys;
+  for (size_t i = 0; i < elements; ++i) {
+    if (column.element_reason(i) == registry::Reason::kValid) keys.push_back(column.strings[i]);
+  }
+  std::vector<Ordinal> ordinals(keys.size(), registry::kNoOrdinal);
+  run.snapshot.FindKeys(run.recipe.candidate, keys, ordinals);
+  out.insert(out.end(), ordinals.begin(), ordinals.end());
+  return OkStatus();
+}
+
+}  // namespace
+
+StatusOr<std::vector<Column>> RunForCandidates(const RecipeRun& run,
+                                               const registry::Program& program,
+                                               std::span<const Ordinal> candidates) {
+  Inputs inputs = run.inputs;
+  if (inputs.candidate_role < inputs.roles.size()) {
+    inputs.roles[inputs.candidate_role] =
+        CandidateColumn(run, candidates, UsesKeyText(program, inputs.candidate_role));
+  }
+  return RunProgram(program, inputs, candidates.size(), run.snapshot, run.context.backend.encoders);
+}
+
+StatusOr<std::vector<Ordinal>> ExcludedOrdinals(const RecipeRun& run) {
+  std::vector<Ordinal> excluded;
+  if (!run.recipe.exclude.has_value()) return excluded;
+  LARDER_ASSIGN_OR_RETURN(const std::vector<Column> columns,
+                          RunProgram(*run.recipe.exclude, run.inputs, 1, run.snapshot,
+                                     run.context.backend.encoders));
+  for (const Column& column : columns) LARDER_RETURN_IF_ERROR(AddOrdinals(run, column, excluded));
+  std::sort(excluded.begin(), excluded.end());
+  excluded.erase(std::unique(excluded.begin(), excluded.end()), excluded.end());
+  if (!excluded.empty() && excluded.back() == registry::kNoOrdinal) excluded.pop_back();
+  return excluded;
+}
+
+Admission::Admission(const RecipeRun& run, std::vector<Ordinal> excluded)
+    : run_(run),
+      where_(run.recipe.where.has_value() ? &*run.recipe.where : nullptr),
+      excluded_(std::move(excluded)) {}
+
+Admission::Admission(Admission& parent, const std::optional<registry::Program>& where)
+    : run_(parent.run_), parent_(&parent), where_(where.has_value() ? &*where : nullptr) {}
+
+bool Admission::has_where() const {
+  return where_ != nullptr || (parent_ != nullptr && parent_->has_where());
+}
+
+Status Admission::KeepWhere(std::vector<Ordinal>& ordinals) {
+  if (where_ == nullptr) return OkStatus();
+  size_t kept = 0;
+  for (size_t begin = 0; begin < ordinals.size(); begin += kCandidateChunk) {
+    LARDER_RETURN_IF_ERROR(CheckDeadline(run_.context));
+    const size_t n = std::min(kCandidateChunk, ordinals.size() - begin);
+    LARDER_ASSIGN_OR_RETURN(
+        const std::vector<Column> columns,
+        RunForCandidates(run_, *where_, std::span(ordinals).subspan(begin, n)));
+    const Column& keep = columns.front();
+    for (size_t i = 0; i < n; ++i) {
+      // One row holds for all: the condition does not depend on the candidate.
+      const size_t row = keep.rows == 1 ? 0 : i;
+      if (keep.valid(row) && keep.ints[row] != 0) ordinals[kept++] = ordinals[begin + i];
+    }
+  }
+  ordinals.resize(kept);
+  return OkStatus();
+}
+
+Status Admission::Keep(std::vector<Ordinal>& ordinals) {
+  if (all_.has_value()) {
+    std::erase_if(ordinals, [&](Ordinal ordinal) { return !all_->Test(ordinal); });
+    return OkStatus();
+  }
+  if (parent_ != nullptr) {
+    LARDER_RETURN_IF_ERROR(parent_->Keep(ordinals));
+    return KeepWhere(ordinals);
+  }
+  const std::span<const uint64_t> live = run_.snapshot.Candidates(run_.recipe.candidate);
+  std::erase_if(ordinals, [&](Ordinal ordinal) {
+    return ordinal / 64 >= live.size() || (live[ordinal / 64] >> (ordinal % 64) & 1) == 0 ||
+           std::binary_search(excluded_.begin(), excluded_.end(), ordinal);
+  });
+  return KeepWhere(ordinals);
+}
+
+StatusOr<ann::Bitmap> Admission::ComputeAll() {
+  std::vector<Ordinal> ordinals;
+  size_t size = 0;
+  if (parent_ != nullptr) {
+    LARDER_ASSIGN_OR_RETURN(const ann::Bitmap* all, parent_->All());
+    if (where_ == nullptr) return *all;
+    size = all->size();
+    ordinals.reserve(all->Count());
+    all->ForEach([&](Ordinal ordinal) { ordinals.push_back(ordinal); });
+    LARDER_RETURN_IF_ERROR(KeepWhere(ordinals));
+  } else {
+    const std::span<const uint64_t> live = run_.snapshot.Candidates(run_.recipe.candidate);
+    size = live.size() * 64;
+    for (size_t word = 0; word < live.size(); ++word) {
+      for (uint64_t bits = live[word]; bits != 0; bits &= bits - 1) {
+        ordinals.push_back(
+            static_cast<Ordinal>(word * 64 + static_cast<size_t>(std::countr_zero(bits))));
+      }
+    }
+    LARDER_RETURN_IF_ERROR(Keep(ordinals));
+  }
+  ann::Bitmap bitmap(size);
+  for (const Ordinal ordinal : ordinals) bitmap.Set(ordinal);
+  return bitmap;
+}
+
+StatusOr<const ann::Bitmap*> Admission::All() {
+  if (!all_.has_value()) {
+    LARDER_ASSIGN_OR_RETURN(all_, ComputeAll());
+  }
+  return &*all_;
+}
+
+}  // namespace larder::serving

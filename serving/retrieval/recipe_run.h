@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef LARDER_SERVING_RETRIEVAL_RECIPE_RUN_H_
+#define LARDER_SERVING_RETRIEVAL_RECIPE_RUN_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ann/search.h"
+#include "featurestore/store.h"
+#include "registry/compiled_registry.h"
+#include "serving/context.h"
+#include "serving/features.h"
+
+namespace larder::serving {
+
+// One run of a recipe in one snapshot: what all channels need. Borrows everything.
+// Thread-safety: single-thread.
+struct RecipeRun {
+  const registry::Retrieval& recipe;
+  const registry::CompiledRegistry& registry;  // of the recipe's revision
+  const Inputs& inputs;                        // of the recipe; no candidates in it
+  featurestore::Snapshot& snapshot;
+  const Context& context;
+  uint64_t seed = 0;
+};
+
+// A candidate of one channel.
+struct ChannelHit {
+  registry::Ordinal ordinal = registry::kNoOrdinal;
+  double score = 0;  // near: cosine; top: the feature; sample: 0
+  bool operator==(const ChannelHit&) const = default;
+};
+
+// What one channel gave.
+struct ChannelOutput {
+  std::vector<ChannelHit> hits;  // best first: hit i has rank i + 1
+  std::optional<featurestore::Position> list_position;  // top: what its list was built from
+  double propensity = 0;         // sample: n / admissible
+  std::string plan;              // how, for `explain`
+};
+
+// Orders ordinals by their keys' bytes: how ties are broken (S9.3).
+// Thread-safety: as the snapshot: single-thread.
+class KeyOrder : public ann::IdOrder {
+ public:
+  KeyOrder(featurestore::Snapshot& snapshot, const std::string& entity)
+      : snapshot_(snapshot), entity_(entity) {}
+  bool Before(uint32_t a, uint32_t b) const override {
+    return snapshot_.KeyOf(entity_, a) < snapshot_.KeyOf(entity_, b);
+  }
+
+ private:
+  featurestore::Snapshot& snapshot_;
+  const std::string& entity_;
+};
+
+}  // namespace larder::serving
+
+#endif  // LARDER_SERVING_RETRIEVAL_RECIPE_RUN_H_
