@@ -2,6 +2,7 @@
 #ifndef LARDER_ANN_GRAPH_BASE_H_
 #define LARDER_ANN_GRAPH_BASE_H_
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <span>

@@ -87,7 +87,7 @@ Nodes NumberNodes(const GraphOptions& options, std::span<const int8_t> vectors,
 
   std::vector<uint8_t> level(found.size());
   for (size_t i = 0; i < found.size(); ++i) {
-    // A node reaches each further level with probability 1 / degree (Malkov & Yashunin 2018, §4.1).
+    // Each further level is reached with probability 1 / degree (Malkov & Yashunin 2018, §4.1).
     uint64_t draw = Mix(options.seed, i);
     while (level[i] + 1u < kMaxLevels && draw % options.degree == 0) {
       ++level[i];

@@ -78,8 +78,8 @@ class ReferenceIndex {
       if (std::count(request.exclude.begin(), request.exclude.end(), id) > 0) continue;
       const double norm = Product(v, v);
       if (norm == 0) continue;
-      hits.push_back(
-          {id, Product(request.query, v) / std::sqrt(norm * Product(request.query, request.query))});
+      const double query_norm = Product(request.query, request.query);
+      hits.push_back({id, Product(request.query, v) / std::sqrt(norm * query_norm)});
     }
     std::stable_sort(hits.begin(), hits.end(),
                      [](const Hit& a, const Hit& b) { return a.score > b.score; });
