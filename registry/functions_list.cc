@@ -145,12 +145,12 @@ std::vector<Value> ValidElements(const Value& list) {
 }
 
 Value ReferenceCount(std::span<const Value> args) {
-  if (!args[0].valid()) return Value::Null({}, args[0].reason);
+  if (!args[0].valid()) return Value::Null(Value::Int(0).type, args[0].reason);
   return Value::Int(static_cast<int64_t>(ValidElements(args[0]).size()));
 }
 
 Value ReferenceSum(std::span<const Value> args) {
-  if (!args[0].valid()) return Value::Null({}, args[0].reason);
+  if (!args[0].valid()) return Value::Null(args[0].type.Element(), args[0].reason);
   if (args[0].type.kind != Kind::kInt64) {
     double sum = 0;
     for (const Value& element : ValidElements(args[0])) sum += element.number;
@@ -159,7 +159,8 @@ Value ReferenceSum(std::span<const Value> args) {
   __int128 sum = 0;
   for (const Value& element : ValidElements(args[0])) sum += element.integer;
   const auto narrow = static_cast<int64_t>(sum);
-  return narrow == sum ? Value::Int(narrow) : Value::Null({}, Reason::kInputNull);
+  return narrow == sum ? Value::Int(narrow)
+                       : Value::Null(Value::Int(0).type, Reason::kInputNull);
 }
 
 Value ReferenceMean(std::span<const Value> args) {
@@ -179,9 +180,9 @@ Value ReferenceMean(std::span<const Value> args) {
 
 template <bool kMax>
 Value ReferenceExtreme(std::span<const Value> args) {
-  if (!args[0].valid()) return Value::Null({}, args[0].reason);
+  if (!args[0].valid()) return Value::Null(args[0].type.Element(), args[0].reason);
   const std::vector<Value> elements = ValidElements(args[0]);
-  if (elements.empty()) return Value::Null({}, Reason::kEmpty);
+  if (elements.empty()) return Value::Null(args[0].type.Element(), Reason::kEmpty);
   Value best = elements[0];
   for (const Value& element : elements) {
     const bool ints = InInts(element.type.kind);

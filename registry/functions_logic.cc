@@ -222,7 +222,7 @@ int Order(const Value& a, const Value& b) {
 
 template <Comparison op>
 Value ReferenceCompare(std::span<const Value> args) {
-  if (const Value* null = FirstNull(args)) return Value::Null({}, null->reason);
+  if (const Value* null = FirstNull(args)) return Value::Null(Value::Bool(false).type, null->reason);
   return Value::Bool(Holds<op>(Order(args[0], args[1]), 0));
 }
 
@@ -235,21 +235,21 @@ Value ReferenceKleene(std::span<const Value> args) {
   for (const Value& arg : args) {
     if (arg.valid() && (arg.integer != 0) == kDecisive) return Value::Bool(kDecisive);
   }
-  if (const Value* null = FirstNull(args)) return Value::Null({}, null->reason);
+  if (const Value* null = FirstNull(args)) return Value::Null(Value::Bool(false).type, null->reason);
   return Value::Bool(!kDecisive);
 }
 
 Value ReferenceIn(std::span<const Value> args) {
-  if (const Value* null = FirstNull(args)) return Value::Null({}, null->reason);
+  if (const Value* null = FirstNull(args)) return Value::Null(Value::Bool(false).type, null->reason);
   for (const Value& element : args[1].elements) {
     if (element.valid() && Order(args[0], element) == 0) return Value::Bool(true);
   }
-  if (const Value* null = FirstNull(args[1].elements)) return Value::Null({}, null->reason);
+  if (const Value* null = FirstNull(args[1].elements)) return Value::Null(Value::Bool(false).type, null->reason);
   return Value::Bool(false);
 }
 
 Value ReferenceIf(std::span<const Value> args) {
-  if (!args[0].valid()) return Value::Null({}, args[0].reason);
+  if (!args[0].valid()) return Value::Null(args[1].type, args[0].reason);
   return args[0].integer != 0 ? args[1] : args[2];
 }
 

@@ -139,9 +139,14 @@ Kind TimeKind(const Value& a, const Value& b, bool minus) {
 bool Integral(const Value& value) { return InInts(value.type.kind); }
 
 Value ReferenceArithmetic(std::span<const Value> args, char op) {
-  if (const Value* null = FirstNull(args)) return Value::Null({}, null->reason);
   const Value& a = args[0];
   const Value& b = args[1];
+  const bool numbers = a.type.kind == Kind::kInt64 && b.type.kind == Kind::kInt64;
+  Type type = Value::Double(0).type;
+  if (Integral(a) && Integral(b)) {
+    type.kind = numbers ? Kind::kInt64 : TimeKind(a, b, op == '-');
+  }
+  if (const Value* null = FirstNull(args)) return Value::Null(type, null->reason);
   if (!Integral(a) || !Integral(b)) {
     switch (op) {
       case '+': return Value::Double(a.AsDouble() + b.AsDouble());
@@ -152,12 +157,11 @@ Value ReferenceArithmetic(std::span<const Value> args, char op) {
   }
   const auto x = static_cast<__int128>(a.integer);
   const auto y = static_cast<__int128>(b.integer);
-  if (op == '%' && y == 0) return Value::Null({}, Reason::kInputNull);
+  if (op == '%' && y == 0) return Value::Null(type, Reason::kInputNull);
   const __int128 wide = op == '+' ? x + y : op == '-' ? x - y : op == '*' ? x * y : x % y;
   const auto narrow = static_cast<int64_t>(wide);
-  if (narrow != wide) return Value::Null({}, Reason::kInputNull);
-  const bool numbers = a.type.kind == Kind::kInt64 && b.type.kind == Kind::kInt64;
-  return OfKind(numbers ? Kind::kInt64 : TimeKind(a, b, op == '-'), narrow);
+  if (narrow != wide) return Value::Null(type, Reason::kInputNull);
+  return OfKind(type.kind, narrow);
 }
 
 template <char op>
@@ -174,13 +178,14 @@ Value ReferenceDivide(std::span<const Value> args) {
 }
 
 Value ReferenceNegate(std::span<const Value> args) {
-  if (!args[0].valid()) return Value::Null({}, args[0].reason);
+  if (!args[0].valid()) return args[0];
   if (!Integral(args[0])) return Value::Double(-args[0].number);
-  if (args[0].integer == kMinInt) return Value::Null({}, Reason::kInputNull);
+  if (args[0].integer == kMinInt) return Value::Null(args[0].type, Reason::kInputNull);
   return OfKind(args[0].type.kind, -args[0].integer);
 }
 
 Value ReferenceAbs(std::span<const Value> args) {
+  if (!args[0].valid()) return args[0];
   const bool negative = Integral(args[0]) ? args[0].integer < 0 : std::signbit(args[0].number);
   return negative ? ReferenceNegate(args) : args[0];
 }
@@ -193,7 +198,7 @@ Value Elementary(std::span<const Value> args) {
 
 template <bool kMax>
 Value ReferenceExtreme(std::span<const Value> args) {
-  if (const Value* null = FirstNull(args)) return Value::Null({}, null->reason);
+  if (const Value* null = FirstNull(args)) return Value::Null(args[0].type, null->reason);
   Value best = args[0];
   for (const Value& arg : args.subspan(1)) {
     const bool ints = Integral(best) && Integral(arg);

@@ -54,20 +54,20 @@ void ListLengthKernel(const KernelArgs& args, Column& out) {
 }
 
 Value ReferenceLower(std::span<const Value> args) {
-  if (!args[0].valid()) return Value::Null({}, args[0].reason);
+  if (!args[0].valid()) return Value::Null(Value::Text("").type, args[0].reason);
   std::string out;
   AppendLower(args[0].text, out);
   return Value::Text(out);
 }
 
 Value ReferenceContains(std::span<const Value> args) {
-  if (const Value* null = FirstNull(args)) return Value::Null({}, null->reason);
+  if (const Value* null = FirstNull(args)) return Value::Null(Value::Bool(false).type, null->reason);
   return Value::Bool(args[0].text.find(args[1].text) != std::string::npos);
 }
 
 Value ReferenceLength(std::span<const Value> args) {
   const Value& x = args[0];
-  if (!x.valid()) return Value::Null({}, x.reason);
+  if (!x.valid()) return Value::Null(Value::Int(0).type, x.reason);
   if (x.type.list) return Value::Int(static_cast<int64_t>(x.elements.size()));
   int64_t count = 0;
   for (const char c : x.text) {

@@ -53,7 +53,7 @@ Value ReferenceUnits(std::span<const Value> args) {
 }
 
 Value ReferenceHour(std::span<const Value> args) {
-  if (const Value* null = FirstNull(args)) return Value::Null({}, null->reason);
+  if (const Value* null = FirstNull(args)) return Value::Null(Value::Int(0).type, null->reason);
   const __int128 local = static_cast<__int128>(args[0].integer) + *ZoneOffset(args[1].text);
   const auto hours = static_cast<int64_t>((local % kDayUs + kDayUs) % kDayUs / kHourUs);
   return Value::Int(hours);

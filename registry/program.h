@@ -57,10 +57,10 @@ struct ProgramInput {
   size_t rows = 1;
   TimeUs now = 0;
   bool want_times = false;
-  std::span<const Column> record;    // kRecordColumn
-  std::span<const Column> request;   // kRequestColumn, one row each
-  std::span<const Column> roles;     // kRoleKey: kKey columns, one row or `rows` rows; their
-                                     // `ordinals` are used if filled
+  std::span<const Column> record = {};   // kRecordColumn
+  std::span<const Column> request = {};  // kRequestColumn, one row each
+  std::span<const Column> roles = {};    // kRoleKey: kKey columns, one row or `rows` rows; their
+                                         // `ordinals` are used if filled
   FeatureReader* reader = nullptr;   // needed for kLookup
   TextEmbedder* embedder = nullptr;  // needed for kEmbed
 };

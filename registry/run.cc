@@ -129,6 +129,9 @@ class Runner {
     if (values.rows != ordinals.size() || values.reasons.size() != ordinals.size()) {
       return Internal("reader: expected ", ordinals.size(), " values, got ", values.rows);
     }
+    if (!values.times.empty() && values.times.size() != values.rows) {
+      return Internal("reader: expected ", values.rows, " times, got ", values.times.size());
+    }
     for (size_t i = 0; i < values.rows; ++i) SetNullKey(keys.element_reason(i), i, values);
     if (!keys.type.list) {
       if (input_.want_times) MinTimes(keys, values);
