@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef LARDER_CLI_CLI_H_
+#define LARDER_CLI_CLI_H_
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <iosfwd>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+
+namespace larder::cli {
+
+// What the program exits with; listed in docs/reference/cli.md.
+enum ExitCode : int {
+  kExitOk = 0,
+  kExitError = 1,     // the command failed: the message says why
+  kExitUsage = 2,     // the command line is wrong
+  kExitRejected = 3,  // ingest: all was read, but some records were rejected
+  kExitNoServer = 4,  // no server answers, or it is not ready
+};
+
+// Where a command writes: results to `out`, progress and errors to `err`.
+struct Io {
+  std::ostream& out;
+  std::ostream& err;
+};
+
+// What the parsed command line leaves: shared options, and the action of the chosen command.
+// Thread-safety: single-thread.
+struct Cli {
+  Io io;
+  bool json = false;
+  std::string server = "localhost:7070";
+  std::string timeout = "30s";
+  std::function<StatusOr<int>()> action;  // returns an ExitCode
+};
+
+// Whether a command talks to a server: then it has --server and --timeout.
+enum class Needs { kServer, kNothing };
+
+// Adds a command with the options that all share, and examples at the end of its help.
+CLI::App* AddCommand(CLI::App& parent, Cli& cli, const std::string& name,
+                     const std::string& description, const std::string& examples, Needs needs);
+
+// Makes `run(cli, *options)` the action when `command` is chosen.
+template <typename Options>
+void SetAction(CLI::App* command, Cli& cli, std::shared_ptr<Options> options,
+               StatusOr<int> (*run)(Cli&, const Options&)) {
+  command->callback(
+      [&cli, options, run] { cli.action = [&cli, options, run] { return run(cli, *options); }; });
+}
+
+// All commands.
+void BuildApp(CLI::App& app, Cli& cli);
+
+// Parses `args` (without the program's name), runs the command, returns the exit code. Errors go
+// to io.err as "larder: CODE: message". Never throws.
+int RunCli(const std::vector<std::string>& args, Io io);
+
+}  // namespace larder::cli
+
+#endif  // LARDER_CLI_CLI_H_

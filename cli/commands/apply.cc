@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <iostream>
+#include <utility>
+
+#include "cli/artifact_upload.h"
+#include "cli/client.h"
+#include "cli/commands/commands.h"
+#include "cli/definitions.h"
+#include "cli/plan_view.h"
+#include "larder/v1/registry_service.grpc.pb.h"
+
+namespace larder::cli {
+namespace {
+
+constexpr char kExamples[] =
+    "  larder apply ./definitions\n"
+    "  larder apply ./definitions --yes --author \"nightly job\"";
+
+struct Options {
+  std::string dir;
+  std::string author;
+  bool yes = false;
+};
+
+// Asks on the terminal. Errors: kFailedPrecondition without one.
+StatusOr<bool> Confirmed(Cli& cli) {
+  if (isatty(STDIN_FILENO) != 1) {
+    return FailedPrecondition(
+        "apply asks before it changes anything; without a terminal, say --yes");
+  }
+  cli.io.err << "apply this? [y/N] " << std::flush;
+  std::string answer;
+  std::getline(std::cin, answer);
+  return answer == "y" || answer == "Y" || answer == "yes";
+}
+
+Status UploadMissing(Cli& cli, const Client& client, const Definitions& definitions,
+                     const v1::PlanResponse& plan) {
+  const auto& missing = plan.missing_artifacts();
+  for (const registry::EncoderFacts& facts : definitions.encoders) {
+    if (std::find(missing.begin(), missing.end(), facts.digest.Hex()) == missing.end()) continue;
+    const std::string dir = definitions.EncoderDir(facts);
+    cli.io.err << "uploading " << dir << " (" << facts.digest.Short() << ")" << std::endl;
+    LARDER_RETURN_IF_ERROR(UploadArtifact(client, FileSystem::Posix(), dir, facts.digest));
+  }
+  return OkStatus();
+}
+
+StatusOr<v1::ApplyResponse> RequestApply(const Client& client, const Options& options,
+                                         const Definitions& definitions, uint64_t base) {
+  v1::ApplyRequest request;
+  for (const registry::DefinitionFile& file : definitions.files) {
+    v1::DefinitionFile* sent = request.add_files();
+    sent->set_path(file.path);
+    sent->set_text(file.text);
+  }
+  for (const registry::EncoderFacts& facts : definitions.encoders) {
+    v1::EncoderFacts* sent = request.add_encoders();
+    sent->set_path(facts.path);
+    sent->set_digest(facts.digest.Hex());
+    sent->set_dimensions(facts.dimensions);
+  }
+  request.set_base_revision(base);
+  const char* user = std::getenv("USER");
+  request.set_author(!options.author.empty() ? options.author : user == nullptr ? "" : user);
+  const auto stub = v1::RegistryService::NewStub(client.channel());
+  return client.Call(*stub, &v1::RegistryService::Stub::Apply, request);
+}
+
+StatusOr<int> Run(Cli& cli, const Options& options) {
+  LARDER_ASSIGN_OR_RETURN(const Definitions definitions,
+                          ReadDefinitions(FileSystem::Posix(), options.dir));
+  LARDER_ASSIGN_OR_RETURN(const Client client, Client::Connect(cli));
+  LARDER_ASSIGN_OR_RETURN(const v1::PlanResponse plan, RequestPlan(client, definitions));
+  std::vector<registry::Diagnostic> diagnostics = definitions.diagnostics;
+  for (auto& diagnostic : FromProto(plan.diagnostics())) diagnostics.push_back(diagnostic);
+  Json json = PlanToJson(plan);
+  json["diagnostics"] = DiagnosticsToJson(diagnostics);
+  if (!diagnostics.empty()) {
+    if (cli.json) {
+      cli.io.out << DumpJson(json) << "\n";
+    } else {
+      PrintDiagnostics(cli.io.out, options.dir, diagnostics);
+    }
+    return InvalidArgument(options.dir, ": ", diagnostics.size(), " errors");
+  }
+
+  if (!cli.json) PrintPlan(cli.io.out, plan);
+  cli.io.out.flush();
+  uint64_t revision = plan.base_revision();
+  if (!plan.changes().empty()) {
+    if (!options.yes) {
+      LARDER_ASSIGN_OR_RETURN(const bool confirmed, Confirmed(cli));
+      if (!confirmed) return Cancelled("nothing was applied");
+    }
+    LARDER_RETURN_IF_ERROR(UploadMissing(cli, client, definitions, plan));
+    LARDER_ASSIGN_OR_RETURN(const v1::ApplyResponse applied,
+                            RequestApply(client, options, definitions, plan.base_revision()));
+    revision = applied.revision();
+    json["position"] = applied.position().value();
+    if (!cli.json) cli.io.out << "applied as revision " << revision << "\n";
+  }
+  json["revision"] = revision;
+  if (cli.json) cli.io.out << DumpJson(json) << "\n";
+  return kExitOk;
+}
+
+}  // namespace
+
+void AddApply(CLI::App& app, Cli& cli) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command =
+      AddCommand(app, cli, "apply",
+                 "Make a directory of definitions the live revision; uploads the encoders it names",
+                 kExamples, Needs::kServer);
+  command->add_option("DIR", options->dir, "Directory of *.yaml files")->required();
+  command->add_flag("--yes,-y", options->yes, "Do not ask");
+  command->add_option("--author", options->author, "Who applies it, for the record [$USER]")
+      ->type_name("NAME");
+  SetAction(command, cli, options, Run);
+}
+
+}  // namespace larder::cli

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <ostream>
+
+#include "cli/client.h"
+#include "cli/commands/commands.h"
+#include "cli/definitions.h"
+#include "cli/plan_view.h"
+
+namespace larder::cli {
+namespace {
+
+constexpr char kExamples[] =
+    "  larder plan ./definitions\n"
+    "  larder plan ./definitions --json | jq '.changes[].name'";
+
+struct Options {
+  std::string dir;
+};
+
+StatusOr<int> Run(Cli& cli, const Options& options) {
+  LARDER_ASSIGN_OR_RETURN(const Definitions definitions,
+                          ReadDefinitions(FileSystem::Posix(), options.dir));
+  LARDER_ASSIGN_OR_RETURN(const Client client, Client::Connect(cli));
+  LARDER_ASSIGN_OR_RETURN(const v1::PlanResponse plan, RequestPlan(client, definitions));
+  std::vector<registry::Diagnostic> diagnostics = definitions.diagnostics;
+  for (auto& diagnostic : FromProto(plan.diagnostics())) diagnostics.push_back(diagnostic);
+  if (cli.json) {
+    Json json = PlanToJson(plan);
+    json["diagnostics"] = DiagnosticsToJson(diagnostics);
+    cli.io.out << DumpJson(json) << "\n";
+  } else if (diagnostics.empty()) {
+    PrintPlan(cli.io.out, plan);
+  } else {
+    PrintDiagnostics(cli.io.out, options.dir, diagnostics);
+  }
+  if (diagnostics.empty()) return kExitOk;
+  return InvalidArgument(options.dir, ": ", diagnostics.size(), " errors");
+}
+
+}  // namespace
+
+void AddPlan(CLI::App& app, Cli& cli) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command =
+      AddCommand(app, cli, "plan", "Show what applying a directory of definitions would change",
+                 kExamples, Needs::kServer);
+  command->add_option("DIR", options->dir, "Directory of *.yaml files")->required();
+  SetAction(command, cli, options, Run);
+}
+
+}  // namespace larder::cli

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <csignal>
+#include <ostream>
+#include <utility>
+
+#include "base/clock.h"
+#include "cli/commands/commands.h"
+#include "cli/json.h"
+#include "serving/server.h"
+
+namespace larder::cli {
+namespace {
+
+constexpr char kExamples[] =
+    "  larder serve --data ./data\n"
+    "  larder serve --data ./data --listen 127.0.0.1:0 --ports-file ports.json\n"
+    "SIGTERM and SIGINT stop it cleanly; a second one stops it at once, and nothing that was\n"
+    "acknowledged is lost either way.";
+
+using Milliseconds = std::chrono::milliseconds;
+
+struct Options {
+  serving::ServerOptions server;
+  // Text of durations, by the field that they fill.
+  std::vector<std::pair<std::string, Milliseconds serving::ServerOptions::*>> names;
+  std::map<std::string, std::string> durations;
+};
+
+StatusOr<serving::ServerOptions> ServerOptionsOf(const Options& options) {
+  serving::ServerOptions server = options.server;
+  for (const auto& [name, field] : options.names) {
+    const std::string& text = options.durations.at(name);
+    if (text.empty()) continue;
+    const StatusOr<DurationUs> duration = ParseDuration(text);
+    if (!duration.ok()) return Annotate(duration.status(), name);
+    server.*field = Milliseconds(*duration / kMillisecondUs);
+  }
+  if (server.http == "off") server.http.clear();
+  LARDER_RETURN_IF_ERROR(server.Validate());
+  return server;
+}
+
+// From here on SIGTERM and SIGINT wait to be fetched with sigwait, in every thread that is made
+// later too.
+sigset_t BlockStopSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  return signals;
+}
+
+void Announce(Cli& cli, const serving::Server& server, const serving::ServerOptions& options) {
+  const bool http = !options.http.empty();
+  if (cli.json) {
+    Json ports = {{"grpc", server.grpc_port()}, {"http", nullptr}};
+    if (http) ports["http"] = server.http_port();
+    cli.io.out << DumpJson(ports) << std::endl;
+    return;
+  }
+  cli.io.err << "serving " << options.data_dir << ": gRPC on port " << server.grpc_port();
+  if (http) cli.io.err << ", /healthz and /metrics on port " << server.http_port();
+  cli.io.err << std::endl;
+}
+
+StatusOr<int> Run(Cli& cli, const Options& options) {
+  LARDER_ASSIGN_OR_RETURN(const serving::ServerOptions server_options, ServerOptionsOf(options));
+  const sigset_t signals = BlockStopSignals();
+  LARDER_ASSIGN_OR_RETURN(const auto server, serving::Server::Start(server_options));
+  Announce(cli, *server, server_options);
+
+  int signal = 0;
+  sigwait(&signals, &signal);
+  cli.io.err << "stopping (" << (signal == SIGTERM ? "SIGTERM" : "SIGINT")
+             << "); once more stops at once" << std::endl;
+  // A second signal does what signals do by default: it ends the process.
+  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+  server->Shutdown();
+  return kExitOk;
+}
+
+void AddDurations(CLI::App* command, const std::shared_ptr<Options>& options) {
+  const auto add = [&](const std::string& name, const std::string& description,
+                       Milliseconds serving::ServerOptions::*field) {
+    options->names.emplace_back(name, field);
+    command->add_option(name, options->durations[name], description)->type_name("DURATION");
+  };
+  using S = serving::ServerOptions;
+  add("--default-deadline", "Of calls that come without one [30s]", &S::default_deadline);
+  add("--drain", "How long a shutdown waits for running calls [10s]", &S::drain);
+  add("--top-list-age", "Age at which the list of a `top` channel is built again [60s]",
+      &S::top_list_age);
+  add("--index-quiet", "An index is built once nothing was ingested for so long [2s]",
+      &S::index_quiet);
+  add("--index-patience", "Or once it has waited for so long [30s]", &S::index_patience);
+  add("--checkpoint-every", "The longest time between two checkpoints [5s]", &S::checkpoint_every);
+}
+
+}  // namespace
+
+void AddServe(CLI::App& app, Cli& cli) {
+  auto options = std::make_shared<Options>();
+  serving::ServerOptions& server = options->server;
+  CLI::App* command =
+      AddCommand(app, cli, "serve", "Run a server on a data directory", kExamples, Needs::kNothing);
+  command->add_option("--data", server.data_dir, "Where everything lies; made if missing")
+      ->type_name("DIR")
+      ->required();
+  command->add_option("--listen", server.listen, "HOST:PORT of gRPC, port 0: any [127.0.0.1:7070]")
+      ->type_name("ADDR");
+  command
+      ->add_option("--http", server.http,
+                   "HOST:PORT of /healthz and /metrics, or off [127.0.0.1:7080]")
+      ->type_name("ADDR");
+  command
+      ->add_option("--ports-file", server.ports_file,
+                   "Written once the server answers: {\"grpc\": PORT, \"http\": PORT}")
+      ->type_name("FILE");
+  command->add_flag("--insecure", server.insecure,
+                    "Serve whoever reaches the port; needed beyond loopback");
+  command->add_flag("--accept-clock-skew", server.accept_clock_skew,
+                    "Start although the clock is behind the newest record");
+  command->add_option("--grpc-threads", server.grpc_threads, "Threads that gRPC may use [64]");
+  command->add_option("--http-threads", server.http_threads, "Threads that answer HTTP [2]");
+  command->add_option("--index-threads", server.index_threads, "Threads of an index build [1]");
+  command->add_option("--dedupe-ids", server.dedupe_ids,
+                      "Record ids remembered per source [33554432]");
+  command->add_option("--queue-batches", server.queue_batches,
+                      "Batches that may wait to be appended [256]");
+  command->add_option("--cached-keys", server.cached_keys,
+                      "Keys kept in memory of entities that are no candidates [1000000]");
+  AddDurations(command, options);
+  SetAction(command, cli, options, Run);
+}
+
+}  // namespace larder::cli

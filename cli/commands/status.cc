@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <ostream>
+#include <thread>
+#include <utility>
+
+#include "cli/client.h"
+#include "cli/commands/commands.h"
+#include "cli/format.h"
+#include "cli/json.h"
+#include "cli/progress.h"
+#include "cli/table.h"
+#include "larder/v1/admin_service.grpc.pb.h"
+
+namespace larder::cli {
+namespace {
+
+constexpr char kExamples[] =
+    "  larder status\n"
+    "  larder status --wait            # until background jobs are idle\n"
+    "  larder status --state-hash --json | jq -r .state_hash";
+constexpr std::chrono::milliseconds kPollEvery{200};
+constexpr size_t kShortDigest = 12;
+
+struct Options {
+  bool wait = false;
+  bool state_hash = false;
+};
+
+std::string_view StateName(v1::JobState state) {
+  switch (state) {
+    case v1::JOB_STATE_RUNNING:
+      return "running";
+    case v1::JOB_STATE_RETRYING:
+      return "retrying";
+    case v1::JOB_STATE_DONE:
+      return "done";
+    default:
+      return "unknown";
+  }
+}
+
+double Seconds(const google::protobuf::Duration& duration) {
+  return static_cast<double>(duration.seconds()) + duration.nanos() / 1e9;
+}
+
+Json ToJson(const v1::StatusResponse& status) {
+  Json sources = Json::array();
+  for (const v1::SourceStatus& source : status.sources()) {
+    sources.push_back({{"name", source.name()},
+                       {"records", source.records()},
+                       {"duplicates", source.duplicates()},
+                       {"skipped", source.skipped()},
+                       {"ids", source.ids()}});
+  }
+  Json indexes = Json::array();
+  for (const v1::IndexStatus& index : status.indexes()) {
+    indexes.push_back({{"feature", index.epoch().feature()},
+                       {"active", index.active()},
+                       {"vectors", index.vectors()},
+                       {"base", index.epoch().base_digest()},
+                       {"base_vectors", index.epoch().base_vectors()},
+                       {"delta_vectors", index.epoch().delta_vectors()},
+                       {"space", index.epoch().space()},
+                       {"encoded", index.encoded()},
+                       {"reused", index.reused()},
+                       {"memory_bytes", index.memory_bytes()}});
+  }
+  Json encoders = Json::array();
+  for (const v1::EncoderStatus& encoder : status.encoders()) {
+    encoders.push_back({{"name", encoder.definition().name()},
+                        {"version", encoder.definition().version()},
+                        {"digest", encoder.definition().digest()},
+                        {"dimensions", encoder.dimensions()},
+                        {"external", encoder.external()},
+                        {"loaded", encoder.loaded()},
+                        {"texts", encoder.texts()}});
+  }
+  Json jobs = Json::array();
+  for (const v1::JobStatus& job : status.jobs()) {
+    jobs.push_back({{"kind", job.kind()},
+                    {"subject", job.subject()},
+                    {"state", StateName(job.state())},
+                    {"done", job.done()},
+                    {"total", job.total()},
+                    {"seconds", Seconds(job.elapsed())},
+                    {"error", job.error()}});
+  }
+  Json json = {{"version", status.version()},
+               {"semantics", status.semantics()},
+               {"idle", status.idle()},
+               {"data_dir", status.data_dir()},
+               {"uptime_s", Seconds(status.uptime())},
+               {"recovery_s", status.recovery_seconds()},
+               {"replayed_entries", status.replayed_entries()},
+               {"revision", status.revision()},
+               {"applied", status.applied().value()},
+               {"synced", status.synced().value()},
+               {"checkpoint", status.checkpoint().value()},
+               {"keys", status.keys()},
+               {"window_states", status.window_states()},
+               {"dirty_blobs", status.dirty_blobs()},
+               {"queued_batches", status.queued_batches()},
+               {"memory_bytes", status.memory_bytes()},
+               {"sources", std::move(sources)},
+               {"indexes", std::move(indexes)},
+               {"encoders", std::move(encoders)},
+               {"jobs", std::move(jobs)}};
+  if (!status.state_hash().empty()) {
+    json["state_hash"] = status.state_hash();
+    json["state_hash_position"] = status.state_hash_position().value();
+  }
+  return json;
+}
+
+void PrintSources(std::ostream& out, const v1::StatusResponse& status) {
+  if (status.sources().empty()) return;
+  Table table;
+  table.AddColumn("SOURCE");
+  for (const char* name : {"RECORDS", "DUPLICATES", "SKIPPED"}) {
+    table.AddColumn(name, Table::Align::kRight);
+  }
+  for (const v1::SourceStatus& source : status.sources()) {
+    table.AddRow({source.name(), FormatCount(source.records()), FormatCount(source.duplicates()),
+                  FormatCount(source.skipped())});
+  }
+  out << "\n";
+  table.Print(out);
+}
+
+void PrintIndexes(std::ostream& out, const v1::StatusResponse& status) {
+  if (status.indexes().empty()) return;
+  Table table;
+  table.AddColumn("INDEX");
+  table.AddColumn("STATE");
+  for (const char* name : {"VECTORS", "IN BASE", "NEWER", "ENCODED", "REUSED", "MEMORY"}) {
+    table.AddColumn(name, Table::Align::kRight);
+  }
+  table.AddColumn("ENCODER");
+  for (const v1::IndexStatus& index : status.indexes()) {
+    table.AddRow({index.epoch().feature(), index.active() ? "active" : "computing",
+                  FormatCount(index.vectors()), FormatCount(index.epoch().base_vectors()),
+                  FormatCount(index.epoch().delta_vectors()), FormatCount(index.encoded()),
+                  FormatCount(index.reused()), FormatBytes(index.memory_bytes()),
+                  index.epoch().space().substr(0, kShortDigest)});
+  }
+  out << "\n";
+  table.Print(out);
+}
+
+void PrintJobs(std::ostream& out, const v1::StatusResponse& status) {
+  if (status.jobs().empty()) return;
+  Table table;
+  table.AddColumn("JOB");
+  table.AddColumn("OF");
+  table.AddColumn("STATE");
+  table.AddColumn("DONE", Table::Align::kRight);
+  table.AddColumn("TIME", Table::Align::kRight);
+  table.AddColumn("ERROR");
+  for (const v1::JobStatus& job : status.jobs()) {
+    std::string done = FormatCount(job.done());
+    if (job.total() > 0) done += Concat(" / ", FormatCount(job.total()));
+    const double micros = Seconds(job.elapsed()) * static_cast<double>(kSecondUs);
+    table.AddRow({job.kind(), job.subject(), std::string(StateName(job.state())), std::move(done),
+                  FormatSpan(static_cast<DurationUs>(micros)), job.error()});
+  }
+  out << "\n";
+  table.Print(out);
+}
+
+void Print(std::ostream& out, const v1::StatusResponse& status) {
+  const double uptime = Seconds(status.uptime()) * static_cast<double>(kSecondUs);
+  out << "larder " << status.version() << ", semantics " << status.semantics() << ", "
+      << (status.idle() ? "idle" : "busy") << ", up " << FormatSpan(static_cast<DurationUs>(uptime))
+      << ", recovered in " << FormatNumber(status.recovery_seconds()) << " s ("
+      << FormatCount(status.replayed_entries()) << " entries replayed)\n"
+      << "data " << status.data_dir() << ", revision " << status.revision() << ", position "
+      << status.applied().value() << ", " << FormatBytes(status.memory_bytes()) << " of memory, "
+      << FormatCount(status.keys()) << " keys, " << FormatCount(status.window_states())
+      << " window states\n";
+  if (!status.state_hash().empty()) {
+    out << "state hash " << status.state_hash() << " at position "
+        << status.state_hash_position().value() << "\n";
+  }
+  PrintSources(out, status);
+  PrintIndexes(out, status);
+  PrintJobs(out, status);
+}
+
+std::string WaitLine(const v1::StatusResponse& status) {
+  for (const v1::JobStatus& job : status.jobs()) {
+    if (job.state() == v1::JOB_STATE_DONE) continue;
+    return Concat("waiting for ", job.kind(), " of ", job.subject(), ": ", FormatCount(job.done()),
+                  " / ", FormatCount(job.total()),
+                  job.error().empty() ? "" : Concat(" (", job.error(), ")"));
+  }
+  return "waiting for the server to be idle";
+}
+
+StatusOr<int> Run(Cli& cli, const Options& options) {
+  LARDER_ASSIGN_OR_RETURN(const Client client, Client::Connect(cli));
+  const auto stub = v1::AdminService::NewStub(client.channel());
+  const auto ask = [&](bool hash) {
+    v1::StatusRequest request;
+    request.set_want_state_hash(hash);
+    return client.Call(*stub, &v1::AdminService::Stub::Status, request);
+  };
+  Progress progress(cli.io.err);
+  LARDER_ASSIGN_OR_RETURN(v1::StatusResponse status, ask(options.state_hash && !options.wait));
+  while (options.wait && !status.idle()) {
+    if (progress.Due()) progress.Show(WaitLine(status));
+    std::this_thread::sleep_for(kPollEvery);
+    LARDER_ASSIGN_OR_RETURN(status, ask(false));
+  }
+  progress.Finish();
+  if (options.wait && options.state_hash) {
+    LARDER_ASSIGN_OR_RETURN(status, ask(true));
+  }
+  if (cli.json) {
+    cli.io.out << DumpJson(ToJson(status)) << "\n";
+  } else {
+    Print(cli.io.out, status);
+  }
+  return kExitOk;
+}
+
+}  // namespace
+
+void AddStatus(CLI::App& app, Cli& cli) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = AddCommand(app, cli, "status", "Show what the server holds and does",
+                                 kExamples, Needs::kServer);
+  command->add_flag("--wait", options->wait, "Return when background jobs are idle");
+  command->add_flag("--state-hash", options->state_hash, "Compute the hash of the state");
+  SetAction(command, cli, options, Run);
+}
+
+}  // namespace larder::cli

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "text/tokenizer.h"
+
+#include <ostream>
+#include <utility>
+
+#include "base/file_system.h"
+#include "cli/catalog.h"
+#include "cli/commands/commands.h"
+#include "cli/format.h"
+#include "cli/json.h"
+#include "cli/progress.h"
+#include "cli/read_request.h"
+#include "text/tokenizer_trainer.h"
+
+namespace larder::cli {
+namespace {
+
+constexpr char kExamples[] =
+    "  larder tokenizer train --items catalog.jsonl --fields title,content --out tokenizer.model";
+
+struct Options {
+  std::vector<std::string> items;
+  std::vector<std::string> fields{"title,content"};
+  std::string out;
+  std::string model = "unigram";
+  text::TokenizerTrainingOptions training;
+};
+
+StatusOr<int> Run(Cli& cli, const Options& options) {
+  text::TokenizerTrainingOptions training = options.training;
+  training.model =
+      options.model == "bpe" ? text::TokenizerModel::kBpe : text::TokenizerModel::kUnigram;
+  LARDER_ASSIGN_OR_RETURN(const auto texts, ReadTexts(options.items, SplitCommas(options.fields)));
+  const std::vector<std::string_view> views(texts.begin(), texts.end());
+  Progress progress(cli.io.err);
+  progress.Show(Concat("training on ", FormatCount(texts.size()), " texts"));
+  LARDER_ASSIGN_OR_RETURN(const std::string bytes, text::TrainTokenizer(views, training));
+  progress.Finish();
+  LARDER_ASSIGN_OR_RETURN(const auto tokenizer, text::Tokenizer::Open(bytes, options.out));
+  LARDER_RETURN_IF_ERROR(WriteFileAtomically(FileSystem::Posix(), options.out, bytes));
+  if (cli.json) {
+    cli.io.out << DumpJson({{"out", options.out},
+                            {"texts", texts.size()},
+                            {"pieces", tokenizer->vocab_size()},
+                            {"bytes", bytes.size()},
+                            {"seconds", progress.seconds()}})
+               << "\n";
+  } else {
+    cli.io.out << options.out << ": " << FormatCount(static_cast<uint64_t>(tokenizer->vocab_size()))
+               << " pieces from " << FormatCount(texts.size()) << " texts, "
+               << FormatNumber(progress.seconds()) << " s\n";
+  }
+  return kExitOk;
+}
+
+}  // namespace
+
+void AddTokenizer(CLI::App& app, Cli& cli) {
+  CLI::App* tokenizer = app.add_subcommand("tokenizer", "Train tokenizers; needs no server");
+  tokenizer->require_subcommand(1);
+  auto options = std::make_shared<Options>();
+  CLI::App* command =
+      AddCommand(*tokenizer, cli, "train", "Train a SentencePiece model on the fields of a catalog",
+                 kExamples, Needs::kNothing);
+  command->add_option("--items", options->items, "JSON lines or CSV files, maybe .zst or .gz")
+      ->type_name("FILE")
+      ->required();
+  command->add_option("--fields", options->fields, "Fields to learn from [title,content]")
+      ->type_name("NAMES")
+      ->allow_extra_args(false);
+  command->add_option("--out", options->out, "The model to write")->type_name("FILE")->required();
+  command->add_option("--model", options->model, "unigram or bpe [unigram]")
+      ->check(CLI::IsMember({"unigram", "bpe"}));
+  command->add_option("--pieces", options->training.vocab_size, "Pieces wanted [16000]")
+      ->check(CLI::Range(32, 500'000));
+  command
+      ->add_option("--sentences", options->training.max_sentences,
+                   "Use at most so many lines, drawn at random [100000]")
+      ->check(CLI::Range(1, 10'000'000));
+  command->add_option("--seed", options->training.seed, "Of what is drawn at random [1]");
+  SetAction(command, cli, options, Run);
+}
+
+}  // namespace larder::cli

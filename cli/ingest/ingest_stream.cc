@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/ingest/ingest_stream.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace larder::cli {
+namespace {
+
+constexpr std::chrono::milliseconds kFirstPause{20};
+constexpr std::chrono::milliseconds kLongestPause{1'000};
+
+bool MayRetry(uint32_t code) {
+  return code == static_cast<uint32_t>(StatusCode::kResourceExhausted) ||
+         code == static_cast<uint32_t>(StatusCode::kUnavailable);
+}
+
+}  // namespace
+
+IngestStream::IngestStream(const Client& client, RejectLog& rejects)
+    : stub_(v1::IngestService::NewStub(client.channel())),
+      stream_(stub_->Ingest(&context_)),
+      rejects_(rejects),
+      reader_([this] { ReadAcknowledgements(); }) {}
+
+IngestStream::~IngestStream() {
+  // Ends a stream that Finish() has not ended; the reader then sees its end.
+  if (!writes_done_) context_.TryCancel();
+}
+
+IngestTotals IngestStream::totals() const {
+  MutexLock lock(mutex_);
+  return totals_;
+}
+
+Status IngestStream::Send(IngestBatch batch) {
+  LARDER_RETURN_IF_ERROR(DrainTo(kInFlight - 1));
+  const uint64_t sequence = next_sequence_++;
+  batch.request.set_sequence(sequence);
+  {
+    MutexLock lock(mutex_);
+    in_flight_.emplace(sequence, std::move(batch));
+  }
+  return Write(sequence);
+}
+
+Status IngestStream::Write(uint64_t sequence) {
+  const v1::IngestRequest* request;
+  {
+    MutexLock lock(mutex_);
+    if (!failure_.ok()) return failure_;
+    request = &in_flight_.at(sequence).request;
+  }
+  // Nobody acknowledges, and so removes, a batch before it is written.
+  if (stream_->Write(*request)) return OkStatus();
+  // The stream has ended; the reader learns why.
+  MutexLock lock(mutex_);
+  while (!ended_) changed_.Wait(mutex_);
+  return failure_.ok() ? Unavailable("server ended the stream") : failure_;
+}
+
+Status IngestStream::DrainTo(size_t limit) {
+  for (;;) {
+    uint64_t sequence = 0;
+    std::chrono::milliseconds pause{0};
+    {
+      MutexLock lock(mutex_);
+      while (failure_.ok() && retry_.empty() && in_flight_.size() > limit) changed_.Wait(mutex_);
+      if (!failure_.ok()) return failure_;
+      if (retry_.empty()) return OkStatus();
+      sequence = retry_.front();
+      retry_.pop_front();
+      pause = pause_;
+    }
+    std::this_thread::sleep_for(pause);
+    LARDER_RETURN_IF_ERROR(Write(sequence));
+  }
+}
+
+Status IngestStream::Finish() {
+  const Status status = DrainTo(0);
+  if (!status.ok()) return status;
+  writes_done_ = true;
+  stream_->WritesDone();
+  reader_.join();
+  return OkStatus();
+}
+
+Status IngestStream::Acknowledge(const v1::IngestResponse& response) {
+  const auto found = in_flight_.find(response.sequence());
+  if (found == in_flight_.end()) {
+    return Internal("server acknowledged batch ", response.sequence(), ", which is not in flight");
+  }
+  const IngestBatch& batch = found->second;
+  const std::string where = Concat(batch.file, ":", batch.lines.front());
+  if (response.code() != 0) {
+    const Status status = MakeStatus(static_cast<StatusCode>(response.code()), response.message());
+    const auto now = std::chrono::steady_clock::now();
+    if (pause_ == std::chrono::milliseconds(0)) full_since_ = now;
+    if (!MayRetry(response.code()) || now - full_since_ > kRetryFor) return Annotate(status, where);
+    pause_ = std::clamp(pause_ * 2, kFirstPause, kLongestPause);
+    retry_.push_back(response.sequence());
+    return OkStatus();
+  }
+  pause_ = std::chrono::milliseconds(0);
+  for (const v1::RecordStatus& record : response.not_ok()) {
+    if (record.index() >= batch.size()) return Internal(where, ": reply names a record beyond it");
+    LARDER_RETURN_IF_ERROR(
+        rejects_.Add(batch.file, batch.lines[record.index()],
+                     MakeStatus(static_cast<StatusCode>(record.code()), record.message()),
+                     batch.original(record.index())));
+  }
+  totals_.accepted += response.accepted();
+  totals_.duplicates += response.duplicates();
+  totals_.position = std::max(totals_.position, response.last_position().value());
+  in_flight_.erase(found);
+  return OkStatus();
+}
+
+void IngestStream::ReadAcknowledgements() {
+  v1::IngestResponse response;
+  while (stream_->Read(&response)) {
+    MutexLock lock(mutex_);
+    const Status status = Acknowledge(response);
+    if (failure_.ok() && !status.ok()) {
+      failure_ = status;
+      context_.TryCancel();
+    }
+    changed_.SignalAll();
+  }
+  const Status ended = FromGrpc(stream_->Finish());
+  MutexLock lock(mutex_);
+  if (failure_.ok() && !ended.ok()) failure_ = ended;
+  if (failure_.ok() && !in_flight_.empty()) {
+    failure_ =
+        Unavailable("server ended the stream with ", in_flight_.size(), " batches unacknowledged");
+  }
+  changed_.SignalAll();
+}
+
+}  // namespace larder::cli

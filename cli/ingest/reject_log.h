@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef LARDER_CLI_INGEST_REJECT_LOG_H_
+#define LARDER_CLI_INGEST_REJECT_LOG_H_
+
+#include <cstdint>
+#include <fstream>
+#include <iosfwd>
+#include <string>
+#include <string_view>
+
+#include "base/status.h"
+#include "base/sync.h"
+
+namespace larder::cli {
+
+// Counts records that did not go in, names the first ones on `err` and writes all of them to a
+// file, one JSON object a line: {"at": "file:line", "code", "error", "record": the original text}.
+// The file is made with the first record. Thread-safety: thread-safe.
+class RejectLog {
+ public:
+  RejectLog(std::string path, std::ostream& err) : path_(std::move(path)), err_(err) {}
+
+  // Errors: kUnavailable if the file cannot be written.
+  Status Add(std::string_view file, uint64_t line, const Status& why, std::string_view record);
+  uint64_t count() const;
+  const std::string& path() const { return path_; }
+
+ private:
+  const std::string path_;
+  mutable Mutex mutex_;
+  std::ostream& err_;
+  std::ofstream out_ ABSL_GUARDED_BY(mutex_);
+  uint64_t count_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace larder::cli
+
+#endif  // LARDER_CLI_INGEST_REJECT_LOG_H_

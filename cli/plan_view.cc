@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/plan_view.h"
+
+#include <ostream>
+#include <utility>
+
+#include "larder/v1/registry_service.grpc.pb.h"
+
+namespace larder::cli {
+namespace {
+
+std::string_view KindName(v1::ChangeKind kind) {
+  switch (kind) {
+    case v1::CHANGE_KIND_ADDED:
+      return "added";
+    case v1::CHANGE_KIND_REMOVED:
+      return "removed";
+    case v1::CHANGE_KIND_COMPATIBLE:
+      return "compatible";
+    case v1::CHANGE_KIND_BREAKING:
+      return "breaking";
+    default:
+      return "changed";
+  }
+}
+
+std::string_view KindSign(v1::ChangeKind kind) {
+  switch (kind) {
+    case v1::CHANGE_KIND_ADDED:
+      return "+";
+    case v1::CHANGE_KIND_REMOVED:
+      return "-";
+    case v1::CHANGE_KIND_BREAKING:
+      return "!";
+    default:
+      return "~";
+  }
+}
+
+std::string VersionStep(const v1::Change& change) {
+  if (change.old_version() == 0) return Concat("@", change.new_version());
+  if (change.new_version() == 0) return Concat("@", change.old_version());
+  return Concat("@", change.old_version(), " -> @", change.new_version());
+}
+
+template <typename Strings>
+std::string Joined(const Strings& strings) {
+  std::string out;
+  for (const std::string& text : strings) out += Concat(out.empty() ? "" : ", ", text);
+  return out;
+}
+
+}  // namespace
+
+void PrintDiagnostics(std::ostream& out, const std::string& dir,
+                      const std::vector<registry::Diagnostic>& diagnostics) {
+  for (const registry::Diagnostic& diagnostic : diagnostics) {
+    registry::Diagnostic shown = diagnostic;
+    shown.file = JoinPath(dir, diagnostic.file);
+    out << shown.ToString() << "\n";
+  }
+}
+
+Json DiagnosticsToJson(const std::vector<registry::Diagnostic>& diagnostics) {
+  Json list = Json::array();
+  for (const registry::Diagnostic& diagnostic : diagnostics) {
+    list.push_back({{"file", diagnostic.file},
+                    {"line", diagnostic.line},
+                    {"column", diagnostic.column},
+                    {"message", diagnostic.message}});
+  }
+  return list;
+}
+
+std::vector<registry::Diagnostic> FromProto(
+    const google::protobuf::RepeatedPtrField<v1::Diagnostic>& diagnostics) {
+  std::vector<registry::Diagnostic> out;
+  for (const v1::Diagnostic& diagnostic : diagnostics) {
+    out.push_back({diagnostic.file(), static_cast<int>(diagnostic.line()),
+                   static_cast<int>(diagnostic.column()), diagnostic.message()});
+  }
+  return out;
+}
+
+StatusOr<v1::PlanResponse> RequestPlan(const Client& client, const Definitions& definitions) {
+  v1::PlanRequest request;
+  for (const registry::DefinitionFile& file : definitions.files) {
+    v1::DefinitionFile* sent = request.add_files();
+    sent->set_path(file.path);
+    sent->set_text(file.text);
+  }
+  for (const registry::EncoderFacts& facts : definitions.encoders) {
+    v1::EncoderFacts* sent = request.add_encoders();
+    sent->set_path(facts.path);
+    sent->set_digest(facts.digest.Hex());
+    sent->set_dimensions(facts.dimensions);
+  }
+  const auto stub = v1::RegistryService::NewStub(client.channel());
+  return client.Call(*stub, &v1::RegistryService::Stub::Plan, request);
+}
+
+void PrintPlan(std::ostream& out, const v1::PlanResponse& plan) {
+  if (plan.changes().empty()) {
+    out << "no change against revision " << plan.base_revision() << "\n";
+    return;
+  }
+  for (const v1::Change& change : plan.changes()) {
+    out << KindSign(change.kind()) << " " << change.definition_kind() << " " << change.name()
+        << VersionStep(change);
+    if (change.kind() != v1::CHANGE_KIND_ADDED) out << "  " << KindName(change.kind());
+    out << "\n";
+    for (const std::string& detail : change.details()) out << "    " << detail << "\n";
+    if (!change.used_by().empty() && change.kind() != v1::CHANGE_KIND_ADDED) {
+      out << "    used by " << Joined(change.used_by()) << "\n";
+    }
+  }
+  out << plan.changes_size() << " definitions change against revision " << plan.base_revision()
+      << "; " << plan.missing_artifacts_size() << " artifacts to upload\n";
+}
+
+Json PlanToJson(const v1::PlanResponse& plan) {
+  Json changes = Json::array();
+  for (const v1::Change& change : plan.changes()) {
+    changes.push_back(
+        {{"change", KindName(change.kind())},
+         {"kind", change.definition_kind()},
+         {"name", change.name()},
+         {"old_version", change.old_version()},
+         {"new_version", change.new_version()},
+         {"details", std::vector<std::string>(change.details().begin(), change.details().end())},
+         {"used_by", std::vector<std::string>(change.used_by().begin(), change.used_by().end())}});
+  }
+  return {{"base_revision", plan.base_revision()},
+          {"changes", std::move(changes)},
+          {"missing_artifacts", std::vector<std::string>(plan.missing_artifacts().begin(),
+                                                         plan.missing_artifacts().end())}};
+}
+
+}  // namespace larder::cli
