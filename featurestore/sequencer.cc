@@ -105,6 +105,11 @@ uint64_t Sequencer::synced() const {
 StatusOr<IngestResult> Sequencer::Ingest(const IngestRequest& request) {
   Item item;
   item.request = &request;
+  {
+    // Before the work of validating: an overloaded store says so cheaply.
+    const MutexLock lock(mutex_);
+    LARDER_RETURN_IF_ERROR(AdmitLocked());
+  }
   LARDER_ASSIGN_OR_RETURN(item.batch, validator_.Validate(request));
   LARDER_RETURN_IF_ERROR(Enqueue(item));
   return std::move(item.result);
@@ -119,14 +124,19 @@ StatusOr<Position> Sequencer::Control(EntryKind kind, std::string control) {
   return item.position;
 }
 
-Status Sequencer::Enqueue(Item& item) {
-  const MutexLock lock(mutex_);
+Status Sequencer::AdmitLocked() const {
   if (!failure_.ok()) return failure_;
   if (stopping_) return Unavailable("the store is shutting down");
   if (queue_.size() >= options_.queue_batches) {
     return ResourceExhausted("the append queue is full: ", queue_.size(),
                              " batches are waiting; try again");
   }
+  return OkStatus();
+}
+
+Status Sequencer::Enqueue(Item& item) {
+  const MutexLock lock(mutex_);
+  LARDER_RETURN_IF_ERROR(AdmitLocked());
   queue_.push_back(&item);
   work_.SignalOne();
   while (!item.done) finished_.Wait(mutex_);

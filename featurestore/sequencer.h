@@ -106,6 +106,7 @@ class Sequencer {
   struct Item;
   struct Group;
 
+  Status AdmitLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Waits until the item is finished; returns its status.
   Status Enqueue(Item& item);
   void Finish(std::span<Item* const> items, const Status& status);

@@ -53,6 +53,7 @@ DiskModel::~DiskModel() {
 }
 
 DiskModel::FilePtr DiskModel::MakeFile(const std::string& path, uint64_t size) {
+  mutex_.AssertHeld();
   auto file = std::make_shared<File>();
   file->link = Concat(links_, "/", next_link_++);
   file->size = size;
