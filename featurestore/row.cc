@@ -70,24 +70,29 @@ const RowLayout& RowLayouts::Get(std::span<const std::string> names,
     layout.columns.push_back({names[i], columns[i].type, IsFixed(columns[i].type)});
   }
   layout.id = Hash64(layout.Encode());
-  const auto found = layouts_.find(layout.id);
-  if (found != layouts_.end()) return found->second;
-  const RowLayout& added = Add(std::move(layout));
-  new_.push_back(&added);
-  return added;
+  const uint64_t id = layout.id;
+  MutexLock lock(mutex_);
+  const auto [at, added] = layouts_.try_emplace(id, std::move(layout));
+  if (added) new_.push_back(&at->second);
+  return at->second;
 }
 
 const RowLayout& RowLayouts::Add(RowLayout layout) {
   const uint64_t id = layout.id;
+  MutexLock lock(mutex_);
   return layouts_.try_emplace(id, std::move(layout)).first->second;
 }
 
 const RowLayout* RowLayouts::Find(uint64_t id) const {
+  MutexLock lock(mutex_);
   const auto found = layouts_.find(id);
   return found == layouts_.end() ? nullptr : &found->second;
 }
 
-std::vector<const RowLayout*> RowLayouts::TakeNew() { return std::exchange(new_, {}); }
+std::vector<const RowLayout*> RowLayouts::TakeNew() {
+  MutexLock lock(mutex_);
+  return std::exchange(new_, {});
+}
 
 Row::Ptr Row::Allocate(size_t payload_bytes) {
   void* memory = ::operator new(sizeof(Row) + payload_bytes);

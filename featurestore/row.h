@@ -13,6 +13,7 @@
 
 #include "base/hash.h"
 #include "base/status.h"
+#include "base/sync.h"
 #include "featurestore/record_batch.h"
 #include "featurestore/window_shape.h"
 #include "registry/column.h"
@@ -44,19 +45,21 @@ struct RowLayout {
 };
 
 // All layouts of a store, by id. Layouts live as long as the set.
-// Thread-safety: thread-compatible.
+// Thread-safety: thread-safe.
 class RowLayouts {
  public:
-  // The layout of these columns; made, and named by `new_layouts()`, if it is new.
-  const RowLayout& Get(std::span<const std::string> names, std::span<const registry::Column> columns);
+  // The layout of these columns; made, and given out by TakeNew, if it is new.
+  const RowLayout& Get(std::span<const std::string> names,
+                       std::span<const registry::Column> columns);
   const RowLayout& Add(RowLayout layout);
   const RowLayout* Find(uint64_t id) const;
   // Those that Get made since the last call: to be stored before rows that use them.
   std::vector<const RowLayout*> TakeNew();
 
  private:
-  std::map<uint64_t, RowLayout> layouts_;
-  std::vector<const RowLayout*> new_;
+  mutable Mutex mutex_;
+  std::map<uint64_t, RowLayout> layouts_ ABSL_GUARDED_BY(mutex_);
+  std::vector<const RowLayout*> new_ ABSL_GUARDED_BY(mutex_);
 };
 
 // The current row of a key, or the tombstone of a deleted one (S1.5): one block of memory.

@@ -127,6 +127,8 @@ struct StoreStats {
   std::vector<VectorStats> vectors;
   double recovery_seconds = 0;
   uint64_t replayed_entries = 0;   // at start
+  uint64_t artifact_errors = 0;    // artifacts of `activate` records that could not be used
+  std::string last_artifact_error;
 };
 
 // Texts of a vector feature whose rows are older than the feature, for its background job.

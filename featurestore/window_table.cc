@@ -59,7 +59,7 @@ void WindowTable::Install(Ordinal ordinal, Position position,
   cell.newest = state->newest();
   cell.state = std::move(state);
   cell.tag.store(kStale, std::memory_order_relaxed);
-  if (position == Position{}) return;
+  if (!recovering_) return;
   if (ordinal >= stored_positions_.size()) {
     stored_positions_.resize(std::max<size_t>(size_t{ordinal} + 1, stored_positions_.size() * 2));
   }

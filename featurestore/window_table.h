@@ -52,10 +52,13 @@ class WindowTable {
   bool Update(registry::Ordinal ordinal, Position position, const EventKey& key,
               const Argument& argument);
 
-  // Puts a stored state in; it holds what is at or before `position`.
+  // Puts a stored state in. While recovering, what is at or before `position` is in it already.
   void Install(registry::Ordinal ordinal, Position position, std::unique_ptr<AggregateState> state);
   // From here on every fold is new: forgets the positions that states were stored with.
-  void EndRecovery() { stored_positions_ = {}; }
+  void EndRecovery() {
+    recovering_ = false;
+    stored_positions_ = {};
+  }
   // Forgets a clean state (its key leaves the cache).
   void Drop(registry::Ordinal ordinal);
 
@@ -100,7 +103,8 @@ class WindowTable {
   bool active_;
   ChunkedArray<Cell> cells_;
   std::vector<registry::Ordinal> dirty_;
-  std::vector<Position> stored_positions_;
+  bool recovering_ = true;
+  std::vector<Position> stored_positions_;  // while recovering
   size_t states_ = 0;
 };
 

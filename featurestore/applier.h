@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef LARDER_FEATURESTORE_APPLIER_H_
+#define LARDER_FEATURESTORE_APPLIER_H_
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "base/file_system.h"
+#include "base/hash.h"
+#include "base/status.h"
+#include "base/sync.h"
+#include "featurestore/artifact_store.h"
+#include "featurestore/entry.h"
+#include "featurestore/prepared_batch.h"
+#include "featurestore/rocksdb_state.h"
+#include "featurestore/row_sink.h"
+#include "featurestore/store_state.h"
+#include "registry/stored_feature.h"
+
+namespace larder::featurestore {
+
+// Folds log entries into the state, one after the other: deterministic, and it never fails on what
+// a logged record says (errors are those of the disk). Prepares without the lock and publishes at
+// most 256 records at a time under the writer lock; the sink has a record before P passes it.
+//
+// Thread-safety: single-thread; readers of the state hold the reader lock.
+class Applier {
+ public:
+  struct Parts {
+    StoreState& state;
+    SharedMutex& lock;  // of `state`
+    StateDb& db;
+    ArtifactStore& artifacts;
+    FileSystem& fs;
+    registry::TextEmbedder& embedder;
+    RowSink& sink;
+  };
+  explicit Applier(const Parts& parts) : p_(parts) {}
+
+  // Applies what is after the applied position. Returns what a control entry decided: the number
+  // of the new revision, or why there is none; 0 for other entries.
+  struct Outcome {
+    Status disk;                     // not OK: nothing can be applied any more
+    StatusOr<uint64_t> decision = 0;
+    bool new_definitions = false;    // a revision was made: write a checkpoint before the next entry
+  };
+  Outcome Apply(const Entry& entry);
+  // Called with the new applied position after each publication, outside the lock.
+  void set_on_publish(std::function<void(Position)> on_publish) {
+    on_publish_ = std::move(on_publish);
+  }
+
+  // Recovery: what a stored control record said is said again, to state and sink.
+  Status Restore(const ControlNote& note);
+  // Recovery: all is applied; loads the newest index base of each feature.
+  void EndRecovery();
+
+  // Artifacts that an activate names and that could not be used, and why the last one could not.
+  struct ArtifactErrors {
+    uint64_t count = 0;
+    std::string last;
+  };
+  ArtifactErrors artifact_errors() const;
+
+ private:
+  void PublishSlice(PreparedBatch& batch, size_t begin, size_t end);
+  void ResolveOrdinals(PreparedBatch& batch, size_t begin, size_t end);
+  void FoldAggregates(PreparedBatch& batch, size_t begin, size_t end);
+  void PublishRows(PreparedBatch& batch, size_t begin, size_t end);
+  Status ApplyData(const Entry& entry);
+  Outcome ApplyRevision(const Entry& entry);
+  StatusOr<const registry::Revision*> MakeRevision(const ControlNote& note);
+  Status LoadNewlyResident();
+  void FillExternalVectors(const SourceState& source, const SourceState::VectorUse& use);
+  Outcome ApplyActivation(const Entry& entry);
+  Status InstallVectors(const Activation& activation);
+  Status InstallBase(const Digest& feature, const Digest& artifact);
+  void Finish(const Entry& entry);
+  void NoteArtifactError(const Status& status);
+  void Published() {
+    if (on_publish_) on_publish_(p_.state.applied);
+  }
+
+  Parts p_;
+  std::function<void(Position)> on_publish_;
+  bool recovering_ = true;
+  std::map<Digest, Digest> bases_;  // feature: artifact; while recovering
+  std::set<const VectorTable*> announced_;  // to the sink
+  mutable Mutex errors_mutex_;
+  ArtifactErrors errors_ ABSL_GUARDED_BY(errors_mutex_);
+};
+
+}  // namespace larder::featurestore
+
+#endif  // LARDER_FEATURESTORE_APPLIER_H_

@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "featurestore/checkpoint.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "base/bytes.h"
+
+namespace larder::featurestore {
+
+using registry::Ordinal;
+
+namespace {
+
+constexpr size_t kSliceBlobs = 128;                // under one hold of the reader lock
+constexpr size_t kBatchBytes = size_t{1} << 20;    // of one write
+constexpr uint8_t kStateFormat = 1;
+constexpr uint64_t kIdsStep = 1024;                // entries forgotten before their ids are dropped
+
+Hash128 ShareOf(BlobKind kind, std::string_view name, std::string_view key,
+                std::string_view canonical) {
+  std::string bytes = NamedBlobKey(kind, name, key);
+  bytes.append(canonical);
+  return HashTo128(bytes);
+}
+
+}  // namespace
+
+Hash128 WindowShare(const Digest& aggregate, std::string_view key, std::string_view canonical) {
+  return ShareOf(BlobKind::kWindow, aggregate.view(), key, canonical);
+}
+Hash128 RowShare(std::string_view table, std::string_view key, std::string_view canonical) {
+  return ShareOf(BlobKind::kRow, table, key, canonical);
+}
+Hash128 VectorShare(const Digest& feature, std::string_view key, std::string_view canonical) {
+  return ShareOf(BlobKind::kVector, feature.view(), key, canonical);
+}
+Hash128 SeenShare(std::string_view entity, std::string_view key) {
+  return ShareOf(BlobKind::kSeen, entity, key, {});
+}
+
+std::string EncodeCheckpoint(const CheckpointRecord& record) {
+  std::string out;
+  ByteWriter writer(out);
+  writer.Fixed(kStateFormat);
+  writer.SignedVarint(record.last_arrival);
+  writer.Varint(record.sources.size());
+  for (const auto& [name, source] : record.sources) {
+    writer.String(name);
+    writer.Varint(source.records);
+    writer.Varint(source.skipped);
+  }
+  writer.Varint(record.keys.size());
+  for (const auto& [name, keys] : record.keys) {
+    writer.String(name);
+    writer.Varint(keys);
+  }
+  return out;
+}
+
+StatusOr<CheckpointRecord> DecodeCheckpoint(std::string_view bytes) {
+  ByteReader in(bytes);
+  CheckpointRecord record;
+  const auto format = in.Fixed<uint8_t>();
+  if (in.ok() && format > kStateFormat) {
+    return Unimplemented("the state has format ", static_cast<int>(format), ", this version reads ",
+                         static_cast<int>(kStateFormat));
+  }
+  if (format != kStateFormat) in.Fail();
+  record.last_arrival = in.SignedVarint();
+  for (size_t i = in.Count(3); i > 0 && in.ok(); --i) {
+    const std::string name(in.String());
+    const uint64_t records = in.Varint();
+    record.sources[name] = {records, in.Varint()};
+  }
+  for (size_t i = in.Count(2); i > 0 && in.ok(); --i) {
+    const std::string name(in.String());
+    record.keys[name] = in.Varint();
+  }
+  LARDER_RETURN_IF_ERROR(in.Finish("checkpoint record"));
+  return record;
+}
+
+void Checkpointer::Restore(Position position, const Hash128& sum) {
+  MutexLock run(run_mutex_);
+  running_sum_ = sum;
+  MutexLock lock(mutex_);
+  position_ = position;
+  sum_ = sum;
+}
+
+Position Checkpointer::position() const {
+  MutexLock lock(mutex_);
+  return position_;
+}
+
+Hash128 Checkpointer::sum() const {
+  MutexLock lock(mutex_);
+  return sum_;
+}
+
+Status Checkpointer::Run() {
+  MutexLock run(run_mutex_);
+  if (failure_.ok()) failure_ = RunLocked();
+  return failure_;
+}
+
+void Checkpointer::WhileIdle(const std::function<void()>& idle) {
+  MutexLock run(run_mutex_);
+  if (failure_.ok()) idle();
+}
+
+Checkpointer::Work Checkpointer::Take() {
+  // Apply, the only other one to touch these, is kept out by the reader lock.
+  Work work;
+  work.record.position = state_.applied;
+  work.record.last_arrival = state_.last_arrival;
+  for (const auto& source : state_.sources()) {
+    work.record.sources[source->name] = {source->records, source->skipped};
+  }
+  for (const auto& entity : state_.entities()) {
+    work.record.keys[entity->name()] =
+        entity->complete() ? entity->keys().size() : std::numeric_limits<uint64_t>::max();
+    work.seen.emplace_back(entity.get(), entity->TakeDirtySeen());
+  }
+  for (const auto& table : state_.windows()) work.windows.emplace_back(table.get(), table->TakeDirty());
+  for (const auto& table : state_.tables()) work.rows.emplace_back(table.get(), table->TakeDirty());
+  for (const auto& table : state_.vectors()) work.vectors.emplace_back(table.get(), table->TakeDirty());
+  work.notes = std::exchange(state_.new_notes, {});
+  work.ids = std::exchange(state_.new_ids, {});
+  return work;
+}
+
+template <typename Write>
+Status Checkpointer::ForEachSlice(const std::vector<Ordinal>& ordinals, const Write& write) {
+  for (size_t begin = 0; begin < ordinals.size(); begin += kSliceBlobs) {
+    {
+      ReaderLock lock(lock_);
+      WriteLayouts();
+      for (size_t i = begin; i < std::min(begin + kSliceBlobs, ordinals.size()); ++i) {
+        write(ordinals[i]);
+      }
+    }
+    if (batch_->SizeBytes() >= kBatchBytes) LARDER_RETURN_IF_ERROR(Flush(/*sync=*/false));
+  }
+  return OkStatus();
+}
+
+Status Checkpointer::RunLocked() {
+  Work work;
+  {
+    ReaderLock lock(lock_);
+    work = Take();
+  }
+  batch_ = db_.NewBatch();
+  for (auto& [table, ordinals] : work.rows) {
+    const EntityState& entity = *state_.FindEntity(table->entity());
+    LARDER_RETURN_IF_ERROR(ForEachSlice(
+        ordinals, [&](Ordinal ordinal) { WriteRow(*table, entity, ordinal); }));
+  }
+  for (auto& [table, ordinals] : work.vectors) {
+    const EntityState& entity = *state_.FindEntity(table->feature().entity);
+    LARDER_RETURN_IF_ERROR(ForEachSlice(
+        ordinals, [&](Ordinal ordinal) { WriteVector(*table, entity, ordinal); }));
+  }
+  for (auto& [table, ordinals] : work.windows) {
+    const EntityState& entity = *state_.FindEntity(table->entity());
+    LARDER_RETURN_IF_ERROR(ForEachSlice(
+        ordinals, [&](Ordinal ordinal) { WriteWindow(*table, entity, ordinal); }));
+  }
+  for (auto& [entity, ordinals] : work.seen) {
+    LARDER_RETURN_IF_ERROR(
+        ForEachSlice(ordinals, [&](Ordinal ordinal) { WriteSeen(*entity, ordinal); }));
+  }
+  for (const ControlNote& note : work.notes) {
+    batch_->Put(NumberBlobKey(BlobKind::kControl, note.position.value), note.position, {},
+                EncodeControlNote(note));
+  }
+  for (const StoreState::NewIds& ids : work.ids) {
+    batch_->Put(IdsBlobKey(ids.source, ids.entry), Position::Of(ids.entry, 0), {}, ids.bytes);
+    if (batch_->SizeBytes() >= kBatchBytes) LARDER_RETURN_IF_ERROR(Flush(/*sync=*/false));
+  }
+  DropForgottenIds();
+  batch_->Put(std::string(1, static_cast<char>(BlobKind::kCheckpoint)), work.record.position, {},
+              EncodeCheckpoint(work.record));
+  LARDER_RETURN_IF_ERROR(Flush(/*sync=*/true));
+  MutexLock lock(mutex_);
+  position_ = work.record.position;
+  sum_ = running_sum_;
+  return OkStatus();
+}
+
+Status Checkpointer::Flush(bool sync) {
+  batch_->Put(std::string(1, static_cast<char>(BlobKind::kSum)), {}, running_sum_, {});
+  LARDER_RETURN_IF_ERROR(db_.Write(*batch_, sync));
+  batch_ = db_.NewBatch();
+  return OkStatus();
+}
+
+void Checkpointer::WriteLayouts() {
+  for (const RowLayout* layout : state_.layouts().TakeNew()) {
+    batch_->Put(NumberBlobKey(BlobKind::kLayout, layout->id), {}, {}, layout->Encode());
+  }
+}
+
+void Checkpointer::WriteWindow(WindowTable& table, const EntityState& entity, Ordinal ordinal) {
+  AggregateState* state = table.Find(ordinal);
+  const std::string_view key = entity.keys().KeyOf(ordinal);
+  std::string body;
+  state->Encode(body);
+  const Hash128 share = WindowShare(table.digest(), key, body);
+  SubtractShare(running_sum_, state->share);
+  AddShare(running_sum_, share);
+  state->share = share;
+  state->dirty = false;
+  batch_->Put(WindowBlobKey(entity.name(), key, table.digest()), state_.applied, share, body);
+}
+
+void Checkpointer::WriteRow(RowTable& table, const EntityState& entity, Ordinal ordinal) {
+  Row* row = table.Find(ordinal);
+  const std::string_view key = entity.keys().KeyOf(ordinal);
+  std::string bytes;
+  row->AppendCanonical(bytes);
+  const Hash128 share = RowShare(table.name(), key, bytes);
+  SubtractShare(running_sum_, row->share);
+  AddShare(running_sum_, share);
+  row->share = share;
+  row->dirty = false;
+  bytes.clear();
+  row->EncodeTo(bytes);
+  batch_->Put(NamedBlobKey(BlobKind::kRow, table.name(), key), state_.applied, share, bytes);
+}
+
+void Checkpointer::WriteVector(VectorTable& table, const EntityState& entity, Ordinal ordinal) {
+  const std::string_view key = entity.keys().KeyOf(ordinal);
+  const std::string blob_key = VectorBlobKey(table.feature().digest, key);
+  SubtractShare(running_sum_, table.share(ordinal));
+  table.ClearDirty(ordinal);
+  if (!table.Has(ordinal)) {
+    table.share(ordinal) = {};
+    batch_->Delete(blob_key);
+    return;
+  }
+  std::string body;
+  table.EncodeTo(ordinal, body);
+  const Hash128 share = VectorShare(table.feature().digest, key, body);
+  AddShare(running_sum_, share);
+  table.share(ordinal) = share;
+  batch_->Put(blob_key, state_.applied, share, body);
+}
+
+void Checkpointer::WriteSeen(EntityState& entity, Ordinal ordinal) {
+  const std::string_view key = entity.keys().KeyOf(ordinal);
+  const Hash128 share = SeenShare(entity.name(), key);
+  AddShare(running_sum_, share);
+  entity.SeenStored(ordinal);
+  batch_->Put(NamedBlobKey(BlobKind::kSeen, entity.name(), key), state_.applied, share, {});
+}
+
+void Checkpointer::DropForgottenIds() {
+  for (const auto& [source, stats] : dedupe_.Stats()) {
+    const uint64_t oldest = dedupe_.OldestEntry(source);
+    uint64_t& dropped = ids_dropped_[source];
+    if (oldest < dropped + kIdsStep) continue;
+    batch_->DeleteRange(IdsBlobKey(source, 0), IdsBlobKey(source, oldest));
+    dropped = oldest;
+  }
+}
+
+}  // namespace larder::featurestore

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef LARDER_FEATURESTORE_CHECKPOINT_H_
+#define LARDER_FEATURESTORE_CHECKPOINT_H_
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/status.h"
+#include "base/sync.h"
+#include "featurestore/dedupe.h"
+#include "featurestore/position.h"
+#include "featurestore/rocksdb_state.h"
+#include "featurestore/store_state.h"
+
+namespace larder::featurestore {
+
+// The checkpoint record (S11): every fold at or before `position` is in a durable blob.
+struct CheckpointRecord {
+  Position position;
+  TimeUs last_arrival = 0;
+  struct Source {
+    uint64_t records = 0;
+    uint64_t skipped = 0;
+  };
+  std::map<std::string, Source, std::less<>> sources;  // as of `position`
+  // How many keys each entity had; the greatest number if they were not all in memory.
+  std::map<std::string, uint64_t, std::less<>> keys;
+};
+std::string EncodeCheckpoint(const CheckpointRecord& record);
+StatusOr<CheckpointRecord> DecodeCheckpoint(std::string_view bytes);
+
+// Lanes of the running state hash, added without order (S10).
+inline void AddShare(Hash128& sum, const Hash128& share) {
+  sum.high += share.high;
+  sum.low += share.low;
+}
+inline void SubtractShare(Hash128& sum, const Hash128& share) {
+  sum.high -= share.high;
+  sum.low -= share.low;
+}
+
+// Writes dirty state behind apply: collects a few hundred blobs at a time under the reader lock,
+// writes them without it, then the checkpoint record, synced. Each write carries the running state
+// hash of the blobs that are then stored, so any prefix of the writes is consistent.
+//
+// After a failed write it is unknown what is stored: every later Run fails too.
+// Thread-safety: thread-safe; runs exclude each other.
+class Checkpointer {
+ public:
+  Checkpointer(StoreState& state, SharedMutex& lock, StateDb& db, const Dedupe& dedupe)
+      : state_(state), lock_(lock), db_(db), dedupe_(dedupe) {}
+
+  // What recovery found.
+  void Restore(Position position, const Hash128& sum);
+
+  Status Run();
+  // Runs `idle` while no write is under way and all that was collected is written.
+  void WhileIdle(const std::function<void()>& idle);
+
+  Position position() const;
+  // The state hash as of the last Run, if nothing was applied since.
+  Hash128 sum() const;
+
+ private:
+  // Everything dirty at one position.
+  struct Work {
+    CheckpointRecord record;
+    std::vector<std::pair<WindowTable*, std::vector<registry::Ordinal>>> windows;
+    std::vector<std::pair<RowTable*, std::vector<registry::Ordinal>>> rows;
+    std::vector<std::pair<VectorTable*, std::vector<registry::Ordinal>>> vectors;
+    std::vector<std::pair<EntityState*, std::vector<registry::Ordinal>>> seen;
+    std::vector<ControlNote> notes;
+    std::vector<StoreState::NewIds> ids;
+  };
+
+  Status RunLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mutex_);
+  Work Take();
+  // Calls `write(ordinal)` for all, a few hundred under each hold of the reader lock.
+  template <typename Write>
+  Status ForEachSlice(const std::vector<registry::Ordinal>& ordinals, const Write& write)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mutex_);
+  void WriteWindow(WindowTable& table, const EntityState& entity, registry::Ordinal ordinal)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mutex_);
+  void WriteRow(RowTable& table, const EntityState& entity, registry::Ordinal ordinal)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mutex_);
+  void WriteVector(VectorTable& table, const EntityState& entity, registry::Ordinal ordinal)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mutex_);
+  void WriteSeen(EntityState& entity, registry::Ordinal ordinal)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mutex_);
+  void WriteLayouts() ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mutex_);
+  void DropForgottenIds() ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mutex_);
+  Status Flush(bool sync) ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mutex_);
+
+  StoreState& state_;
+  SharedMutex& lock_;
+  StateDb& db_;
+  const Dedupe& dedupe_;
+
+  Mutex run_mutex_;
+  Status failure_ ABSL_GUARDED_BY(run_mutex_);
+  std::unique_ptr<StateDb::Batch> batch_ ABSL_GUARDED_BY(run_mutex_);
+  Hash128 running_sum_ ABSL_GUARDED_BY(run_mutex_);
+  std::map<std::string, uint64_t> ids_dropped_ ABSL_GUARDED_BY(run_mutex_);
+
+  mutable Mutex mutex_;
+  Position position_ ABSL_GUARDED_BY(mutex_);
+  Hash128 sum_ ABSL_GUARDED_BY(mutex_);
+};
+
+// The shares of the state hash (S10).
+Hash128 WindowShare(const Digest& aggregate, std::string_view key, std::string_view canonical);
+Hash128 RowShare(std::string_view table, std::string_view key, std::string_view canonical);
+Hash128 VectorShare(const Digest& feature, std::string_view key, std::string_view canonical);
+Hash128 SeenShare(std::string_view entity, std::string_view key);
+
+}  // namespace larder::featurestore
+
+#endif  // LARDER_FEATURESTORE_CHECKPOINT_H_

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef LARDER_FEATURESTORE_VECTOR_TABLE_H_
+#define LARDER_FEATURESTORE_VECTOR_TABLE_H_
+
+#include <atomic>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/hash.h"
+#include "base/status.h"
+#include "featurestore/chunked_array.h"
+#include "featurestore/row_table.h"
+#include "registry/column.h"
+#include "registry/compiled_registry.h"
+
+namespace larder::featurestore {
+
+// The vectors of one vector feature, by ordinal of its entity, in one int8 arena; each with the
+// hash of the content that it was made from (S7.3), so that unchanged content is not encoded again.
+// Thread-safety: one writer, which excludes readers.
+class VectorTable {
+ public:
+  // `rows` is the feature's table; `column` its vector column if the vectors come with the rows,
+  // else empty.
+  VectorTable(const registry::VectorFeature& feature, std::string column, const RowTable& rows,
+              bool active)
+      : feature_(feature),
+        column_(std::move(column)),
+        rows_(rows),
+        active_(active),
+        codes_(feature.dimensions) {}
+
+  const registry::VectorFeature& feature() const { return feature_; }
+  bool active() const { return active_; }
+  void Activate() { active_ = true; }
+
+  // Empty if the key has none.
+  std::span<const int8_t> Find(registry::Ordinal ordinal) const {
+    if (!Has(ordinal)) return {};
+    return {&codes_[ordinal], feature_.dimensions};
+  }
+  bool Has(registry::Ordinal ordinal) const {
+    return ordinal < info_.capacity() && info_[ordinal].has;
+  }
+  // Of the vector's content; only if Has().
+  const Hash128& content(registry::Ordinal ordinal) const { return info_[ordinal].content; }
+
+  // An empty vector removes it. Marks it dirty.
+  void Set(registry::Ordinal ordinal, const Hash128& content, std::span<const int8_t> vector);
+  // Puts a stored vector in; `share` as in AggregateState.
+  void Install(registry::Ordinal ordinal, const Hash128& content, std::span<const int8_t> vector,
+               const Hash128& share);
+
+  // Appends the vectors: as codes, or as floats if out.type says so. Before all rows have theirs
+  // they read `never_computed`; then a row without a vector has no text: `input_null`.
+  Status Read(std::span<const registry::Ordinal> ordinals, const ReadAt& at,
+              registry::Column& out) const;
+
+  std::vector<registry::Ordinal> TakeDirty() { return std::exchange(dirty_, {}); }
+  size_t dirty_count() const { return dirty_.size(); }
+  size_t size() const { return size_; }
+  // Body of the stored blob; only if Has().
+  void EncodeTo(registry::Ordinal ordinal, std::string& out) const;
+  Hash128& share(registry::Ordinal ordinal) { return info_[ordinal].share; }
+  void ClearDirty(registry::Ordinal ordinal) { info_[ordinal].dirty = false; }
+
+  // Since the store was opened.
+  std::atomic<uint64_t> encoded{0};
+  std::atomic<uint64_t> reused{0};
+  std::atomic<uint64_t> failed{0};  // the encoder gave an error
+
+ private:
+  struct Info {
+    Hash128 content;
+    Hash128 share;
+    bool has = false;
+    bool dirty = false;
+  };
+  void EnsureSize(registry::Ordinal ordinal);
+
+  const registry::VectorFeature& feature_;
+  const std::string column_;
+  const RowTable& rows_;
+  bool active_;
+  ChunkedArray<int8_t> codes_;
+  ChunkedArray<Info> info_;
+  std::vector<registry::Ordinal> dirty_;
+  size_t size_ = 0;
+};
+
+// Int8 codes with the direction of `values` (cosine is what an index compares): scaled so that the
+// largest magnitude is 127, rounded half to even. All zero if nothing is finite and not zero.
+std::vector<int8_t> QuantizeVector(std::span<const float> values);
+
+}  // namespace larder::featurestore
+
+#endif  // LARDER_FEATURESTORE_VECTOR_TABLE_H_

@@ -1,0 +1,381 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "featurestore/store.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "tests/featurestore/store_fixture.h"
+
+namespace larder::featurestore {
+namespace {
+
+using registry::Reason;
+using testing::HasSubstr;
+
+class StoreTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_OK(t_.Open());
+    ASSERT_OK(t_.Define());
+  }
+  void Put(std::string_view source, const std::vector<std::string>& records) {
+    ASSERT_OK_AND_ASSIGN(const IngestResult result, t_.Ingest(source, records));
+    for (const RecordResult& record : result.records) ASSERT_OK(record.status);
+  }
+  static constexpr TimeUs kNow = kStartTime;
+
+  TempDir dir_;
+  TestStore t_{dir_.File("data")};
+};
+
+TEST_F(StoreTest, ServesRowsWindowsAndVectors) {
+  Put("catalog", {ItemRow("i1", kNow - 5, "kettle", R"(,"price":2.5,"tags":["a","b"])")});
+  Put("clicks", {Click("c1", kNow - 4, "u1", "i1", R"(,"dwell_s":10,"position":3)"),
+                 Click("c2", kNow - 3, "u1", "i1", R"(,"dwell_s":5,"position":4)"),
+                 Click("c3", kNow - 2, "u2", "i2", R"(,"dwell_s":9999)")});
+
+  EXPECT_EQ(t_.Value("catalog.title", "i1"), "kettle");
+  EXPECT_EQ(t_.Value("catalog.price", "i1"), "2.5");
+  EXPECT_EQ(t_.Value("catalog.tags", "i1"), "a,b");
+  EXPECT_EQ(t_.Value("quality.clicks_1h", "i1"), "2");
+  EXPECT_EQ(t_.Value("quality.dwell", "i1"), "7.5");
+  EXPECT_EQ(t_.Value("quality.best", "i1"), "10");
+  EXPECT_EQ(t_.Value("quality.positions", "i1"), "7");
+  EXPECT_EQ(t_.Value("quality.first_user", "i1"), "u1");
+  EXPECT_EQ(t_.Value("quality.dwell", "i2"), "null empty");
+  EXPECT_EQ(t_.Value("quality.positions", "i2"), "0");
+  EXPECT_EQ(t_.Value("taste.recent", "u1"), "i1");
+  EXPECT_EQ(t_.Value("taste.clicks", "u1"), "2");
+  std::string codes;
+  for (const int8_t code : FakeEmbedder::CodesOf("kettle\n")) {
+    codes += Concat(static_cast<int>(code), " ");
+  }
+  EXPECT_EQ(t_.Value("text_of.vec", "i1"), codes);
+}
+
+// S4.1, S3.4.
+TEST_F(StoreTest, NullsSayWhy) {
+  Put("catalog", {ItemRow("i1", kNow - 5, "kettle"), ItemDelete("i2", kNow - 5)});
+
+  EXPECT_EQ(t_.Value("catalog.price", "i1"), "null input_null");
+  EXPECT_EQ(t_.Value("catalog.title", "i2"), "null deleted");
+  EXPECT_EQ(t_.Value("catalog.title", "nobody"), "null not_found");
+  EXPECT_EQ(t_.Value("text_of.vec", "nobody"), "null not_found");
+  EXPECT_EQ(t_.Value("text_of.vec", "i2"), "null deleted");
+  EXPECT_EQ(t_.Value("quality.clicks_1h", "nobody"), "0");
+  EXPECT_EQ(t_.Value("quality.dwell", "nobody"), "null empty");
+  EXPECT_EQ(t_.Value("taste.recent", "nobody"), "");
+}
+
+// S4.2.
+TEST_F(StoreTest, OlderThanItsTtlReadsExpired) {
+  Put("catalog", {ItemRow("i1", kNow - kMinuteUs, "kettle")});
+  Put("clicks", {Click("c1", kNow - kMinuteUs, "u1", "i1")});
+
+  EXPECT_EQ(t_.Value("catalog.title", "i1", kMinuteUs), "kettle");
+  EXPECT_EQ(t_.Value("quality.clicks_1d", "i1", kMinuteUs), "1");
+  t_.clock.Advance(1);
+  EXPECT_EQ(t_.Value("catalog.title", "i1", kMinuteUs), "null expired");
+  EXPECT_EQ(t_.Value("quality.clicks_1d", "i1", kMinuteUs), "null expired");
+  EXPECT_EQ(t_.Value("text_of.vec", "i1", kMinuteUs), "null expired");
+}
+
+// S1.5, S1.6, S5.1.
+TEST_F(StoreTest, DeletedRowsStayDeletedUntilANewerRowComes) {
+  Put("catalog", {ItemRow("i1", kNow - 100, "first")});
+  Put("clicks", {Click("c1", kNow - 90, "u1", "i1")});
+  Put("catalog", {ItemDelete("i1", kNow - 50)});
+  Put("catalog", {ItemRow("i1", kNow - 60, "late")});
+  EXPECT_EQ(t_.Value("catalog.title", "i1"), "null deleted");
+  EXPECT_EQ(t_.Value("quality.clicks_1h", "i1"), "1");
+  EXPECT_EQ(t_.sink->vectors.begin()->second.size(), 0U);
+  {
+    ASSERT_OK_AND_ASSIGN(const auto snapshot, t_.Read());
+    const std::string_view keys[] = {"i1", "never"};
+    registry::Ordinal ordinals[2];
+    snapshot->FindKeys("item", keys, ordinals);
+    EXPECT_EQ(snapshot->CandidateState("item", ordinals[0]), Reason::kDeleted);
+    EXPECT_EQ(snapshot->CandidateState("item", ordinals[1]), Reason::kNotFound);
+    EXPECT_EQ(snapshot->Candidates("item")[0], 0U);
+  }
+
+  Put("catalog", {ItemRow("i1", kNow - 40, "again")});
+  EXPECT_EQ(t_.Value("catalog.title", "i1"), "again");
+  EXPECT_EQ(t_.Value("quality.clicks_1h", "i1"), "1");
+  EXPECT_EQ(t_.sink->vectors.begin()->second.size(), 1U);
+  ASSERT_OK_AND_ASSIGN(const auto snapshot, t_.Read());
+  EXPECT_EQ(std::popcount(snapshot->Candidates("item")[0]), 1);
+  EXPECT_EQ(snapshot->KeyOf("item", static_cast<registry::Ordinal>(
+                                        std::countr_zero(snapshot->Candidates("item")[0]))),
+            "i1");
+}
+
+TEST_F(StoreTest, UnchangedContentIsNotEncodedAgain) {
+  Put("catalog", {ItemRow("i1", kNow - 100, "kettle", R"(,"price":1)")});
+  Put("catalog", {ItemRow("i1", kNow - 90, "kettle", R"(,"price":2)")});
+  Put("catalog", {ItemRow("i1", kNow - 95, "late"), ItemRow("i1", kNow - 80, "kettle")});
+  EXPECT_EQ(t_.embedder.texts_encoded, 1U);
+
+  Put("catalog", {ItemRow("i1", kNow - 70, "pot")});
+  EXPECT_EQ(t_.embedder.texts_encoded, 2U);
+  EXPECT_EQ(t_.store->Stats().vectors[0].reused, 2U);
+}
+
+// Apply never fails on a logged record; the vector of older content must not stay.
+TEST_F(StoreTest, WithoutItsEncoderARowHasNoVector) {
+  Put("catalog", {ItemRow("i1", kNow - 100, "kettle")});
+  ASSERT_OK(t_.Read());
+  t_.embedder.broken = true;
+  Put("catalog", {ItemRow("i1", kNow - 90, "pot")});
+
+  EXPECT_EQ(t_.Value("catalog.title", "i1"), "pot");
+  EXPECT_EQ(t_.Value("text_of.vec", "i1"), "null input_null");
+  ASSERT_OK_AND_ASSIGN(const auto missing,
+                       t_.store->MissingVectors(t_.store->Stats().vectors[0].feature));
+  ASSERT_EQ(missing.size(), 1U);
+  EXPECT_EQ(missing[0].text, "pot\n");
+}
+
+TEST_F(StoreTest, ReadWaitsForItsPositionOrSaysThatItDidNotCome) {
+  const auto soon = std::chrono::steady_clock::now() + std::chrono::milliseconds(30);
+  EXPECT_THAT(t_.store->Read(Position::Of(1000, 0), soon),
+              StatusIs(StatusCode::kUnavailable, HasSubstr("deadline")));
+}
+
+// S2.4: T is later than everything applied, even when the clock stands still.
+TEST_F(StoreTest, ReadSeesWhatArrivedAtTheSameInstant) {
+  Put("clicks", {Click("c1", kNow, "u1", "i1")});
+  ASSERT_OK_AND_ASSIGN(const auto snapshot, t_.Read());
+  EXPECT_EQ(snapshot->time(), kNow + 1);
+  EXPECT_EQ(t_.Value(*snapshot, "quality.clicks_1h", "i1"), "1");
+}
+
+TEST_F(StoreTest, OnlyOneProcessMayOpenADirectory) {
+  TestStore second(dir_.File("data"));
+  EXPECT_THAT(second.Open(), StatusIs(StatusCode::kFailedPrecondition, testing::_));
+}
+
+TEST_F(StoreTest, RevisionIsComparedAndSetInApply) {
+  registry::RevisionRecord record;
+  record.base = 0;
+  record.files = {{"larder.yaml", "entity: item\nkey: item_id\n"}};
+  Position position;
+  EXPECT_THAT(t_.store->Propose(record, &position), StatusIs(StatusCode::kAborted, testing::_));
+  record.encoders = {{"e", Sha256("no such artifact"), 8}};
+  EXPECT_THAT(t_.store->Propose(record, &position),
+              StatusIs(StatusCode::kFailedPrecondition, HasSubstr("artifact")));
+  EXPECT_EQ(t_.store->Stats().revision, 1U);
+}
+
+// S7.2, S7.5: what misses a past says so; an unrelated edit keeps state.
+TEST_F(StoreTest, ANewAggregateOverASourceWithRecordsIsNotActive) {
+  Put("clicks", {Click("c1", kNow - 4, "u1", "i1")});
+  std::string more(kDefinitions);
+  more += "---\nview: late\nof: user\nfrom: clicks\ndefine:\n  n: count(over 7d)\n";
+  ASSERT_OK(t_.Define(more));
+  Put("clicks", {Click("c2", kNow - 3, "u1", "i1")});
+
+  EXPECT_EQ(t_.Value("late.n", "u1"), "null never_computed");
+  EXPECT_EQ(t_.Value("quality.clicks_1h", "i1"), "2");
+  for (int round = 0; round < 2; ++round) {
+    {
+      ASSERT_OK_AND_ASSIGN(const auto snapshot, t_.Read());
+      EXPECT_FALSE(snapshot->IsActive(t_.Feature(*snapshot, "late.n")));
+      EXPECT_TRUE(snapshot->IsActive(t_.Feature(*snapshot, "quality.clicks_1h")));
+    }
+    ASSERT_OK(t_.Reopen());
+  }
+}
+
+TEST_F(StoreTest, ColumnsAddedLaterReadNullInOlderRows) {
+  Put("catalog", {ItemRow("i1", kNow - 5, "kettle", R"(,"price":1.5)")});
+  std::string more(kDefinitions);
+  const std::string from = "columns: {title: string, content: string,";
+  more.replace(more.find(from), from.size(), from + " brand: string,");
+  ASSERT_OK(t_.Define(more));
+  Put("catalog", {ItemRow("i2", kNow - 5, "pot", R"(,"brand":"x")")});
+  Put("clicks", {Click("c1", kNow - 4, "u1", "i1")});
+
+  for (int round = 0; round < 2; ++round) {
+    EXPECT_EQ(t_.Value("catalog.brand", "i1"), "null input_null");
+    EXPECT_EQ(t_.Value("catalog.price", "i1"), "1.5");
+    EXPECT_EQ(t_.Value("catalog.brand", "i2"), "x");
+    EXPECT_EQ(t_.Value("quality.clicks_1h", "i1"), "1");
+    ASSERT_OK(t_.Reopen());
+  }
+}
+
+// S7.3: a vector feature over existing rows: a job, then an activate.
+TEST_F(StoreTest, ActivatedVectorsGoToRowsWhoseTextIsUnchanged) {
+  Put("catalog", {ItemRow("i0", kNow - 9, "kettle"), ItemRow("i1", kNow - 9, "pot"),
+                  ItemRow("i2", kNow - 9, "pan")});
+  std::string more(kDefinitions);
+  more += "---\nview: titles_of\nof: item\nfrom: catalog\ndefine:\n  vec: embed(titles, title)\n";
+  ASSERT_OK(t_.Define(more));
+  Put("catalog", {ItemRow("i3", kNow - 8, "lid")});
+  EXPECT_EQ(t_.Value("titles_of.vec", "i0"), "null never_computed");
+  registry::StoredFeature feature;
+  {
+    ASSERT_OK_AND_ASSIGN(const auto snapshot, t_.Read());
+    feature = t_.Feature(*snapshot, "titles_of.vec");
+    EXPECT_FALSE(snapshot->IsActive(feature));
+  }
+  ASSERT_OK_AND_ASSIGN(const auto missing, t_.store->MissingVectors(feature.digest));
+  EXPECT_EQ(missing.size(), 3U);
+  std::vector<int8_t> vectors;
+  for (const VectorInput& input : missing) {
+    const auto codes = FakeEmbedder::CodesOf(input.text);
+    vectors.insert(vectors.end(), codes.begin(), codes.end());
+  }
+  Put("catalog", {ItemRow("i1", kNow - 7, "other pot")});
+  ASSERT_OK_AND_ASSIGN(
+      const Digest artifact,
+      t_.PutArtifact("vectors.larder", t_.store->EncodeVectors(feature.digest, missing, vectors)));
+
+  ASSERT_OK(t_.store->Activate({Activation::Kind::kVectors, feature.digest, artifact}));
+
+  for (int round = 0; round < 2; ++round) {
+    {
+      ASSERT_OK_AND_ASSIGN(const auto snapshot, t_.Read());
+      EXPECT_TRUE(snapshot->IsActive(feature));
+      registry::Column column = registry::Column::Of(feature.type);
+      const std::string_view keys[] = {"i0", "i1", "i2", "i3"};
+      registry::Ordinal ordinals[4];
+      snapshot->FindKeys("item", keys, ordinals);
+      ASSERT_OK(snapshot->Read(feature, ordinals, false, column));
+      std::vector<int8_t> expected;
+      for (const char* text : {"kettle\n", "other pot\n", "pan\n", "lid\n"}) {
+        const auto codes = FakeEmbedder::CodesOf(text);
+        expected.insert(expected.end(), codes.begin(), codes.end());
+      }
+      EXPECT_EQ(column.codes, expected);
+      EXPECT_EQ(t_.sink->vectors[feature.digest].size(), 4U);
+    }
+    ASSERT_OK(t_.Reopen());
+  }
+}
+
+TEST_F(StoreTest, AnActivateOfADamagedArtifactChangesNothingAndIsReported) {
+  const Digest feature = t_.store->Stats().vectors[0].feature;
+  ASSERT_OK_AND_ASSIGN(const Digest artifact, t_.PutArtifact("vectors.larder", "garbage"));
+
+  EXPECT_THAT(t_.store->Activate({Activation::Kind::kVectors, feature, artifact}),
+              StatusIs(StatusCode::kDataLoss, HasSubstr("vectors.larder")));
+  EXPECT_EQ(t_.store->Stats().artifact_errors, 1U);
+  EXPECT_THAT(t_.store->Activate({Activation::Kind::kVectors, feature, Sha256("none")}),
+              StatusIs(StatusCode::kFailedPrecondition, testing::_));
+  EXPECT_THAT(t_.store->Activate({Activation::Kind::kVectors, Sha256("none"), artifact}),
+              StatusIs(StatusCode::kNotFound, testing::_));
+  Put("catalog", {ItemRow("i1", kNow - 5, "kettle")});
+  EXPECT_EQ(t_.Value("catalog.title", "i1"), "kettle");
+}
+
+TEST_F(StoreTest, IndexBasesAreLoadedAtActivationAndAtStart) {
+  Put("catalog", {ItemRow("i0", kNow - 5, "kettle")});
+  const Digest feature = t_.store->Stats().vectors[0].feature;
+  ASSERT_OK_AND_ASSIGN(const Digest first, t_.PutArtifact("base", "1"));
+  ASSERT_OK_AND_ASSIGN(const Digest second, t_.PutArtifact("base", "2"));
+  ASSERT_OK(t_.store->Activate({Activation::Kind::kIndexBase, feature, first}));
+  ASSERT_OK(t_.store->Activate({Activation::Kind::kIndexBase, feature, second}));
+  EXPECT_EQ(t_.sink->installs, 2);
+  EXPECT_NE(t_.sink->found, registry::kNoOrdinal);
+
+  ASSERT_OK(t_.Reopen());
+  EXPECT_EQ(t_.sink->loads, 1);
+  EXPECT_EQ(t_.sink->installs, 1);
+}
+
+TEST_F(StoreTest, ExternalVectorsComeWithTheRows) {
+  std::string more(kDefinitions);
+  more += "---\nencoder: tower\nexternal: 3\n---\ntable: towers\nof: item\ntime: at\nunit: us\n"
+          "columns: {tv: vector<tower>}\n";
+  ASSERT_OK(t_.Define(more));
+  Put("towers", {Concat(R"({"item_id":"i1","at":)", kNow - 5, R"(,"tv":[0.5,-1,0]})")});
+  EXPECT_EQ(t_.store->Stats().sources.size(), 3U);
+  ASSERT_OK_AND_ASSIGN(const auto snapshot, t_.Read());
+  const registry::StoredFeature feature = t_.Feature(*snapshot, "towers.tv");
+  registry::Column column = registry::Column::Of(feature.type);
+  const std::string_view key = "i1";
+  registry::Ordinal ordinal = 0;
+  snapshot->FindKeys("item", {&key, 1}, {&ordinal, 1});
+  ASSERT_OK(snapshot->Read(feature, {&ordinal, 1}, false, column));
+  EXPECT_EQ(column.floats, (std::vector<float>{0.5F, -1, 0}));
+}
+
+// S5.2: an entity without tables: any key seen, whether or not a view uses it.
+TEST_F(StoreTest, KeysOfAnEntityWithoutTablesAreCandidatesOnceSeen) {
+  Put("clicks", {Click("c1", kNow - 4, "u1", "i1", R"(,"page_id":"p1")")});
+  for (int round = 0; round < 2; ++round) {
+    {
+      ASSERT_OK_AND_ASSIGN(const auto snapshot, t_.Read());
+      const std::string_view keys[] = {"p1", "p2"};
+      registry::Ordinal ordinals[2];
+      snapshot->FindKeys("page", keys, ordinals);
+      EXPECT_EQ(snapshot->CandidateState("page", ordinals[0]), Reason::kValid);
+      EXPECT_EQ(snapshot->CandidateState("page", ordinals[1]), Reason::kNotFound);
+    }
+    ASSERT_OK(t_.Reopen());
+  }
+}
+
+// Users leave the cache once their state is stored, and come back with it.
+TEST_F(StoreTest, DroppedKeysAreReadAndUpdatedFromTheirBlobs) {
+  t_.options.cached_keys = 50;
+  t_.options.checkpoint_every = std::chrono::milliseconds(1);
+  ASSERT_OK(t_.Reopen());
+  constexpr int kUsers = 400;
+  const auto click = [&](int round) {
+    std::vector<std::string> records;
+    for (int u = 0; u < kUsers; ++u) {
+      records.push_back(Click(Concat("c", round, "-", u), kNow - 1000 + round, Concat("u", u),
+                              Concat("i", round)));
+    }
+    return records;
+  };
+  Put("clicks", click(1));
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (t_.store->Stats().keys > 60 && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  EXPECT_LE(t_.store->Stats().keys, 60U);
+  for (int u = 0; u < kUsers; u += 7) {
+    ASSERT_EQ(t_.Value("taste.clicks", Concat("u", u)), "1");
+  }
+  Put("clicks", click(2));
+  for (int u = 0; u < kUsers; u += 7) {
+    ASSERT_EQ(t_.Value("taste.clicks", Concat("u", u)), "2");
+    ASSERT_EQ(t_.Value("taste.recent", Concat("u", u)), "i2,i1");
+  }
+  EXPECT_EQ(t_.Value("taste.clicks", "nobody"), "0");
+  ASSERT_OK(t_.Reopen());
+  EXPECT_EQ(t_.Value("taste.recent", "u7"), "i2,i1");
+}
+
+TEST_F(StoreTest, StatsCountWhatWasDone) {
+  Put("clicks", {Click("c1", kNow - 4, "u1", "i1"), Click("c2", kNow - 4, "u1", "i1")});
+  ASSERT_OK_AND_ASSIGN(const IngestResult again,
+                       t_.Ingest("clicks", {Click("c1", kNow - 4, "u1", "i1")}));
+  EXPECT_TRUE(again.records[0].duplicate);
+  ASSERT_OK(t_.Read());
+  ASSERT_OK(t_.store->Checkpoint());
+  for (int round = 0; round < 2; ++round) {
+    const StoreStats stats = t_.store->Stats();
+    const auto clicks = std::find_if(stats.sources.begin(), stats.sources.end(),
+                                     [](const SourceStats& s) { return s.name == "clicks"; });
+    ASSERT_NE(clicks, stats.sources.end());
+    EXPECT_EQ(clicks->records, 2U);
+    EXPECT_EQ(clicks->ids, 2U);
+    EXPECT_EQ(stats.dirty_blobs, 0U);
+    EXPECT_EQ(stats.checkpoint, stats.applied);
+    EXPECT_GE(stats.synced, stats.applied);
+    ASSERT_OK(t_.Reopen());
+  }
+}
+
+}  // namespace
+}  // namespace larder::featurestore
