@@ -158,7 +158,7 @@ class Lowering {
     }
     const int time = Any(expr.args[0]);
     if (time < 0) return -1;
-    const Type& type = builder_.type(time);
+    const Type type = builder_.type(time);  // a copy: Now() may move the nodes
     if (type.kind != Kind::kTimestamp) {
       return Fail(expr.args[0], "age(t: timestamp) takes a timestamp, got ", type.Name());
     }
