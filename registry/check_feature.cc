@@ -94,7 +94,8 @@ bool CheckNew(FeatureModel& feature, CompileContext& context) {
   std::vector<Diagnostic> complaints;
   const int key = builder.RoleKey(0, feature.view->entity);
   const int node = LowerFeature(feature, key, resolver, complaints);
-  const std::string what = Concat(feature.view->What(), ": ", feature.name);
+  // By the name as written, so that windows of one fan-out do not repeat a complaint.
+  const std::string what = Concat(feature.view->What(), ": ", feature.at.text);
   context.Take(std::move(complaints), what);
   if (node < 0) return false;
   feature.type = builder.type(node);

@@ -14,23 +14,43 @@ namespace {
 // More complaints than these help nobody.
 constexpr size_t kMaxDiagnostics = 1'000;
 constexpr size_t kMaxFiles = 10'000;
+constexpr size_t kMaxTotalBytes = size_t{8} << 20;
 
-// Reads all files in the order of their paths, so that the order given does not matter.
-void ReadFiles(const std::vector<DefinitionFile>& files, CompileContext& context) {
+bool CheckSize(const std::vector<DefinitionFile>& files, std::vector<Diagnostic>& diagnostics) {
+  size_t bytes = 0;
+  for (const DefinitionFile& file : files) bytes += file.text.size();
+  if (files.size() <= kMaxFiles && bytes <= kMaxTotalBytes) return true;
+  diagnostics.push_back({"", 0, 0, Concat("definitions are limited to ", kMaxFiles, " files of ",
+                                          kMaxTotalBytes, " bytes together; these are ",
+                                          files.size(), " files of ", bytes, " bytes")});
+  return false;
+}
+
+// Reads all files in the order of their paths, so that the order given does not matter. False if
+// a file could not be read to its end.
+bool ReadFiles(const std::vector<DefinitionFile>& files, CompileContext& context) {
   std::vector<const DefinitionFile*> sorted;
   for (const DefinitionFile& file : files) sorted.push_back(&file);
   std::stable_sort(sorted.begin(), sorted.end(), [](const auto* a, const auto* b) {
     return std::tie(a->path, a->text) < std::tie(b->path, b->text);
   });
+  bool complete = true;
   for (const DefinitionFile* file : sorted) {
-    context.trees.push_back(ReadYaml(*file, context.diagnostics));
+    YamlFile read = ReadYaml(*file, context.diagnostics);
+    complete = complete && read.complete;
+    context.trees.push_back(std::move(read.documents));
   }
   for (const std::vector<YamlNode>& tree : context.trees) {
     for (const YamlNode& node : tree) {
       std::optional<Document> document = ReadDocument(node, context.diagnostics);
-      if (document) context.documents.push_back(*document);
+      if (document) {
+        context.documents.push_back(*document);
+      } else if (!node.entries.empty()) {
+        context.lost_names.insert(node.entries.front().value.text.text);
+      }
     }
   }
+  return complete;
 }
 
 // One name space over all kinds.
@@ -108,6 +128,18 @@ void SortDiagnostics(std::vector<Diagnostic>& diagnostics) {
   if (diagnostics.size() > kMaxDiagnostics) diagnostics.resize(kMaxDiagnostics);
 }
 
+void CompileAll(CompileContext& context) {
+  CollectNames(context);
+  CompileEntities(context);
+  CompileEncoders(context);
+  CompileSources(context);
+  CompileRequests(context);
+  CompileViews(context);
+  ComplainAboutLabels(context);
+  CompileSets(context);
+  CompileRetrievals(context);
+}
+
 }  // namespace
 
 std::string Diagnostic::ToString() const {
@@ -148,6 +180,7 @@ const Document* CompileContext::Require(const SourceText& name,
     wanted.append(wanted.empty() ? "" : " or ").append(DocumentKindName(kind));
   }
   const auto it = by_name.find(name.text);
+  if (it == by_name.end() && lost_names.contains(name.text)) return nullptr;
   if (it == by_name.end()) {
     Complain(name, Concat(what, ": no ", wanted, " '", name.text, "'", Suggest(name.text, kinds)));
     return nullptr;
@@ -182,23 +215,10 @@ void CompileContext::Define(const Document& document, std::string canonical,
 CompileResult Compile(const std::vector<DefinitionFile>& files,
                       const std::vector<EncoderFacts>& encoders) {
   CompileResult result;
-  if (files.size() > kMaxFiles) {
-    result.diagnostics.push_back({"", 0, 0, Concat("more than ", kMaxFiles, " files")});
-    return result;
-  }
+  if (!CheckSize(files, result.diagnostics)) return result;
   CompileContext context;
   for (const EncoderFacts& facts : encoders) context.facts.emplace(facts.path, facts);
-  ReadFiles(files, context);
-  CollectNames(context);
-  CompileEntities(context);
-  CompileEncoders(context);
-  CompileSources(context);
-  CompileRequests(context);
-  CompileViews(context);
-  ComplainAboutLabels(context);
-  CompileSets(context);
-  CompileRetrievals(context);
-
+  if (ReadFiles(files, context)) CompileAll(context);
   result.diagnostics = std::move(context.diagnostics);
   SortDiagnostics(result.diagnostics);
   if (result.diagnostics.empty()) result.registry = Assemble(context);
@@ -207,7 +227,7 @@ CompileResult Compile(const std::vector<DefinitionFile>& files,
 
 std::vector<std::string> EncoderPaths(const std::vector<DefinitionFile>& files) {
   CompileContext context;
-  if (files.size() <= kMaxFiles) ReadFiles(files, context);
+  if (CheckSize(files, context.diagnostics)) ReadFiles(files, context);
   std::vector<std::string> paths;
   for (const Document& document : context.documents) {
     const SourceText* path = document.Text("path");

@@ -159,7 +159,10 @@ class RequestCompiler {
 
   void ReadColumns() {
     const YamlNode* columns = document_.Map("columns");
-    if (columns == nullptr) return;
+    if (columns == nullptr) {
+      model_.broken = model_.broken || document_.Has("columns");
+      return;
+    }
     if (columns->entries.size() > kMaxRequestColumns) {
       context_.Complain(columns->text,
                         Concat(what_, ": more than ", kMaxRequestColumns, " columns"));

@@ -93,6 +93,8 @@ struct CompileContext {
   std::vector<std::vector<YamlNode>> trees;  // what the documents point into
   std::deque<Document> documents;
   NameMap<const Document*> by_name;
+  // Names of documents that could not be read: their uses are not complained about.
+  std::set<std::string, std::less<>> lost_names;
   NameMap<EncoderFacts> facts;  // by path
 
   NameMap<EntityModel> entities;

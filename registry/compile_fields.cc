@@ -76,6 +76,7 @@ class TypeReader {
   }
 
   std::optional<Type> ReadKey(std::string_view entity) {
+    if (context_.lost_names.contains(entity)) return std::nullopt;
     const auto it = context_.entities.find(entity);
     if (it == context_.entities.end()) {
       problem_ = Concat("no entity '", entity, "'",
@@ -94,6 +95,7 @@ class TypeReader {
       return std::nullopt;
     }
     if (context_.broken_encoders.contains(std::string(space))) return std::nullopt;
+    if (context_.lost_names.contains(space)) return std::nullopt;
     const auto it = context_.encoders.find(space);
     if (it == context_.encoders.end()) {
       problem_ = Concat("no encoder '", space, "'",

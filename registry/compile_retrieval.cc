@@ -58,8 +58,11 @@ class RetrievalCompiler {
       const std::string what = Concat(what_, ", channel ", entry.key.text);
       channel_names_.insert(entry.key.text);
       if (!CheckName(entry.key, what_, context_.diagnostics)) continue;
-      if (entry.value.kind != YamlNode::Kind::kMap) {
+      if (entry.value.kind != YamlNode::Kind::kMap && !entry.value.broken) {
         context_.Complain(entry.value.text, Concat(what, ": expected a map"));
+      }
+      if (entry.value.kind != YamlNode::Kind::kMap || entry.value.broken) {
+        good = false;
         continue;
       }
       std::optional<CompiledChannel> channel =

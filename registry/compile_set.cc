@@ -130,7 +130,8 @@ class SetCompiler {
         Complain(item.text, "a column that is not a path needs a name: `- name: expression`");
         return;
       }
-      Add(item.text, Canonical(*expr), false, *std::move(expr), std::nullopt);
+      std::string name = Canonical(*expr);
+      Add(item.text, std::move(name), false, *std::move(expr), std::nullopt);
     }
   }
 
@@ -145,6 +146,7 @@ class SetCompiler {
     }
     const YamlNode* value = &entry.value;
     std::optional<Kind> wire;
+    if (value->broken) return;
     if (value->kind == YamlNode::Kind::kMap) {
       CheckKeys(*value, DefinitionKeys(), what, context_.diagnostics);
       wire = ReadWireKind(*value, what, context_);

@@ -64,7 +64,10 @@ class SourceCompiler {
 
   void ReadColumns() {
     const YamlNode* columns = document_.Map("columns");
-    if (columns == nullptr) return;
+    if (columns == nullptr) {
+      model_.broken = document_.Has("columns");
+      return;
+    }
     if (columns->entries.size() > kMaxColumns) {
       Complain(columns->text, Concat("more than ", kMaxColumns, " columns"));
       model_.broken = true;
@@ -101,11 +104,11 @@ class SourceCompiler {
 
   void AddTableKey() {
     const SourceText* of = document_.Text("of");
-    model_.broken = true;
+    const bool broken = std::exchange(model_.broken, true);
     if (of == nullptr || !context_.Require(*of, {DocumentKind::kEntity}, what_)) return;
     const EntityModel& entity = context_.entities.at(of->text);
     if (entity.composite) return;
-    model_.broken = false;
+    model_.broken = broken;
     model_.source.entity = of->text;
     AddKey({entity.entity.key, of->file, of->positions}, of->text);
   }

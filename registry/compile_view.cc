@@ -146,12 +146,12 @@ class ViewCompiler {
     std::optional<Kind> wire;
     if (entry.value.kind == YamlNode::Kind::kScalar) {
       if (!entry.value.broken) text = &entry.value.text;
-    } else if (entry.value.kind == YamlNode::Kind::kMap) {
+    } else if (entry.value.kind == YamlNode::Kind::kMap && !entry.value.broken) {
       CheckKeys(entry.value, DefinitionKeys(), what, context_.diagnostics);
       wire = ReadWireKind(entry.value, what, context_);
       const YamlNode* is = entry.value.Find("is");
       if (is != nullptr && is->kind == YamlNode::Kind::kScalar && !is->broken) text = &is->text;
-    } else {
+    } else if (!entry.value.broken) {
       context_.Complain(entry.value.text, Concat(what, ": expected an expression"));
     }
     std::optional<Expr> expr;
@@ -185,17 +185,7 @@ class ViewCompiler {
   }
 
   void AddFeature(const SourceText& at, std::string name, Expr expr, std::optional<Kind> wire) {
-    if (view_.source != nullptr && view_.source->source.FindColumn(name) >= 0) {
-      Complain(at, Concat("feature '", name, "' has the name of a column of ",
-                          view_.source->source.name));
-      return;
-    }
-    if (view_.Find(name) != nullptr) {
-      Complain(at, Concat("feature '", name, "' is defined twice"));
-      return;
-    }
-    if (view_.features.size() >= kMaxFeatures) {
-      Complain(at, Concat("more than ", kMaxFeatures, " features"));
+    if (!CheckFeatureName(at, name)) {
       view_.open = true;
       return;
     }
@@ -205,6 +195,20 @@ class ViewCompiler {
     feature.at = at;
     feature.expr = std::make_shared<const Expr>(std::move(expr));
     feature.wire = wire;
+  }
+
+  bool CheckFeatureName(const SourceText& at, const std::string& name) {
+    if (view_.source != nullptr && view_.source->source.FindColumn(name) >= 0) {
+      Complain(at, Concat("feature '", name, "' has the name of a column of ",
+                          view_.source->source.name));
+    } else if (view_.Find(name) != nullptr) {
+      Complain(at, Concat("feature '", name, "' is defined twice"));
+    } else if (view_.features.size() >= kMaxFeatures) {
+      Complain(at, Concat("more than ", kMaxFeatures, " features"));
+    } else {
+      return true;
+    }
+    return false;
   }
 
   const Document& document_;

@@ -257,7 +257,8 @@ const SourceText* Document::Text(std::string_view key) const {
 
 const YamlNode* Document::Map(std::string_view key) const {
   const YamlNode* value = Any(key);
-  return value != nullptr && value->kind == YamlNode::Kind::kMap ? value : nullptr;
+  const bool fits = value != nullptr && value->kind == YamlNode::Kind::kMap && !value->broken;
+  return fits ? value : nullptr;
 }
 
 const YamlNode* Document::List(std::string_view key) const {
@@ -266,10 +267,9 @@ const YamlNode* Document::List(std::string_view key) const {
 }
 
 std::optional<Document> ReadDocument(const YamlNode& node, std::vector<Diagnostic>& diagnostics) {
+  if (node.broken) return std::nullopt;
   if (node.kind != YamlNode::Kind::kMap) {
-    if (!node.broken) {
-      Complain(diagnostics, node.text, Concat("a document must be a map, not ", NodeName(node)));
-    }
+    Complain(diagnostics, node.text, Concat("a document must be a map, not ", NodeName(node)));
     return std::nullopt;
   }
   if (node.entries.empty()) {

@@ -45,6 +45,7 @@ int FeatureResolver::Follow(int key, const Expr& path, size_t first, const Follo
   const SourcePosition at = path.name_positions[first];
   const auto it = context_.by_name.find(name);
   const DocumentKind kind = it == context_.by_name.end() ? DocumentKind::kSet : it->second->kind();
+  if (it == context_.by_name.end() && context_.lost_names.contains(name)) return -1;
   if (kind != DocumentKind::kView && kind != DocumentKind::kTable) {
     ReportAt(complaints, path, at, "no view or table '", name, "'",
              context_.Suggest(name, {DocumentKind::kView, DocumentKind::kTable}));
@@ -171,6 +172,7 @@ int FeatureResolver::Inline(const FeatureModel& feature, int key, DurationUs ttl
 int FeatureResolver::BuildKey(const Expr& key, Scope& scope, const FollowOptions& options,
                               std::vector<Diagnostic>& complaints) {
   const auto it = context_.entities.find(key.text);
+  if (it == context_.entities.end() && context_.lost_names.contains(key.text)) return -1;
   if (it == context_.entities.end()) {
     Report(complaints, key, "no entity '", key.text, "'",
            context_.Suggest(key.text, {DocumentKind::kEntity}));

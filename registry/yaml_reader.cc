@@ -49,10 +49,7 @@ class TreeBuilder : public YAML::EventHandler {
     if (IsKeyNext()) {
       Report(offset, "a key is missing before ':'");
     } else {
-      const YamlNode& top = open_.back().node;
-      const bool hint = top.flow && top.kind == YamlNode::Kind::kMap;
-      Report(offset, Concat("a value is missing here; nulls are not part of the language",
-                            hint ? kCommaHint : std::string_view()));
+      ReportMissingValue(offset);
     }
     YamlNode node = NewNode(YamlNode::Kind::kScalar, offset);
     node.broken = true;
@@ -72,6 +69,10 @@ class TreeBuilder : public YAML::EventHandler {
     YamlNode node = NewNode(YamlNode::Kind::kScalar, offset);
     node.broken = RejectProperties(offset, tag, anchor);
     node.text = TextAt(offset, value);
+    if (!IsClosed(offset, value)) {
+      Report(offset, "the quote that begins here is not closed");
+      throw StopReading();
+    }
     Add(std::move(node));
   }
 
@@ -106,6 +107,15 @@ class TreeBuilder : public YAML::EventHandler {
     return positions_[std::min(offset, positions_.size() - 1)];
   }
 
+  // yaml-cpp takes the end of the file for a closing quote.
+  bool IsClosed(size_t offset, const std::string& value) const {
+    const char quote = offset < file_.text.size() ? file_.text[offset] : '\0';
+    if (quote != '"' && quote != '\'') return true;
+    const size_t end = ScalarPositions(file_.text, offset, value).back();
+    const size_t next = file_.text.find_first_not_of(" \t\r\n\\", end);
+    return next != std::string::npos && file_.text[next] == quote;
+  }
+
   SourceText TextAt(size_t offset, const std::string& value) const {
     SourceText text{value, file_.path, {}};
     text.positions.reserve(value.size() + 1);
@@ -113,6 +123,15 @@ class TreeBuilder : public YAML::EventHandler {
       text.positions.push_back(PositionAt(at));
     }
     return text;
+  }
+
+  // In a flow mapping the cause is most likely a comma: one complaint, and the map means nothing.
+  void ReportMissingValue(size_t offset) {
+    const bool flow_map = !open_.empty() && open_.back().node.flow &&
+                          open_.back().node.kind == YamlNode::Kind::kMap;
+    if (flow_map && std::exchange(open_.back().node.broken, true)) return;
+    Report(offset, Concat("a value is missing here; nulls are not part of the language",
+                          flow_map ? kCommaHint : std::string_view()));
   }
 
   bool IsKeyNext() const {
@@ -242,8 +261,10 @@ const YamlNode* YamlNode::Find(std::string_view key) const {
   return nullptr;
 }
 
-std::vector<YamlNode> ReadYaml(const DefinitionFile& file, std::vector<Diagnostic>& diagnostics) {
-  if (!CheckBytes(file, diagnostics)) return {};
+YamlFile ReadYaml(const DefinitionFile& file, std::vector<Diagnostic>& diagnostics) {
+  YamlFile read;
+  read.complete = CheckBytes(file, diagnostics);
+  if (!read.complete) return read;
   TreeBuilder builder(file, diagnostics);
   try {
     std::istringstream stream(file.text);
@@ -251,11 +272,13 @@ std::vector<YamlNode> ReadYaml(const DefinitionFile& file, std::vector<Diagnosti
     while (parser.HandleNextDocument(builder)) {
     }
   } catch (const StopReading&) {
-    // Said already.
+    read.complete = false;  // said already
   } catch (const YAML::Exception& error) {
+    read.complete = false;
     builder.Report(OffsetOf(error.mark), Concat("not valid YAML: ", error.msg));
   }
-  return builder.TakeDocuments();
+  read.documents = builder.TakeDocuments();
+  return read;
 }
 
 void Complain(std::vector<Diagnostic>& diagnostics, const SourceText& at, std::string message) {

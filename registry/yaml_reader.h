@@ -43,12 +43,18 @@ struct YamlEntry {
   YamlNode value;
 };
 
+// What could be read of one file.
+struct YamlFile {
+  std::vector<YamlNode> documents;  // empty documents are left out
+  bool complete = true;             // false: reading had to stop, so documents are missing
+};
+
 // Reads all documents of one file. What the language does not allow is complained about: files
 // over kMaxYamlBytes, nesting over kMaxYamlDepth, invalid UTF-8, control characters, duplicate
 // keys, anchors, aliases, tags, merge keys, nulls. What could be read is returned nevertheless,
-// so that one run finds all errors; empty documents are left out.
+// so that one run finds all errors.
 // Thread-safety: thread-safe. Cost: O(bytes), about 40 bytes of memory for each.
-std::vector<YamlNode> ReadYaml(const DefinitionFile& file, std::vector<Diagnostic>& diagnostics);
+YamlFile ReadYaml(const DefinitionFile& file, std::vector<Diagnostic>& diagnostics);
 
 // A complaint at the beginning of `at`.
 void Complain(std::vector<Diagnostic>& diagnostics, const SourceText& at, std::string message);
