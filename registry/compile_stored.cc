@@ -62,7 +62,9 @@ bool CompileInputs(const AggregateCall& call, const Expr& expr, const std::optio
                    std::vector<Diagnostic>& complaints) {
   ProgramBuilder builder;
   std::vector<int> outputs;
-  if (call.argument != nullptr) outputs.push_back(Lower(*call.argument, scope, builder, complaints));
+  if (call.argument != nullptr) {
+    outputs.push_back(Lower(*call.argument, scope, builder, complaints));
+  }
   if (where) {
     outputs.push_back(LowerAs(*where, MakeType(Kind::kBool), "where", scope, builder, complaints));
   }

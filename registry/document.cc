@@ -283,7 +283,8 @@ std::optional<Document> ReadDocument(const YamlNode& node, std::vector<Diagnosti
     return std::nullopt;
   }
   if (first.value.kind != YamlNode::Kind::kScalar) {
-    Complain(diagnostics, first.value.text, Concat("'", kind->name, ":' must be followed by a name"));
+    Complain(diagnostics, first.value.text,
+             Concat("'", kind->name, ":' must be followed by a name"));
     return std::nullopt;
   }
   if (first.value.broken || !CheckName(first.value.text, kind->name, diagnostics)) {

@@ -17,7 +17,7 @@ namespace larder::registry {
 // How a path is followed, besides its key.
 struct FollowOptions {
   DurationUs ttl = 0;        // of the view that asks: everything it reads expires with it (S4.2)
-  Usage* usage = nullptr;    // where to note what is used; nullptr inside a feature that has its own
+  Usage* usage = nullptr;    // where to note what is used; nullptr where that was noted before
   bool stored_only = false;  // complain about features that are computed at read (S9.1)
 };
 

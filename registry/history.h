@@ -81,7 +81,11 @@ class History {
   // all satisfy `active`; if no version has, the newest. A removed name is found only when pinned.
   // The result lives as long as the history.
   using IsActive = std::function<bool(const StoredFeature&)>;
-  struct ResolvedSet { const FeatureSet* set = nullptr; uint32_t version = 0; uint64_t revision = 0; };
+  struct ResolvedSet {
+    const FeatureSet* set = nullptr;
+    uint32_t version = 0;
+    uint64_t revision = 0;
+  };
   struct ResolvedRetrieval {
     const Retrieval* retrieval = nullptr;
     const FeatureSet* return_set = nullptr;  // of the same revision

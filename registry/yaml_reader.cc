@@ -30,7 +30,9 @@ size_t OffsetOf(const YAML::Mark& mark) {
 class TreeBuilder : public YAML::EventHandler {
  public:
   TreeBuilder(const DefinitionFile& file, std::vector<Diagnostic>& diagnostics)
-      : file_(file), positions_(SourceText::Plain(file.text).positions), diagnostics_(diagnostics) {}
+      : file_(file),
+        positions_(SourceText::Plain(file.text).positions),
+        diagnostics_(diagnostics) {}
 
   void Report(size_t offset, std::string message) {
     const SourcePosition at = PositionAt(offset);
@@ -191,7 +193,8 @@ class TreeBuilder : public YAML::EventHandler {
     if (key.broken) return;
     const std::string& name = key.text.text;
     if (name == "<<") {
-      Complain(diagnostics_, key.text, "merge keys (<<) are not part of the language; write the keys out");
+      Complain(diagnostics_, key.text,
+               "merge keys (<<) are not part of the language; write the keys out");
       return;
     }
     const auto [first, is_new] = open.seen.emplace(name, open.node.entries.size());

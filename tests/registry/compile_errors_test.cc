@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Bad definitions: a snippet beside a good base, and exactly what is said about it.
 #include "registry/compile.h"
+
+#include <random>
+
 #include "tests/registry/compile_testing.h"
 
 namespace larder::registry {
@@ -260,8 +263,8 @@ const Case kSets[] = {
      "9:5: set s: column 'user' has the name of a role\n"
      "10:5: set s: a column that is not a path needs a name: `- name: expression`\n"
      "11:5: set s: no view 'qualty'; did you mean 'quality'?"},
-    {"set: s\nfor: page\ncandidate: item\ncolumns:\n  - a: b\n  - b: a + 1\n  - c: user.taste.since\n"
-     "  - d: {is: page.hour, as: text}\n  - e: count(over 7d)\n"
+    {"set: s\nfor: page\ncandidate: item\ncolumns:\n  - a: b\n  - b: a + 1\n"
+     "  - c: user.taste.since\n  - d: {is: page.hour, as: text}\n  - e: count(over 7d)\n"
      "  - f: embed(titles, candidate.catalog.title)",
      "6:8: set s: b: a cycle of columns: a -> b -> a\n"
      "7:5: set s: c: a duration has no unit on the wire: use hours(…) or days(…)\n"
@@ -347,6 +350,78 @@ const Case kRetrievals[] = {
      "with candidate user"},
 };
 INSTANTIATE_TEST_SUITE_P(Retrievals, Check, testing::ValuesIn(kRetrievals));
+
+// A view whose features f1 … are each twice the one before.
+std::string Chain(int links) {
+  std::string text = "view: v\nof: user\nfrom: clicks\ndefine:\n  f0: count()\n";
+  for (int i = 1; i <= links; ++i) {
+    const std::string before = "f" + std::to_string(i - 1);
+    text += "  f" + std::to_string(i) + ": " + before + " + " + before + "\n";
+  }
+  return text;
+}
+
+TEST(CompileErrors, BoundsChainsOfDefinitionsButNotTheirSharing) {
+  EXPECT_EQ(Said(Chain(30)), "");
+  // Checked from the top, where nothing below is known yet.
+  std::string reversed = "view: w\nof: user\ndefine:\n";
+  for (int i = 40; i >= 1; --i) {
+    reversed += "  f" + std::to_string(i) + ": f" + std::to_string(i - 1) + " + 1\n";
+  }
+  reversed += "  f0: hours(taste.since)\n";
+  EXPECT_EQ(Said(reversed), "35:7: view w: f9: definitions by definitions deeper than 32");
+}
+
+TEST(CompileErrors, ReportsAtMostAThousand) {
+  std::string text(kBase);
+  for (const std::string view : {"v", "w"}) {
+    text += "---\nview: " + view + "\nof: item\ndefine:\n";
+    for (int i = 0; i < 800; ++i) text += "  f" + std::to_string(i) + ": nothing\n";
+  }
+  const CompileResult result = CompileText(text);
+  EXPECT_EQ(result.diagnostics.size(), 1'000u);
+  EXPECT_EQ(result.registry, nullptr);
+}
+
+TEST(CompileErrors, RefusesTooManyBytes) {
+  const std::vector<DefinitionFile> files(9, {"a.yaml", std::string(size_t{1} << 20, '#')});
+  EXPECT_EQ(Text(Compile(files, {}).diagnostics),
+            ": definitions are limited to 10000 files of 8388608 bytes together; these are 9 files "
+            "of 9437184 bytes\n");
+}
+
+// Whatever is wrong, compiling ends with a registry or with complaints that have positions.
+TEST(CompileErrors, SurvivesDamagedDefinitions) {
+  const std::string good = ItemsYaml();
+  constexpr uint64_t kSeed = 20240502;
+  SCOPED_TRACE(kSeed);
+  std::mt19937_64 random(kSeed);
+  std::vector<std::string> words;
+  for (size_t begin = 0; begin < good.size();) {
+    const size_t end = std::min(good.find_first_of(" \n.,()[]", begin), good.size());
+    if (end > begin) words.push_back(good.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  for (int round = 0; round < 150; ++round) {
+    std::string text = good;
+    for (uint64_t edit = 0; edit <= random() % 4; ++edit) {
+      const std::string& from = words[random() % words.size()];
+      const std::string& to = words[random() % words.size()];
+      std::vector<size_t> places;
+      for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + 1)) {
+        places.push_back(at);
+      }
+      if (!places.empty()) text.replace(places[random() % places.size()], from.size(), to);
+    }
+    const CompileResult result = CompileText(text);
+    EXPECT_EQ(result.registry == nullptr, !result.diagnostics.empty());
+    for (const Diagnostic& diagnostic : result.diagnostics) {
+      EXPECT_GT(diagnostic.line, 0) << diagnostic.ToString();
+      EXPECT_GT(diagnostic.column, 0) << diagnostic.ToString();
+      EXPECT_FALSE(diagnostic.message.empty());
+    }
+  }
+}
 
 }  // namespace
 }  // namespace larder::registry
