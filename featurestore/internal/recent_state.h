@@ -32,7 +32,7 @@ class RecentState final : public AggregateState {
 
   void AppendAt(const WindowShape& shape, TimeUs start, registry::Column& out) const override {
     if (!shape.list) {
-      AppendSingle(start, out);
+      AppendSingle(shape, start, out);
       return;
     }
     for (auto entry = entries_.rbegin(); entry != entries_.rend(); ++entry) {
@@ -87,13 +87,15 @@ class RecentState final : public AggregateState {
   }
 
  private:
-  void AppendSingle(TimeUs start, registry::Column& out) const {
+  void AppendSingle(const WindowShape& shape, TimeUs start, registry::Column& out) const {
     if constexpr (std::is_same_v<Value, std::string>) {
       if (entries_.empty() || entries_.back().key.event_time < start) {
         out.AppendNull(registry::Reason::kEmpty);
       } else {
         out.AppendString(entries_.back().value);
       }
+    } else {
+      AggregateState::AppendAt(shape, start, out);
     }
   }
 

@@ -92,9 +92,9 @@ TEST(StateDb, DamagedBlobsAreDataLossNamingThem) {
   with_raw([&](rocksdb::DB& raw) {
     ASSERT_TRUE(raw.Get(rocksdb::ReadOptions(), key, &value).ok());
   });
-  for (size_t i = 0; i <= value.size(); i += 3) {
+  for (size_t i = 0; i <= value.size(); i += 7) {
     std::string damaged = value;
-    if (i < value.size()) {
+    if (i + 7 <= value.size()) {
       damaged[i] = static_cast<char>(damaged[i] ^ 4);
     } else {
       damaged.resize(3);

@@ -7,9 +7,11 @@
 #include <chrono>
 #include <random>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "tests/featurestore/store_fixture.h"
+#include "tests/support/power_cut_file_system.h"
 
 namespace larder::featurestore {
 namespace {
@@ -30,7 +32,8 @@ class StoreTest : public testing::Test {
   static constexpr TimeUs kNow = kStartTime;
 
   TempDir dir_;
-  TestStore t_{dir_.File("data")};
+  PowerCutFileSystem disk_{dir_.path()};  // only because it does not sync
+  TestStore t_{dir_.File("data"), &disk_, disk_.env()};
 };
 
 TEST_F(StoreTest, ServesRowsWindowsAndVectors) {
@@ -74,12 +77,13 @@ TEST_F(StoreTest, NullsSayWhy) {
 
 // S4.2.
 TEST_F(StoreTest, OlderThanItsTtlReadsExpired) {
-  Put("catalog", {ItemRow("i1", kNow - kMinuteUs, "kettle")});
-  Put("clicks", {Click("c1", kNow - kMinuteUs, "u1", "i1")});
+  // T is one microsecond after the last arrival.
+  Put("catalog", {ItemRow("i1", kNow + 1 - kMinuteUs, "kettle")});
+  Put("clicks", {Click("c1", kNow + 1 - kMinuteUs, "u1", "i1")});
 
   EXPECT_EQ(t_.Value("catalog.title", "i1", kMinuteUs), "kettle");
   EXPECT_EQ(t_.Value("quality.clicks_1d", "i1", kMinuteUs), "1");
-  t_.clock.Advance(1);
+  t_.clock.Advance(2);
   EXPECT_EQ(t_.Value("catalog.title", "i1", kMinuteUs), "null expired");
   EXPECT_EQ(t_.Value("quality.clicks_1d", "i1", kMinuteUs), "null expired");
   EXPECT_EQ(t_.Value("text_of.vec", "i1", kMinuteUs), "null expired");
@@ -119,9 +123,11 @@ TEST_F(StoreTest, UnchangedContentIsNotEncodedAgain) {
   Put("catalog", {ItemRow("i1", kNow - 100, "kettle", R"(,"price":1)")});
   Put("catalog", {ItemRow("i1", kNow - 90, "kettle", R"(,"price":2)")});
   Put("catalog", {ItemRow("i1", kNow - 95, "late"), ItemRow("i1", kNow - 80, "kettle")});
+  ASSERT_OK(t_.Read());
   EXPECT_EQ(t_.embedder.texts_encoded, 1U);
 
   Put("catalog", {ItemRow("i1", kNow - 70, "pot")});
+  ASSERT_OK(t_.Read());
   EXPECT_EQ(t_.embedder.texts_encoded, 2U);
   EXPECT_EQ(t_.store->Stats().vectors[0].reused, 2U);
 }

@@ -26,7 +26,9 @@ StatusOr<VectorsFile> ReadBytes(const TempDir& dir, const std::string& bytes,
                                 const Digest& feature = kFeature, uint32_t dimensions = 3) {
   FileSystem& fs = FileSystem::Posix();
   const std::string path = dir.File("vectors.larder");
-  LARDER_RETURN_IF_ERROR(WriteFileAtomically(fs, path, bytes));
+  LARDER_ASSIGN_OR_RETURN(const auto out, fs.Create(path));
+  LARDER_RETURN_IF_ERROR(out->Append(bytes));
+  LARDER_RETURN_IF_ERROR(out->Close());
   return VectorsFile::Read(fs, path, feature, dimensions);
 }
 
