@@ -17,7 +17,7 @@ namespace larder::registry {
 inline constexpr DurationUs kMinWindow = kSecondUs;
 inline constexpr DurationUs kMaxWindow = 3660 * kDayUs;  // about 10 years
 inline constexpr size_t kMaxWindows = 32;                // in one `over [...]`
-inline constexpr int64_t kMaxLast = 10'000;              // the n of last(x, n)
+inline constexpr int64_t kMaxLast = 1'000;               // the n of last(x, n)
 
 // A call `count(where c, over [1h, 7d])` taken apart (L4). The pointers point into the expression.
 struct AggregateCall {

@@ -186,9 +186,9 @@ Value ReferenceExtreme(std::span<const Value> args) {
   Value best = elements[0];
   for (const Value& element : elements) {
     const bool ints = InInts(element.type.kind);
-    const bool less = ints ? element.integer < best.integer : TotalLess(element.number, best.number);
-    const bool more = ints ? element.integer > best.integer : TotalLess(best.number, element.number);
-    if (kMax ? more : less) best = element;
+    const Value& low = kMax ? best : element;
+    const Value& high = kMax ? element : best;
+    if (ints ? low.integer < high.integer : TotalLess(low.number, high.number)) best = element;
   }
   return best;
 }

@@ -3,6 +3,7 @@
 // Comparisons, logic and choice.
 #include <algorithm>
 #include <string_view>
+#include <type_traits>
 #include <unordered_set>
 #include <utility>
 #include <vector>
@@ -27,18 +28,19 @@ bool Holds(const T& a, const T& b) {
   return false;
 }
 
-// `values(column)` gives something with operator[] by element.
+// `values(column)` is an array of its values.
 template <Comparison op, typename Values>
-void Compare(const KernelArgs& args, Column& out, Values values) {
+void CompareNumbers(const KernelArgs& args, Column& out, Values values) {
   FirstNullReasons(args, out);
   out.ints.resize(args.rows);
-  const auto& a = values(*args.columns[0]);
-  const auto& b = values(*args.columns[1]);
-  const size_t a_step = Step(*args.columns[0]);
-  const size_t b_step = Step(*args.columns[1]);
+  const Column& a = *args.columns[0];
+  const Column& b = *args.columns[1];
+  const auto* const first = values(a).data();
+  using Number = std::remove_cvref_t<decltype(*first)>;
+  MapPairs(first, Step(a), values(b).data(), Step(b), args.rows, out.ints.data(),
+           [](Number x, Number y) { return Holds<op>(x, y) ? int64_t{1} : int64_t{0}; });
   for (size_t i = 0; i < args.rows; ++i) {
-    const bool holds = Holds<op>(a[i * a_step], b[i * b_step]);
-    out.ints[i] = holds && out.reasons[i] == Reason::kValid ? 1 : 0;
+    out.ints[i] = out.reasons[i] == Reason::kValid ? out.ints[i] : 0;
   }
 }
 
@@ -48,15 +50,22 @@ const StringValues& StringsOf(const Column& column) { return column.strings; }
 
 template <Comparison op>
 void CompareInts(const KernelArgs& args, Column& out) {
-  Compare<op>(args, out, IntsOf);
+  CompareNumbers<op>(args, out, IntsOf);
 }
 template <Comparison op>
 void CompareDoubles(const KernelArgs& args, Column& out) {
-  Compare<op>(args, out, DoublesOf);
+  CompareNumbers<op>(args, out, DoublesOf);
 }
 template <Comparison op>
 void CompareStrings(const KernelArgs& args, Column& out) {
-  Compare<op>(args, out, StringsOf);
+  FirstNullReasons(args, out);
+  out.ints.assign(args.rows, 0);
+  const Column& a = *args.columns[0];
+  const Column& b = *args.columns[1];
+  for (size_t i = 0; i < args.rows; ++i) {
+    if (out.reasons[i] != Reason::kValid) continue;
+    out.ints[i] = Holds<op>(a.strings[i * Step(a)], b.strings[i * Step(b)]) ? 1 : 0;
+  }
 }
 
 // Kleene's `and` (kDecisive false) and `or` (kDecisive true): a decisive value wins over a null.
@@ -220,9 +229,11 @@ int Order(const Value& a, const Value& b) {
   return a.AsDouble() < b.AsDouble() ? -1 : a.AsDouble() > b.AsDouble() ? 1 : 0;
 }
 
+Value NullBool(Reason reason) { return Value::Null(Value::Bool(false).type, reason); }
+
 template <Comparison op>
 Value ReferenceCompare(std::span<const Value> args) {
-  if (const Value* null = FirstNull(args)) return Value::Null(Value::Bool(false).type, null->reason);
+  if (const Value* null = FirstNull(args)) return NullBool(null->reason);
   return Value::Bool(Holds<op>(Order(args[0], args[1]), 0));
 }
 
@@ -235,16 +246,16 @@ Value ReferenceKleene(std::span<const Value> args) {
   for (const Value& arg : args) {
     if (arg.valid() && (arg.integer != 0) == kDecisive) return Value::Bool(kDecisive);
   }
-  if (const Value* null = FirstNull(args)) return Value::Null(Value::Bool(false).type, null->reason);
+  if (const Value* null = FirstNull(args)) return NullBool(null->reason);
   return Value::Bool(!kDecisive);
 }
 
 Value ReferenceIn(std::span<const Value> args) {
-  if (const Value* null = FirstNull(args)) return Value::Null(Value::Bool(false).type, null->reason);
+  if (const Value* null = FirstNull(args)) return NullBool(null->reason);
   for (const Value& element : args[1].elements) {
     if (element.valid() && Order(args[0], element) == 0) return Value::Bool(true);
   }
-  if (const Value* null = FirstNull(args[1].elements)) return Value::Null(Value::Bool(false).type, null->reason);
+  if (const Value* null = FirstNull(args[1].elements)) return NullBool(null->reason);
   return Value::Bool(false);
 }
 

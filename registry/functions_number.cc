@@ -78,8 +78,9 @@ void WidenInts(const KernelArgs& args, Column& out) {
   FirstNullReasons(args, out);
   out.doubles.resize(args.rows);
   const Column& a = *args.columns[0];
+  const size_t step = Step(a);
   for (size_t i = 0; i < args.rows; ++i) {
-    out.doubles[i] = static_cast<double>(a.ints[i * Step(a)]);
+    out.doubles[i] = static_cast<double>(a.ints[i * step]);
   }
 }
 
@@ -202,9 +203,9 @@ Value ReferenceExtreme(std::span<const Value> args) {
   Value best = args[0];
   for (const Value& arg : args.subspan(1)) {
     const bool ints = Integral(best) && Integral(arg);
-    const bool less = ints ? arg.integer < best.integer : TotalLess(arg.AsDouble(), best.AsDouble());
-    const bool more = ints ? best.integer < arg.integer : TotalLess(best.AsDouble(), arg.AsDouble());
-    if (kMax ? more : less) best = arg;
+    const Value& low = kMax ? best : arg;
+    const Value& high = kMax ? arg : best;
+    if (ints ? low.integer < high.integer : TotalLess(low.AsDouble(), high.AsDouble())) best = arg;
   }
   return best;
 }
@@ -340,7 +341,8 @@ std::vector<Function> NumberFunctions() {
   widen.usage = "int64 or float as double, key as string";
   widen.nulls = kNullPropagates;
   widen.doc = "A value in a wider type.";
-  widen.signatures = {Of({kIntArg}, kDoubleArg, WidenInts), Of({kDoubleArg}, kDoubleArg, WidenFloats),
+  widen.signatures = {Of({kIntArg}, kDoubleArg, WidenInts),
+                      Of({kDoubleArg}, kDoubleArg, WidenFloats),
                       Of({kTextArg}, kTextArg, WidenKeys)};
   functions.push_back(std::move(widen));
   return functions;

@@ -61,7 +61,9 @@ Value ReferenceLower(std::span<const Value> args) {
 }
 
 Value ReferenceContains(std::span<const Value> args) {
-  if (const Value* null = FirstNull(args)) return Value::Null(Value::Bool(false).type, null->reason);
+  if (const Value* null = FirstNull(args)) {
+    return Value::Null(Value::Bool(false).type, null->reason);
+  }
   return Value::Bool(args[0].text.find(args[1].text) != std::string::npos);
 }
 

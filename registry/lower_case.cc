@@ -10,7 +10,8 @@ char32_t LowerLatin(char32_t c) {
   if (c == 0x130) return 'i';
   if (c == 0x178) return 0xFF;
   const bool capital_is_odd = (c >= 0x139 && c <= 0x148) || (c >= 0x179 && c <= 0x17E);
-  const bool capital_is_even = c <= 0x12F || (c >= 0x132 && c <= 0x137) || (c >= 0x14A && c <= 0x177);
+  const bool capital_is_even =
+      c <= 0x12F || (c >= 0x132 && c <= 0x137) || (c >= 0x14A && c <= 0x177);
   if (capital_is_odd) return c % 2 == 1 ? c + 1 : c;
   if (capital_is_even) return c % 2 == 0 ? c + 1 : c;
   return c;

@@ -3,6 +3,7 @@
 #define LARDER_REGISTRY_PROGRAM_BUILDER_H_
 
 #include <cstdint>
+#include <deque>
 #include <span>
 #include <string>
 #include <string_view>
@@ -40,8 +41,8 @@ class ProgramBuilder {
   // A list of keys gives a list with nulls in place; if the feature is a list itself, the lists
   // are joined.
   int Lookup(const StoredFeature& feature, int key);
-  // Text (string, key or int64, or a list of them) as key(s) of `entity`. Text that is no key (S1.3:
-  // 1 to 256 bytes) gives null.
+  // Text (string, key or int64, or a list of them) as key(s) of `entity`. Text that is no key
+  // (S1.3: 1 to 256 bytes) gives null.
   int KeyOf(std::string_view entity, int text);
   // Text columns through an encoder; `texts` are scalar strings or keys.
   int Embed(const Encoder& encoder, std::vector<int> texts);
@@ -58,6 +59,7 @@ class ProgramBuilder {
   // what the signature says and the call is made per element.
   int Call(const Function& function, int signature, std::vector<int> args, Type type, bool lift);
 
+  // Valid as long as the builder.
   const Type& type(int node) const { return nodes_[static_cast<size_t>(node)].type; }
   const Node& node(int number) const { return nodes_[static_cast<size_t>(number)]; }
   bool IsConstant(int number) const { return node(number).op == Node::Op::kConstant; }
@@ -68,7 +70,7 @@ class ProgramBuilder {
  private:
   int Add(Node node);
 
-  std::vector<Node> nodes_;
+  std::deque<Node> nodes_;  // a deque: type() and node() stay valid while nodes are added
   std::unordered_map<std::string, int> numbers_;  // by the node's bytes
 };
 

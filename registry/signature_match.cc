@@ -81,7 +81,9 @@ class Attempt {
     switch (pattern.base) {
       case Base::kBool: type.kind = Kind::kBool; break;
       case Base::kInt64: type.kind = Kind::kInt64; break;
-      case Base::kDouble: type.kind = own.kind == Kind::kFloat ? Kind::kFloat : Kind::kDouble; break;
+      case Base::kDouble:
+        type.kind = own.kind == Kind::kFloat ? Kind::kFloat : Kind::kDouble;
+        break;
       case Base::kString:
         if (own.kind == Kind::kKey) return own;
         type.kind = Kind::kString;

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 #include <initializer_list>
+#include <limits>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -52,23 +53,48 @@ inline size_t Step(const Column& column) { return column.rows == 1 ? 0 : 1; }
 
 // Makes `out` as long as the arguments and gives each row the reason of its first null argument.
 inline void FirstNullReasons(const KernelArgs& args, Column& out) {
+  static_assert(static_cast<int>(Reason::kValid) == 0);
   out.rows = args.rows;
   out.reasons.assign(args.rows, Reason::kValid);
+  Reason* const reasons = out.reasons.data();
   for (const Column* arg : args.columns) {
-    const size_t step = Step(*arg);
-    for (size_t i = 0; i < args.rows; ++i) {
-      if (out.reasons[i] == Reason::kValid) out.reasons[i] = arg->reasons[i * step];
+    const Reason* const given = arg->reasons.data();
+    if (Step(*arg) != 0) {
+      for (size_t i = 0; i < args.rows; ++i) {
+        reasons[i] = reasons[i] != Reason::kValid ? reasons[i] : given[i];
+      }
+    } else if (given[0] != Reason::kValid) {
+      for (size_t i = 0; i < args.rows; ++i) {
+        reasons[i] = reasons[i] != Reason::kValid ? reasons[i] : given[0];
+      }
     }
   }
 }
 
 // Zero for null rows; a result that is not finite is null `input_null` (S4.3).
 inline void FinishDoubles(Column& out) {
+  double* const values = out.doubles.data();
+  Reason* const reasons = out.reasons.data();
   for (size_t i = 0; i < out.rows; ++i) {
-    if (out.reasons[i] == Reason::kValid && !std::isfinite(out.doubles[i])) {
-      out.reasons[i] = Reason::kInputNull;
-    }
-    if (out.reasons[i] != Reason::kValid) out.doubles[i] = 0;
+    const bool finite = std::fabs(values[i]) <= std::numeric_limits<double>::max();
+    const Reason own = finite ? Reason::kValid : Reason::kInputNull;
+    reasons[i] = reasons[i] != Reason::kValid ? reasons[i] : own;
+    values[i] = reasons[i] == Reason::kValid ? values[i] : 0;
+  }
+}
+
+// to[i] = f(a[i], b[i]), where an argument with step 0 gives a[0] each time.
+template <typename A, typename R, typename F>
+void MapPairs(const A* a, size_t a_step, const A* b, size_t b_step, size_t rows, R* to, F f) {
+  if (rows == 0) return;
+  if (a_step != 0 && b_step != 0) {
+    for (size_t i = 0; i < rows; ++i) to[i] = f(a[i], b[i]);
+  } else if (a_step != 0) {
+    const A constant = b[0];
+    for (size_t i = 0; i < rows; ++i) to[i] = f(a[i], constant);
+  } else {
+    const A constant = a[0];
+    for (size_t i = 0; i < rows; ++i) to[i] = f(constant, b[i * b_step]);
   }
 }
 
@@ -77,7 +103,10 @@ void Doubles1(const KernelArgs& args, Column& out, F f) {
   FirstNullReasons(args, out);
   out.doubles.resize(args.rows);
   const Column& a = *args.columns[0];
-  for (size_t i = 0; i < args.rows; ++i) out.doubles[i] = f(a.doubles[i * Step(a)]);
+  const size_t step = Step(a);
+  const double* const from = a.doubles.data();
+  double* const to = out.doubles.data();
+  for (size_t i = 0; i < args.rows; ++i) to[i] = f(from[i * step]);
   FinishDoubles(out);
 }
 
@@ -87,11 +116,7 @@ void Doubles2(const KernelArgs& args, Column& out, F f) {
   out.doubles.resize(args.rows);
   const Column& a = *args.columns[0];
   const Column& b = *args.columns[1];
-  const size_t a_step = Step(a);
-  const size_t b_step = Step(b);
-  for (size_t i = 0; i < args.rows; ++i) {
-    out.doubles[i] = f(a.doubles[i * a_step], b.doubles[i * b_step]);
-  }
+  MapPairs(a.doubles.data(), Step(a), b.doubles.data(), Step(b), args.rows, out.doubles.data(), f);
   FinishDoubles(out);
 }
 

@@ -7,9 +7,10 @@
 
 namespace larder::registry::internal {
 
-// The small letter of one code point: Unicode's simple lower-case mapping for Latin (ASCII, Latin-1,
-// Extended-A), basic Greek and Cyrillic (U+0000–U+052F); everything else is itself. The ranges
-// are written out here, not asked from the C library or a Unicode package, whose answers change.
+// The small letter of one code point: Unicode's simple lower-case mapping for Latin (ASCII,
+// Latin-1, Extended-A), basic Greek and Cyrillic (up to U+052F); everything else is itself. The
+// ranges are written out here, not asked of the C library or a Unicode package, whose answers
+// change.
 char32_t LowerCodePoint(char32_t c);
 
 // Appends `text` (valid UTF-8) in small letters to `out`.

@@ -9,8 +9,9 @@
 
 namespace larder::registry::internal {
 
-// The offset from UTC of "UTC" or of a fixed offset "+02:00", "-05:30" (up to 18 hours); nullopt for
-// anything else. Named zones need zone data pinned with kSemantics (L3.2) and are not supported yet.
+// The offset from UTC of "UTC" or of a fixed offset "+02:00", "-05:30" (up to 18 hours); nullopt
+// for anything else. Named zones need zone data pinned with kSemantics (L3.2) and are not supported
+// yet.
 std::optional<DurationUs> ZoneOffset(std::string_view zone);
 
 }  // namespace larder::registry::internal

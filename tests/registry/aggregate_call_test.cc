@@ -98,9 +98,9 @@ TEST(AggregateCall, ChecksArgumentsAndLimits) {
   EXPECT_THAT(Errors("first(x, 3)"),
               ElementsAre("1:10: 'first' takes 1 argument, got 2; there is no first(x, n)"));
   EXPECT_THAT(Errors("last(x, 0)"),
-              ElementsAre("1:9: last(x, n): n must be a whole number from 1 to 10000"));
+              ElementsAre("1:9: last(x, n): n must be a whole number from 1 to 1000"));
   EXPECT_EQ(Errors("last(x, n)").size(), 1U);
-  EXPECT_EQ(Errors("last(x, 10001)").size(), 1U);
+  EXPECT_EQ(Errors("last(x, 1001)").size(), 1U);
   EXPECT_THAT(Errors("last(x, distinct)"),
               ElementsAre("1:9: 'distinct' only fits last(x, n, distinct)"));
   EXPECT_THAT(Errors("count(over 500ms)"),

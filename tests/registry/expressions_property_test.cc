@@ -188,8 +188,8 @@ int64_t RandomInt(Generator& g, Kind kind) {
   return static_cast<int64_t>(g.Below(11)) - 5;
 }
 
-Reason RandomReason(Generator& g) {
-  return g.Chance(4) ? static_cast<Reason>(1 + g.Below(12)) : Reason::kValid;
+Reason RandomReason(Generator& g, size_t one_in) {
+  return g.Chance(one_in) ? static_cast<Reason>(1 + g.Below(12)) : Reason::kValid;
 }
 
 // One element with its value; nulls have empty ones.
@@ -224,15 +224,16 @@ void AddValue(Generator& g, Column& column, Reason reason) {
 Column RandomColumn(Generator& g, const Type& type, size_t rows) {
   Column column = Column::Of(type);
   column.rows = rows;
+  const size_t one_in = g.Chance(2) ? 4 : 100;  // nulls
   for (size_t i = 0; i < rows; ++i) {
-    column.reasons.push_back(RandomReason(g));
+    column.reasons.push_back(RandomReason(g, one_in));
     if (!type.list) {
       AddValue(g, column, column.reasons.back());
       continue;
     }
     const size_t elements = column.reasons.back() == Reason::kValid ? g.Below(5) : 0;
     for (size_t k = 0; k < elements; ++k) {
-      column.element_reasons.push_back(RandomReason(g));
+      column.element_reasons.push_back(RandomReason(g, one_in));
       AddValue(g, column, column.element_reasons.back());
     }
     column.offsets.push_back(column.offsets.back() + static_cast<uint32_t>(elements));
