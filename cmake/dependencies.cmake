@@ -19,10 +19,10 @@ find_package(PkgConfig REQUIRED)
 pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
 pkg_check_modules(pc_zstd REQUIRED IMPORTED_TARGET libzstd)
 pkg_check_modules(pc_zlib REQUIRED IMPORTED_TARGET zlib)
-pkg_check_modules(sentencepiece REQUIRED IMPORTED_TARGET sentencepiece)
 pkg_check_modules(httplib REQUIRED IMPORTED_TARGET cpp-httplib)
 
 find_package(faiss CONFIG REQUIRED)
+include(sentencepiece)
 
 if(LARDER_BUILD_TESTS)
   find_package(GTest REQUIRED)
