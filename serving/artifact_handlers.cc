@@ -42,13 +42,13 @@ Status ArtifactUpload::Add(const v1::PutRequest& part) {
     }
     case v1::PutRequest::kFile:
       if (writer_ == nullptr) return InvalidArgument("a file before the header");
-      if (++files_ > kMaxFiles) return ResourceExhausted("at most ", kMaxFiles, " files");
+      if (++files_ > kMaxFiles) return InvalidArgument("at most ", kMaxFiles, " files");
       if (!IsUtf8(part.file().name())) return InvalidArgument("a file's name is not UTF-8");
       return writer_->BeginFile(part.file().name());
     case v1::PutRequest::kChunk:
       if (files_ == 0) return InvalidArgument("a chunk before the first file");
       if (part.chunk().size() > kMaxChunkBytes) {
-        return ResourceExhausted("a chunk of ", part.chunk().size(), " bytes, at most ",
+        return InvalidArgument("a chunk of ", part.chunk().size(), " bytes, at most ",
                                  kMaxChunkBytes);
       }
       return writer_->Append(part.chunk());

@@ -48,7 +48,7 @@ Status CheckRequest(const v1::GetFeaturesRequest& request) {
     return InvalidArgument("set: expected a name of 1 to ", kMaxNameBytes, " bytes");
   }
   if (static_cast<size_t>(request.candidates_size()) > kMaxCandidates) {
-    return ResourceExhausted("candidates: at most ", kMaxCandidates, ", got ",
+    return InvalidArgument("candidates: at most ", kMaxCandidates, ", got ",
                              request.candidates_size());
   }
   for (int i = 0; i < request.candidates_size(); ++i) {

@@ -30,7 +30,7 @@ constexpr size_t kShownDiagnostics = 20;
 StatusOr<std::vector<registry::DefinitionFile>> Files(
     const RepeatedPtrField<v1::DefinitionFile>& files) {
   if (static_cast<size_t>(files.size()) > kMaxDefinitionFiles) {
-    return ResourceExhausted("files: at most ", kMaxDefinitionFiles, ", got ", files.size());
+    return InvalidArgument("files: at most ", kMaxDefinitionFiles, ", got ", files.size());
   }
   std::vector<registry::DefinitionFile> out;
   size_t bytes = 0;
@@ -40,7 +40,7 @@ StatusOr<std::vector<registry::DefinitionFile>> Files(
       return InvalidArgument("files: a path has 1 to ", kMaxPathBytes, " bytes of UTF-8");
     }
     if (bytes > kMaxDefinitionBytes) {
-      return ResourceExhausted("files: at most ", kMaxDefinitionBytes, " bytes together");
+      return InvalidArgument("files: at most ", kMaxDefinitionBytes, " bytes together");
     }
     out.push_back({.path = file.path(), .text = file.text()});
   }
@@ -50,7 +50,7 @@ StatusOr<std::vector<registry::DefinitionFile>> Files(
 StatusOr<std::vector<registry::EncoderFacts>> Facts(
     const RepeatedPtrField<v1::EncoderFacts>& encoders) {
   if (static_cast<size_t>(encoders.size()) > kMaxEncoders) {
-    return ResourceExhausted("encoders: at most ", kMaxEncoders, ", got ", encoders.size());
+    return InvalidArgument("encoders: at most ", kMaxEncoders, ", got ", encoders.size());
   }
   std::vector<registry::EncoderFacts> out;
   for (const v1::EncoderFacts& facts : encoders) {

@@ -114,7 +114,7 @@ StatusOr<std::string_view> ToText(const Type& type, const v1::Value& value) {
   if (type.kind == Kind::kKey) {
     LARDER_RETURN_IF_ERROR(CheckKey("value", text));
   } else if (text.size() > kMaxTextBytes) {
-    return ResourceExhausted("text of ", text.size(), " bytes, at most ", kMaxTextBytes);
+    return InvalidArgument("text of ", text.size(), " bytes, at most ", kMaxTextBytes);
   } else if (!IsUtf8(text)) {
     return InvalidArgument("text is not UTF-8");
   }
@@ -150,7 +150,7 @@ Status AppendVector(const Type& type, const v1::Value& value, Column& out) {
 Status AppendList(const Type& type, const v1::Value& value, Column& out) {
   if (value.kind_case() != v1::Value::kList) return Wrong(type, value);
   if (static_cast<size_t>(value.list().values_size()) > kMaxListValues) {
-    return ResourceExhausted("list of ", value.list().values_size(), " values, at most ",
+    return InvalidArgument("list of ", value.list().values_size(), " values, at most ",
                              kMaxListValues);
   }
   const Type element = type.Element();

@@ -77,7 +77,7 @@ Status CheckRequest(const v1::SearchRequest& request) {
   switch (request.query_case()) {
     case v1::SearchRequest::kText:
       if (request.text().size() > kMaxTextBytes) {
-        return ResourceExhausted("text of ", request.text().size(), " bytes, at most ",
+        return InvalidArgument("text of ", request.text().size(), " bytes, at most ",
                                  kMaxTextBytes);
       }
       return IsUtf8(request.text()) ? OkStatus() : InvalidArgument("text is not UTF-8");

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "serving/grpc_server.h"
+
+#include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "larder/v1/admin_service.grpc.pb.h"
+#include "larder/v1/artifact_service.grpc.pb.h"
+#include "larder/v1/feature_service.grpc.pb.h"
+#include "larder/v1/ingest_service.grpc.pb.h"
+#include "larder/v1/registry_service.grpc.pb.h"
+#include "larder/v1/retrieval_service.grpc.pb.h"
+#include "larder/v1/text_service.grpc.pb.h"
+#include "tests/serving/serving_world.h"
+#include "tests/support/status_matchers.h"
+
+namespace larder::serving {
+namespace {
+
+using testing::HasSubstr;
+
+// A server over the fake store and a channel to it.
+struct Wire {
+  Wire() {
+    world.AddItem("a", "apple pie");
+    world.AddItem("b", "apple tart");
+    auto started = GrpcServer::Start({.address = "127.0.0.1:0"},
+                                     {*world.backend, FileSystem::Posix(), facts, metrics});
+    LARDER_CHECK(started.ok());
+    server = *std::move(started);
+    grpc::ChannelArguments arguments;
+    arguments.SetMaxReceiveMessageSize(kMaxSendBytes);
+    channel = grpc::CreateCustomChannel("127.0.0.1:" + std::to_string(server->port()),
+                                        grpc::InsecureChannelCredentials(), arguments);
+  }
+
+  ServingWorld world;
+  Jobs jobs{{*world.store, *world.artifacts, *world.encoders, world.indexes}, {}};
+  ServerFacts facts{"dir", 0, std::chrono::steady_clock::now(), jobs};
+  Metrics metrics;
+  std::unique_ptr<GrpcServer> server;
+  std::shared_ptr<grpc::Channel> channel;
+};
+
+TEST(GrpcServer, CarriesEveryUnaryCall) {
+  Wire wire;
+  {
+    grpc::ClientContext call;
+    v1::GetFeaturesRequest request;
+    request.set_set("ranker");
+    request.add_candidates("a");
+    v1::GetFeaturesResponse reply;
+    ASSERT_TRUE(v1::FeatureService::NewStub(wire.channel)->GetFeatures(&call, request, &reply).ok());
+    EXPECT_EQ(reply.columns_size(), 7);
+  }
+  {
+    grpc::ClientContext call;
+    v1::RetrieveRequest request;
+    request.set_recipe("plain");
+    (*request.mutable_keys())["seed"] = "a";
+    v1::RetrieveResponse reply;
+    ASSERT_TRUE(v1::RetrievalService::NewStub(wire.channel)->Retrieve(&call, request, &reply).ok());
+    EXPECT_EQ(Strings(reply.ids()), (std::vector<std::string>{"a", "b"}));
+  }
+  {
+    grpc::ClientContext call;
+    v1::SearchRequest request;
+    request.set_feature("text_of.vec");
+    request.set_text("apple");
+    v1::SearchResponse reply;
+    ASSERT_TRUE(v1::RetrievalService::NewStub(wire.channel)->Search(&call, request, &reply).ok());
+    EXPECT_EQ(reply.ids().rows(), 2U);
+  }
+  {
+    grpc::ClientContext call;
+    v1::EmbedRequest request;
+    request.set_encoder("titles");
+    request.add_texts("apple");
+    v1::EmbedResponse reply;
+    ASSERT_TRUE(v1::TextService::NewStub(wire.channel)->Embed(&call, request, &reply).ok());
+  }
+  {
+    grpc::ClientContext call;
+    v1::StatusResponse reply;
+    ASSERT_TRUE(v1::AdminService::NewStub(wire.channel)->Status(&call, {}, &reply).ok());
+    EXPECT_EQ(reply.version(), kVersion);
+  }
+  {
+    grpc::ClientContext call;
+    v1::RegistryServiceListResponse reply;
+    ASSERT_TRUE(v1::RegistryService::NewStub(wire.channel)->List(&call, {}, &reply).ok());
+    EXPECT_EQ(reply.revisions_size(), 1);
+  }
+  EXPECT_THAT(wire.metrics.Text({}), HasSubstr("code=\"OK\",method=\"Search\""));
+}
+
+TEST(GrpcServer, SendsCodeAndMessageOfAnError) {
+  Wire wire;
+  grpc::ClientContext call;
+  v1::GetFeaturesRequest request;
+  request.set_set("nothing");
+  v1::GetFeaturesResponse reply;
+  const grpc::Status status =
+      v1::FeatureService::NewStub(wire.channel)->GetFeatures(&call, request, &reply);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::NOT_FOUND);
+  EXPECT_THAT(status.error_message(), HasSubstr("nothing"));
+}
+
+TEST(GrpcServer, SendsLongMessagesShortened) {
+  Wire wire;
+  grpc::ClientContext call;
+  v1::ApplyRequest request;
+  request.add_files()->set_path("f.yaml");
+  for (int i = 0; i < 2'000; ++i) *request.mutable_files(0)->mutable_text() += "unknown: ä\n---\n";
+  v1::ApplyResponse reply;
+  const grpc::Status status =
+      v1::RegistryService::NewStub(wire.channel)->Apply(&call, request, &reply);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_LE(status.error_message().size(), 2'500U);
+}
+
+TEST(GrpcServer, AcknowledgesEveryBatchOfAnIngestStreamInOrder) {
+  Wire wire;
+  uint64_t position = 100;
+  wire.world.store->on_ingest =
+      [&](const featurestore::IngestRequest& request) -> StatusOr<featurestore::IngestResult> {
+    if (request.source == "bad") return NotFound("unknown source 'bad'");
+    featurestore::IngestResult result;
+    result.records.resize(request.records.size());
+    result.last = {++position};
+    return result;
+  };
+  grpc::ClientContext call;
+  const auto stub = v1::IngestService::NewStub(wire.channel);
+  const auto stream = stub->Ingest(&call);
+  for (int i = 0; i < 5; ++i) {
+    v1::IngestRequest batch;
+    batch.set_source(i == 2 ? "bad" : "catalog");
+    batch.set_sequence(static_cast<uint64_t>(i));
+    // 15 MiB: a full batch must fit into a message.
+    for (int r = 0; r < 15; ++r) batch.add_records(std::string(1 << 20, 'x'));
+    ASSERT_TRUE(stream->Write(batch));
+  }
+  stream->WritesDone();
+  v1::IngestResponse ack;
+  for (uint64_t i = 0; i < 5; ++i) {
+    ASSERT_TRUE(stream->Read(&ack));
+    EXPECT_EQ(ack.sequence(), i);
+    EXPECT_EQ(ack.code(), i == 2 ? 5U : 0U);
+  }
+  EXPECT_FALSE(stream->Read(&ack));
+  EXPECT_TRUE(stream->Finish().ok());
+}
+
+TEST(GrpcServer, TakesAnArtifactAndGivesItBack) {
+  Wire wire;
+  const auto stub = v1::ArtifactService::NewStub(wire.channel);
+  v1::PutResponse put;
+  {
+    grpc::ClientContext call;
+    const auto writer = stub->Put(&call, &put);
+    v1::PutRequest part;
+    part.mutable_header();
+    ASSERT_TRUE(writer->Write(part));
+    part.mutable_file()->set_name("f");
+    ASSERT_TRUE(writer->Write(part));
+    for (int i = 0; i < 3; ++i) {
+      part.set_chunk(std::string(1 << 20, 'x'));
+      ASSERT_TRUE(writer->Write(part));
+    }
+    writer->WritesDone();
+    ASSERT_TRUE(writer->Finish().ok());
+  }
+  grpc::ClientContext call;
+  v1::ArtifactServiceGetRequest get;
+  get.set_digest(put.digest());
+  const auto reader = stub->Get(&call, get);
+  v1::ArtifactServiceGetResponse part;
+  size_t bytes = 0;
+  while (reader->Read(&part)) bytes += part.chunk().size();
+  EXPECT_TRUE(reader->Finish().ok());
+  EXPECT_EQ(bytes, size_t{3} << 20);
+}
+
+TEST(GrpcServer, ForgetsAnUploadThatBreaksOff) {
+  Wire wire;
+  grpc::ClientContext call;
+  v1::PutResponse put;
+  const auto writer = v1::ArtifactService::NewStub(wire.channel)->Put(&call, &put);
+  v1::PutRequest part;
+  part.mutable_header();
+  ASSERT_TRUE(writer->Write(part));
+  part.mutable_file()->set_name("f");
+  ASSERT_TRUE(writer->Write(part));
+  call.TryCancel();
+  EXPECT_FALSE(writer->Finish().ok());
+  wire.server->Shutdown(std::chrono::seconds(5));
+  EXPECT_EQ(wire.world.artifacts->List()->size(), 1U);  // the encoder of the test
+}
+
+TEST(GrpcServer, RefusesAMessageOverTheLimit) {
+  Wire wire;
+  grpc::ClientContext call;
+  v1::EmbedRequest request;
+  request.set_encoder("titles");
+  request.add_texts(std::string(kMaxReceiveBytes + 1, 'x'));
+  v1::EmbedResponse reply;
+  EXPECT_EQ(v1::TextService::NewStub(wire.channel)->Embed(&call, request, &reply).error_code(),
+            grpc::StatusCode::RESOURCE_EXHAUSTED);
+}
+
+TEST(GrpcServer, AWaitingIngestStreamDoesNotHoldUpTheShutdown) {
+  Wire wire;
+  grpc::ClientContext call;
+  const auto stub = v1::IngestService::NewStub(wire.channel);
+  const auto stream = stub->Ingest(&call);
+  v1::IngestRequest batch;
+  batch.set_source("catalog");
+  batch.add_records("{}");
+  ASSERT_TRUE(stream->Write(batch));
+  v1::IngestResponse ack;
+  ASSERT_TRUE(stream->Read(&ack));
+  const auto start = std::chrono::steady_clock::now();
+
+  wire.server->Shutdown(std::chrono::seconds(60));
+
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(30));
+  EXPECT_FALSE(stream->Read(&ack));
+  EXPECT_FALSE(stream->Finish().ok());
+}
+
+TEST(GrpcServer, RefusesAPortThatIsInUse) {
+  Wire wire;
+  EXPECT_THAT(
+      GrpcServer::Start({.address = "127.0.0.1:" + std::to_string(wire.server->port())},
+                        {*wire.world.backend, FileSystem::Posix(), wire.facts, wire.metrics}),
+      StatusIs(StatusCode::kUnavailable, HasSubstr("in use")));
+}
+
+}  // namespace
+}  // namespace larder::serving

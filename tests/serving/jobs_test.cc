@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "serving/jobs.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <functional>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "serving/admin.h"
+#include "tests/serving/serving_world.h"
+#include "tests/support/status_matchers.h"
+
+namespace larder::serving {
+namespace {
+
+using featurestore::Activation;
+using testing::HasSubstr;
+using std::chrono::milliseconds;
+
+JobsOptions Fast() {
+  return {.poll = milliseconds(5),
+          .index_quiet = milliseconds(0),
+          .index_patience = milliseconds(0),
+          .index_threads = 1,
+          .retry = milliseconds(5),
+          .retry_max = milliseconds(20)};
+}
+
+Jobs::Parts PartsOf(ServingWorld& world) {
+  return {*world.store, *world.artifacts, *world.encoders, world.indexes};
+}
+
+// Waits for what another thread brings about; false after ten seconds.
+bool Eventually(const std::function<bool()>& condition) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::yield();
+  }
+  return true;
+}
+
+bool IsIdle(const Jobs& jobs) {
+  const auto idle = jobs.Idle();
+  return idle.ok() && *idle;
+}
+
+std::vector<Jobs::Report> Done(const Jobs& jobs) {
+  std::vector<Jobs::Report> done = jobs.Reports();
+  std::erase_if(done, [](const auto& report) { return report.state != Jobs::State::kDone; });
+  return done;
+}
+
+TEST(Jobs, HasNothingToDoForAnEmptyStore) {
+  ServingWorld world("");
+  const Jobs jobs(PartsOf(world), Fast());
+  EXPECT_TRUE(IsIdle(jobs));
+  EXPECT_TRUE(jobs.Reports().empty());
+}
+
+TEST(Jobs, EncodesTheMissingVectorsAndActivatesThem) {  // S7.3
+  ServingWorld world;
+  std::vector<featurestore::VectorInput> missing;
+  for (int i = 0; i < 1'000; ++i) missing.push_back({std::to_string(i), {}, "apple pie"});
+  world.store->SetInactive("text_of.vec", missing);
+  const Jobs jobs(PartsOf(world), Fast());
+  EXPECT_FALSE(IsIdle(jobs) && Done(jobs).empty());
+
+  ASSERT_TRUE(Eventually([&] { return IsIdle(jobs); }));
+
+  ASSERT_EQ(world.store->activations.size(), 1U);
+  EXPECT_EQ(world.store->activations[0].kind, Activation::Kind::kVectors);
+  ASSERT_OK_AND_ASSIGN(const std::string dir,
+                       world.artifacts->Path(world.store->activations[0].artifact));
+  ASSERT_OK_AND_ASSIGN(const std::string bytes,
+                       FileSystem::Posix().Read(dir + "/vectors.larder", 1'000));
+  EXPECT_EQ(bytes, "fake vectors of 1000: 16000");
+  const auto done = Done(jobs);
+  ASSERT_EQ(done.size(), 1U);
+  EXPECT_EQ(done[0].subject, "text_of.vec");
+  EXPECT_EQ(done[0].done, 1'000U);
+  EXPECT_EQ(done[0].total, 1'000U);
+}
+
+TEST(Jobs, BuildsABaseWhenTheDeltaIsLarge) {
+  ServingWorld world;
+  std::mt19937_64 random(1);
+  for (int i = 0; i < 4'200; ++i) {
+    world.AddItem("item-" + std::to_string(i),
+                  "apple " + std::to_string(random()) + " pie " + std::to_string(random()));
+  }
+  const Jobs jobs(PartsOf(world), Fast());
+
+  ASSERT_TRUE(Eventually([&] { return IsIdle(jobs); }));
+
+  ASSERT_EQ(world.store->activations.size(), 1U);
+  EXPECT_EQ(world.store->activations[0].kind, Activation::Kind::kIndexBase);
+  ASSERT_OK_AND_ASSIGN(const auto snapshot,
+                       world.store->Read({}, std::chrono::steady_clock::now()));
+  const LiveIndex* live = world.indexes.Find(world.store->activations[0].feature, *snapshot);
+  ASSERT_NE(live, nullptr);
+  EXPECT_EQ(live->base_digest, world.store->activations[0].artifact);
+  EXPECT_EQ(live->index->GetStats().delta_size, 0U);
+}
+
+TEST(Jobs, TriesAFailedJobAgainAndSaysWhy) {
+  ServingWorld world;
+  world.store->SetInactive("text_of.vec", {{"a", {}, "apple"}});
+  world.store->activate_errors = {Unavailable("the disk is full"), Unavailable("still full")};
+  JobsOptions slow = Fast();
+  slow.retry = slow.retry_max = milliseconds(200);
+  const Jobs jobs(PartsOf(world), slow);
+
+  ASSERT_TRUE(Eventually([&] {
+    const auto reports = jobs.Reports();
+    return reports.size() == 1 && reports[0].state == Jobs::State::kRetrying;
+  }));
+  const auto waiting = jobs.Reports();
+  ASSERT_TRUE(Eventually([&] { return IsIdle(jobs); }));
+
+  EXPECT_THAT(waiting[0].error, HasSubstr("full"));
+  EXPECT_EQ(world.store->activations.size(), 1U);
+  EXPECT_EQ(jobs.Reports().size(), 1U);
+  EXPECT_EQ(jobs.Reports()[0].state, Jobs::State::kDone);
+}
+
+TEST(Jobs, StopsInTheMiddleOfAJob) {
+  ServingWorld world;
+  std::vector<featurestore::VectorInput> missing(200'000, {"a", {}, "apple pie and a green pear"});
+  world.store->SetInactive("text_of.vec", std::move(missing));
+  {
+    const Jobs jobs(PartsOf(world), Fast());
+    ASSERT_TRUE(Eventually([&] {
+      const auto reports = jobs.Reports();
+      return !reports.empty() && reports[0].done > 0;
+    }));
+  }
+  EXPECT_TRUE(world.store->activations.empty());
+}
+
+TEST(Status, SaysWhatTheServerHoldsAndDoes) {
+  ServingWorld world;
+  world.AddItem("a", "apple pie");
+  const Jobs jobs(PartsOf(world), Fast());
+  const ServerFacts facts{"some/dir", 5 * kSecondUs, std::chrono::steady_clock::now(), jobs};
+  v1::StatusRequest request;
+  ASSERT_OK_AND_ASSIGN(const auto plain, GetServerStatus(request, facts, world.context()));
+  request.set_want_state_hash(true);
+  ASSERT_OK_AND_ASSIGN(const auto hashed, GetServerStatus(request, facts, world.context()));
+
+  EXPECT_TRUE(plain.idle());
+  EXPECT_EQ(plain.data_dir(), "some/dir");
+  EXPECT_EQ(plain.started_at().seconds(), 5);
+  EXPECT_EQ(plain.revision(), 1U);
+  EXPECT_EQ(plain.applied().value(), world.store->position().value);
+  EXPECT_EQ(plain.sources_size(), 2);
+  ASSERT_EQ(plain.indexes_size(), 1);
+  EXPECT_EQ(plain.indexes(0).epoch().feature(), "text_of.vec");
+  EXPECT_EQ(plain.indexes(0).epoch().delta_vectors(), 1U);
+  EXPECT_TRUE(plain.indexes(0).active());
+  ASSERT_EQ(plain.encoders_size(), 1);
+  EXPECT_TRUE(plain.encoders(0).loaded());
+  EXPECT_EQ(plain.encoders(0).texts(), 1U);
+  EXPECT_EQ(plain.state_hash(), "");
+  EXPECT_EQ(hashed.state_hash(), "00000000000000010000000000000002");
+}
+
+TEST(Status, IsNotIdleWhileVectorsAreMissing) {
+  ServingWorld world;
+  world.store->SetInactive("text_of.vec", {{"a", {}, "apple"}});
+  world.store->activate_errors.assign(1'000, Unavailable("no"));
+  const Jobs jobs(PartsOf(world), Fast());
+  const ServerFacts facts{"some/dir", 0, std::chrono::steady_clock::now(), jobs};
+  ASSERT_OK_AND_ASSIGN(const auto reply,
+                       GetServerStatus(v1::StatusRequest(), facts, world.context()));
+  EXPECT_FALSE(reply.idle());
+  EXPECT_FALSE(reply.indexes(0).active());
+}
+
+}  // namespace
+}  // namespace larder::serving

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "serving/server_options.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "tests/support/status_matchers.h"
+
+namespace larder::serving {
+namespace {
+
+using testing::HasSubstr;
+
+ServerOptions Good() {
+  ServerOptions options;
+  options.data_dir = "data";
+  return options;
+}
+
+TEST(ServerOptions, AreValidByDefaultButForTheDirectory) {
+  EXPECT_OK(Good().Validate());
+  EXPECT_THAT(ServerOptions().Validate(),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("data_dir")));
+}
+
+TEST(ServerOptions, RefuseAnAddressThatOthersCanReach) {  // invariant 9
+  for (const std::string address :
+       {"0.0.0.0:7070", "192.168.0.1:7070", "[::]:7070", "example.org:7070", "127.evil.org:1"}) {
+    ServerOptions options = Good();
+    options.listen = address;
+    EXPECT_THAT(options.Validate(),
+                StatusIs(StatusCode::kFailedPrecondition, HasSubstr("--insecure")))
+        << address;
+    options = Good();
+    options.http = address;
+    EXPECT_THAT(options.Validate(), StatusIs(StatusCode::kFailedPrecondition, HasSubstr("http:")));
+    options.insecure = true;
+    EXPECT_OK(options.Validate());
+  }
+}
+
+TEST(ServerOptions, AcceptLoopback) {
+  for (const std::string address : {"localhost:0", "127.0.0.1:7070", "127.9.9.9:1", "[::1]:7070"}) {
+    ServerOptions options = Good();
+    options.listen = address;
+    EXPECT_OK(options.Validate()) << address;
+  }
+}
+
+TEST(ServerOptions, RefuseAddressesThatAreNone) {
+  for (const std::string address : {"", "localhost", ":7070", "localhost:", "localhost:70700",
+                                    "localhost:7x", "::1:7070"}) {
+    ServerOptions options = Good();
+    options.listen = address;
+    EXPECT_THAT(options.Validate(), StatusIs(StatusCode::kInvalidArgument, HasSubstr("listen:")))
+        << address;
+  }
+}
+
+TEST(ServerOptions, NoHttpIsFine) {
+  ServerOptions options = Good();
+  options.http.clear();
+  EXPECT_OK(options.Validate());
+}
+
+TEST(ServerOptions, NameAFieldThatIsOutOfItsRange) {
+  ServerOptions options = Good();
+  options.grpc_threads = 1;
+  EXPECT_THAT(options.Validate(), StatusIs(StatusCode::kInvalidArgument,
+                                           HasSubstr("grpc_threads: expected 4 to 1024, got 1")));
+  options = Good();
+  options.drain = std::chrono::hours(1);
+  EXPECT_THAT(options.Validate(),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("drain: expected")));
+  options = Good();
+  options.dedupe_ids = 1;
+  EXPECT_THAT(options.Validate(), StatusIs(StatusCode::kInvalidArgument, HasSubstr("dedupe_ids")));
+}
+
+}  // namespace
+}  // namespace larder::serving

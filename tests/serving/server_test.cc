@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "serving/server.h"
+
+#include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
+#include <httplib.h>
+
+#include <memory>
+#include <string>
+
+#include "larder/v1/admin_service.grpc.pb.h"
+#include "larder/v1/artifact_service.grpc.pb.h"
+#include "larder/v1/feature_service.grpc.pb.h"
+#include "larder/v1/ingest_service.grpc.pb.h"
+#include "larder/v1/registry_service.grpc.pb.h"
+#include "larder/v1/retrieval_service.grpc.pb.h"
+#include "serving/http.h"
+#include "tests/serving/serving_world.h"
+#include "tests/support/status_matchers.h"
+#include "tests/support/temp_dir.h"
+
+namespace larder::serving {
+namespace {
+
+using testing::HasSubstr;
+
+ServerOptions Options(const TempDir& dir) {
+  ServerOptions options;
+  options.data_dir = dir.path() + "/data";
+  options.listen = "127.0.0.1:0";
+  options.http = "127.0.0.1:0";
+  options.job_poll = std::chrono::milliseconds(20);
+  return options;
+}
+
+std::shared_ptr<grpc::Channel> ChannelTo(const Server& server) {
+  return grpc::CreateChannel("127.0.0.1:" + std::to_string(server.grpc_port()),
+                             grpc::InsecureChannelCredentials());
+}
+
+// Puts the world's encoder into the server and applies the test's definitions.
+void Prepare(const ServingWorld& world, const std::shared_ptr<grpc::Channel>& channel) {
+  const auto artifacts = v1::ArtifactService::NewStub(channel);
+  grpc::ClientContext put_call;
+  v1::PutResponse put;
+  const auto writer = artifacts->Put(&put_call, &put);
+  v1::PutRequest part;
+  part.mutable_header()->set_expected_digest(world.encoder_digest.Hex());
+  ASSERT_TRUE(writer->Write(part));
+  const std::string dir = *world.artifacts->Path(world.encoder_digest);
+  FileSystem& fs = FileSystem::Posix();
+  for (const DirectoryFile& file : *ListDirectoryFiles(fs, dir)) {
+    part.mutable_file()->set_name(file.name);
+    ASSERT_TRUE(writer->Write(part));
+    part.set_chunk(*fs.Read(JoinPath(dir, file.name), 1 << 22));
+    ASSERT_TRUE(writer->Write(part));
+  }
+  writer->WritesDone();
+  ASSERT_TRUE(writer->Finish().ok());
+  grpc::ClientContext apply_call;
+  v1::ApplyResponse applied;
+  const grpc::Status status = v1::RegistryService::NewStub(channel)->Apply(
+      &apply_call, world.Definitions<v1::ApplyRequest>(kTestDefinitions), &applied);
+  ASSERT_TRUE(status.ok()) << status.error_message();
+}
+
+uint64_t Ingest(const std::shared_ptr<grpc::Channel>& channel, const std::string& source,
+                const std::vector<std::string>& records) {
+  grpc::ClientContext call;
+  const auto stub = v1::IngestService::NewStub(channel);
+  const auto stream = stub->Ingest(&call);
+  v1::IngestRequest batch;
+  batch.set_source(source);
+  for (const std::string& record : records) batch.add_records(record);
+  EXPECT_TRUE(stream->Write(batch));
+  v1::IngestResponse ack;
+  EXPECT_TRUE(stream->Read(&ack));
+  EXPECT_EQ(ack.message(), "");
+  EXPECT_EQ(ack.accepted(), records.size());
+  stream->WritesDone();
+  EXPECT_TRUE(stream->Finish().ok());
+  return ack.last_position().value();
+}
+
+v1::RetrieveResponse Similar(const std::shared_ptr<grpc::Channel>& channel, uint64_t position) {
+  grpc::ClientContext call;
+  call.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(20));
+  v1::RetrieveRequest request;
+  request.set_recipe("similar");
+  (*request.mutable_keys())["seed"] = "a";
+  (*request.mutable_request())["language"].set_text("en");
+  request.mutable_min_position()->set_value(position);
+  v1::RetrieveResponse reply;
+  const grpc::Status status =
+      v1::RetrievalService::NewStub(channel)->Retrieve(&call, request, &reply);
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  return reply;
+}
+
+TEST(Server, ServesWhatWasIngestedAndStillDoesAfterARestart) {
+  const TempDir dir;
+  const ServingWorld world;  // for its encoder
+  std::vector<std::string> ids;
+  std::vector<double> scores;
+  uint64_t position = 0;
+  {
+    ASSERT_OK_AND_ASSIGN(const auto server, Server::Start(Options(dir)));
+    const auto channel = ChannelTo(*server);
+    Prepare(world, channel);
+    Ingest(channel, "catalog",
+           {R"({"item_id": "a", "title": "apple pie", "language": "en", "updated_at": 1})",
+            R"({"item_id": "b", "title": "apple tart", "language": "en", "updated_at": 1})",
+            R"({"item_id": "c", "title": "green pear", "language": "en", "updated_at": 1})",
+            R"({"item_id": "d", "title": "apple pie", "language": "de", "updated_at": 1})"});
+    position = Ingest(channel, "clicks",
+                      {R"({"click_id": "1", "user_id": "u", "item_id": "c", "clicked_at": 1})"});
+    const auto reply = Similar(channel, position);
+    ids = Strings(reply.ids());
+    scores = Numbers<double>(reply.scores());
+    EXPECT_EQ(ids.size(), 2U);
+    EXPECT_EQ(reply.columns_size(), 7);
+    server->Shutdown();
+  }
+  ASSERT_OK_AND_ASSIGN(const auto server, Server::Start(Options(dir)));
+  const auto reply = Similar(ChannelTo(*server), position);
+  EXPECT_EQ(Strings(reply.ids()), ids);
+  EXPECT_EQ(Numbers<double>(reply.scores()), scores);
+}
+
+TEST(Server, AnswersHealthAndMetricsOverHttp) {
+  const TempDir dir;
+  ServerOptions options = Options(dir);
+  options.ports_file = dir.path() + "/ports.json";
+  ASSERT_OK_AND_ASSIGN(const auto server, Server::Start(options));
+  httplib::Client client("127.0.0.1", server->http_port());
+
+  const auto health = client.Get("/healthz");
+  const auto metrics = client.Get("/metrics");
+  const auto missing = client.Get("/nothing");
+
+  ASSERT_TRUE(health && metrics && missing);
+  EXPECT_EQ(health->status, 200);
+  EXPECT_EQ(metrics->status, 200);
+  EXPECT_THAT(metrics->body, HasSubstr("larder_log_entry{stage=\"applied\"}"));
+  EXPECT_THAT(metrics->body, HasSubstr("larder_memory_bytes"));
+  EXPECT_EQ(missing->status, 404);
+  ASSERT_OK_AND_ASSIGN(const std::string ports,
+                       FileSystem::Posix().Read(options.ports_file, 1'000));
+  EXPECT_EQ(ports, "{\"grpc\": " + std::to_string(server->grpc_port()) +
+                       ", \"http\": " + std::to_string(server->http_port()) + "}\n");
+}
+
+TEST(Server, RefusesADirectoryThatAnotherServerHas) {
+  const TempDir dir;
+  ASSERT_OK_AND_ASSIGN(const auto server, Server::Start(Options(dir)));
+  EXPECT_THAT(Server::Start(Options(dir)), StatusIs(StatusCode::kFailedPrecondition, testing::_));
+}
+
+TEST(Server, RefusesOptionsThatAreWrong) {
+  const TempDir dir;
+  ServerOptions options = Options(dir);
+  options.listen = "0.0.0.0:0";
+  EXPECT_THAT(Server::Start(options),
+              StatusIs(StatusCode::kFailedPrecondition, HasSubstr("--insecure")));
+}
+
+TEST(HttpServer, Says503UntilItIsReady) {
+  std::atomic<bool> ready{false};
+  ASSERT_OK_AND_ASSIGN(
+      const auto server,
+      HttpServer::Start("127.0.0.1", 0, 1,
+                        {.ready = [&] { return ready.load(); }, .metrics = [] { return "m 1\n"; }}));
+  httplib::Client client("127.0.0.1", server->port());
+  EXPECT_EQ(client.Get("/healthz")->status, 503);
+  ready = true;
+  EXPECT_EQ(client.Get("/healthz")->status, 200);
+  EXPECT_EQ(client.Get("/metrics")->body, "m 1\n");
+  EXPECT_THAT(HttpServer::Start("127.0.0.1", server->port(), 1, {}),
+              StatusIs(StatusCode::kUnavailable, HasSubstr("in use")));
+}
+
+}  // namespace
+}  // namespace larder::serving
