@@ -67,6 +67,10 @@ void KeyTable::FindAll(std::span<const std::string_view> keys, std::span<Ordinal
     }
     for (size_t i = 0; i < count; ++i) {
       const Slot& slot = slots_[hashes[i] & mask];
+      if (slot.ordinal < kDeleted) __builtin_prefetch(&keys_[slot.ordinal]);
+    }
+    for (size_t i = 0; i < count; ++i) {
+      const Slot& slot = slots_[hashes[i] & mask];
       if (slot.ordinal < kDeleted) __builtin_prefetch(keys_[slot.ordinal].get());
     }
     for (size_t i = 0; i < count; ++i) {

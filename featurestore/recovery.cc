@@ -166,7 +166,7 @@ class Recovery {
           content.high = in.Fixed<uint64_t>();
           content.low = in.Fixed<uint64_t>();
           const std::string_view codes = in.Raw(table->feature().dimensions);
-          LARDER_RETURN_IF_ERROR(in.Finish(BlobName(Concat('v', rest))));
+          if (!in.ok() || in.remaining() > 0) return in.Finish(BlobName(Concat('v', rest)));
           const Ordinal ordinal = p_.state.FindEntity(table->feature().entity)->Add(key);
           const std::span<const int8_t> vector(reinterpret_cast<const int8_t*>(codes.data()),
                                                codes.size());

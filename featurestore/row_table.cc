@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "featurestore/row_table.h"
 
+#include <bit>
 #include <utility>
+
+#include "featurestore/value_bytes.h"
 
 namespace larder::featurestore {
 
@@ -14,7 +17,47 @@ namespace {
 
 constexpr size_t kPrefetch = 8;
 
+// Where one column lies in the layout of the row at hand: almost always that of the row before.
+class ColumnIn {
+ public:
+  ColumnIn(std::string_view table, std::string_view column, const registry::Type& type)
+      : table_(table), column_(column), type_(type) {}
+
+  // Errors: kInternal if the column has another type than it is read as.
+  Status Enter(const RowLayout* layout) {
+    layout_ = layout;
+    index_ = layout->Find(column_);
+    if (index_ < 0) return OkStatus();
+    const registry::Type& type = layout->columns[static_cast<size_t>(index_)].type;
+    if (type.kind == type_.kind && type.list == type_.list) return OkStatus();
+    return Internal("column ", table_, ".", column_, " is ", type.Name(), ", read as ",
+                    type_.Name());
+  }
+  const RowLayout* layout() const { return layout_; }
+  int index() const { return index_; }  // -1: the layout has none such
+
+ private:
+  const std::string_view table_;
+  const std::string_view column_;
+  const registry::Type& type_;
+  const RowLayout* layout_ = nullptr;
+  int index_ = -1;
+};
+
 }  // namespace
+
+void RowTable::Prefetch(std::span<const Ordinal> ordinals, size_t i) const {
+  const size_t near = i + kPrefetch;
+  const size_t far = near + kPrefetch;
+  if (far < ordinals.size() && ordinals[far] < rows_.capacity()) {
+    __builtin_prefetch(&rows_[ordinals[far]]);
+  }
+  if (near >= ordinals.size()) return;
+  // The head of a row takes more than one cache line.
+  const Row* row = Find(ordinals[near]);
+  __builtin_prefetch(row);
+  __builtin_prefetch(reinterpret_cast<const char*>(row) + 64);
+}
 
 void RowTable::Set(Ordinal ordinal, Row::Ptr row) {
   rows_.EnsureSize(size_t{ordinal} + 1);
@@ -40,10 +83,10 @@ Reason RowTable::ReasonOf(const Row* row, const ReadAt& at) {
 
 Status RowTable::Read(std::string_view column, std::span<const Ordinal> ordinals,
                       const ReadAt& at, Column& out) const {
-  const RowLayout* layout = nullptr;  // of the last row: almost always the next one's too
-  int index = -1;
+  if (IsFixed(out.type)) return ReadFixed(column, ordinals, at, out);
+  ColumnIn in(name_, column, out.type);
   for (size_t i = 0; i < ordinals.size(); ++i) {
-    if (i + kPrefetch < ordinals.size()) __builtin_prefetch(Find(ordinals[i + kPrefetch]));
+    Prefetch(ordinals, i);
     const Row* row = Find(ordinals[i]);
     const Reason reason = ReasonOf(row, at);
     if (at.want_times) out.times.push_back(row == nullptr ? kNoTime : row->event_time());
@@ -51,18 +94,45 @@ Status RowTable::Read(std::string_view column, std::span<const Ordinal> ordinals
       out.AppendNull(reason);
       continue;
     }
-    if (row->layout() != layout) {
-      layout = row->layout();
-      index = layout->Find(column);
-      if (index >= 0) {
-        const registry::Type& type = layout->columns[static_cast<size_t>(index)].type;
-        if (type.kind != out.type.kind || type.list != out.type.list) {
-          return Internal("column ", name_, ".", column, " is ", type.Name(), ", read as ",
-                          out.type.Name());
-        }
+    if (row->layout() != in.layout()) LARDER_RETURN_IF_ERROR(in.Enter(row->layout()));
+    row->AppendColumn(in.index(), out);
+  }
+  return OkStatus();
+}
+
+Status RowTable::ReadFixed(std::string_view column, std::span<const Ordinal> ordinals,
+                           const ReadAt& at, Column& out) const {
+  ColumnIn in(name_, column, out.type);
+  const bool real = IsReal(out.type.kind);
+  const size_t begin = out.rows;
+  out.rows += ordinals.size();
+  out.reasons.resize(out.rows);
+  if (at.want_times) out.times.resize(out.rows);
+  if (real) {
+    out.doubles.resize(out.rows);
+  } else {
+    out.ints.resize(out.rows);
+  }
+  for (size_t i = 0; i < ordinals.size(); ++i) {
+    Prefetch(ordinals, i);
+    const Row* row = Find(ordinals[i]);
+    Reason reason = ReasonOf(row, at);
+    if (at.want_times) out.times[begin + i] = row == nullptr ? kNoTime : row->event_time();
+    int64_t bits = 0;
+    if (reason == Reason::kValid) {
+      if (row->layout() != in.layout()) LARDER_RETURN_IF_ERROR(in.Enter(row->layout()));
+      if (in.index() >= 0 && row->valid(static_cast<size_t>(in.index()))) {
+        bits = row->bits(static_cast<size_t>(in.index()));
+      } else {
+        reason = Reason::kInputNull;
       }
     }
-    row->AppendColumn(index, out);
+    out.reasons[begin + i] = reason;
+    if (real) {
+      out.doubles[begin + i] = std::bit_cast<double>(bits);
+    } else {
+      out.ints[begin + i] = bits;
+    }
   }
   return OkStatus();
 }

@@ -52,10 +52,17 @@ class RowTable {
   // Why the row gives no value: kNotFound, kDeleted, kExpired; kValid if it may.
   static registry::Reason ReasonOf(const Row* row, const ReadAt& at);
 
+  // Asks for the rows of the ordinals some places after `i`, so that their cache misses overlap.
+  void Prefetch(std::span<const registry::Ordinal> ordinals, size_t i) const;
+
   std::vector<registry::Ordinal> TakeDirty();
   size_t dirty_count() const { return dirty_.size(); }
 
  private:
+  // Read for columns of numbers, written in place.
+  Status ReadFixed(std::string_view column, std::span<const registry::Ordinal> ordinals,
+                   const ReadAt& at, registry::Column& out) const;
+
   std::string name_;
   std::string entity_;
   ChunkedArray<Row::Ptr> rows_;
