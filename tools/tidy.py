@@ -39,11 +39,11 @@ CODE_FOLDERS = tuple(LAYERS)
 FAMILIES = {
     "rocksdb/": [r"featurestore/(.*/)?rocksdb_", r"tests/", r"bench/"],
     "faiss/": [r"ann/(.*/)?faiss_", r"tests/ann/", r"bench/"],
-    "sentencepiece": [r"text/(.*/)?sentencepiece_", r"text/tokenizer_trainer\.cc", r"tests/text/",
+    "sentencepiece": [r"text/(.*/)?sentencepiece_", r"tests/text/",
                       r"bench/"],
     "yaml-cpp/": [r"registry/(.*/)?yaml_"],
     "simdjson": [r"featurestore/", r"text/", r"tests/", r"bench/"],
-    "nlohmann/": [r"cli/", r"serving/", r"registry/", r"tests/", r"bench/"],
+    "nlohmann/": [r"cli/", r"serving/", r"text/", r"tests/", r"bench/"],
     "grpcpp/": [r"serving/", r"cli/", r"tests/(serving|cli|integration|support)/", r"bench/"],
     "CLI/": [r"cli/", r"tests/cli/"],
     "httplib": [r"serving/", r"tests/(serving|integration|support)/"],
