@@ -42,6 +42,8 @@ void SetStats(const featurestore::StoreStats& stats, v1::StatusResponse& reply) 
   reply.set_window_states(stats.window_states);
   reply.set_dirty_blobs(stats.dirty_blobs);
   reply.set_queued_batches(stats.queued_batches);
+  reply.set_artifact_errors(stats.artifact_errors);
+  reply.set_last_artifact_error(stats.last_artifact_error);
   for (const featurestore::SourceStats& source : stats.sources) {
     v1::SourceStatus* out = reply.add_sources();
     out->set_name(source.name);
@@ -138,6 +140,8 @@ void AddStoreGauges(const featurestore::StoreStats& stats, Gauges& gauges) {
              static_cast<double>(stats.window_states));
   gauges.Add("larder_dirty_blobs", "State changes not yet in durable blobs",
              static_cast<double>(stats.dirty_blobs));
+  gauges.Add("larder_artifact_errors_total", "Activated artifacts that could not be used",
+             static_cast<double>(stats.artifact_errors), true);
   gauges.Add("larder_recovery_seconds", "How long recovery took", stats.recovery_seconds);
   for (const featurestore::SourceStats& source : stats.sources) {
     const std::vector<std::pair<std::string, std::string>> labels = {{"source", source.name}};
@@ -190,7 +194,9 @@ StatusOr<v1::StatusResponse> GetServerStatus(const v1::StatusRequest& request,
   SetStats(stats, reply);
   SetJobs(facts.jobs, reply);
   LARDER_ASSIGN_OR_RETURN(const bool idle, facts.jobs.Idle());
-  reply.set_idle(idle && stats.applied >= stats.synced && stats.queued_batches == 0);
+  // The store knows the newest synced entry and not how many records it has: entries are compared.
+  reply.set_idle(idle && stats.applied.entry() >= stats.synced.entry() &&
+                 stats.queued_batches == 0);
 
   LARDER_ASSIGN_OR_RETURN(const auto snapshot, backend.store.Read({}, context.deadline));
   SetIndexes(stats, backend.indexes, *snapshot, reply);

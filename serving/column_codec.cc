@@ -145,8 +145,8 @@ Status EncodeElements(const Column& column, const Type& as, v1::Column* out) {
 Status EncodeList(const Column& column, const Type& as, v1::Column* out) {
   out->set_type(v1::COLUMN_TYPE_LIST);
   if (column.elements() > kMaxArrowOffset) {
-    return ResourceExhausted("column '", out->name(), "': ", column.elements(), " elements, at most ",
-                             kMaxArrowOffset, " fit into a column");
+    return ResourceExhausted("column '", out->name(), "': ", column.elements(),
+                             " elements, at most ", kMaxArrowOffset, " fit into a column");
   }
   out->set_offsets(std::string(AsBytes(std::span<const uint32_t>(column.offsets))));
   v1::Column* child = out->mutable_child();

@@ -31,7 +31,8 @@ struct EncodeOptions {
 //         not fit, which is our own bug.
 // Cost: one pass per buffer.
 Status EncodeColumn(std::string_view name, const registry::Column& column,
-                    const registry::Type& as, const EncodeOptions& options, larder::v1::Column* out);
+                    const registry::Type& as, const EncodeOptions& options,
+                    larder::v1::Column* out);
 
 // Columns that replies add to those of sets. nullopt is null.
 void EncodeStrings(std::string_view name, std::span<const std::string> values,

@@ -119,7 +119,8 @@ StatusOr<v1::GetFeaturesResponse> GetFeatures(const v1::GetFeaturesRequest& requ
   const featurestore::Position min_position{request.min_position().value()};
 
   v1::GetFeaturesResponse reply;
-  LARDER_ASSIGN_OR_RETURN(auto snapshot, context.backend.store.Read(min_position, context.deadline));
+  LARDER_ASSIGN_OR_RETURN(auto snapshot,
+                          context.backend.store.Read(min_position, context.deadline));
   LARDER_ASSIGN_OR_RETURN(const auto found,
                           snapshot->history().FindSet(request.set(), snapshot->active()));
   const registry::FeatureSet& set = *found.set;

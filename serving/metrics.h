@@ -12,7 +12,7 @@
 
 namespace larder::serving {
 
-// What the server counts, and its text for Prometheus. docs/reference/metrics.md lists every metric.
+// What the server counts, as text for Prometheus. docs/reference/metrics.md lists every metric.
 // Thread-safety: thread-safe.
 class Metrics {
  public:

@@ -5,7 +5,6 @@
 #include <cmath>
 #include <cstring>
 #include <optional>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -35,15 +34,22 @@ struct Found {
   uint64_t revision = 0;
 };
 
-StatusOr<Found> FindFeature(std::string_view name, const std::set<Digest>& active,
-                            const featurestore::Snapshot& snapshot) {
+bool IsComplete(const registry::VectorFeature& feature, const featurestore::Snapshot& snapshot) {
+  registry::StoredFeature stored;
+  stored.kind = registry::StoredKind::kVector;
+  stored.entity = feature.entity;
+  stored.digest = feature.digest;
+  return snapshot.IsActive(stored);
+}
+
+StatusOr<Found> FindFeature(std::string_view name, const featurestore::Snapshot& snapshot) {
   const auto& revisions = snapshot.history().revisions();
   std::optional<Found> newest;
   for (auto it = revisions.rbegin(); it != revisions.rend(); ++it) {
     const registry::VectorFeature* feature = (*it)->registry->FindVectorByName(name);
     // A name that the live revision no longer has is gone.
     if (feature == nullptr) break;
-    const bool usable = active.contains(feature->digest);
+    const bool usable = IsComplete(*feature, snapshot);
     if (!usable && newest.has_value()) continue;
     Found found{feature->digest,     feature->space,
                 feature->name,       feature->encoder,
@@ -137,14 +143,10 @@ StatusOr<std::unique_ptr<featurestore::Snapshot>> Read(const v1::SearchRequest& 
 // Looks the feature up and makes a query of what does not need the index.
 StatusOr<std::pair<Found, QueryVector>> Prepare(const v1::SearchRequest& request,
                                                 const Context& context) {
-  std::set<Digest> active;
-  for (const featurestore::VectorStats& stats : context.backend.store.Stats().vectors) {
-    if (stats.active) active.insert(stats.feature);
-  }
   Found found;
   {
     LARDER_ASSIGN_OR_RETURN(const auto snapshot, Read(request, context));
-    LARDER_ASSIGN_OR_RETURN(found, FindFeature(request.feature(), active, *snapshot));
+    LARDER_ASSIGN_OR_RETURN(found, FindFeature(request.feature(), *snapshot));
   }
   QueryVector query;
   if (request.query_case() == v1::SearchRequest::kText) {

@@ -83,7 +83,9 @@ class FakeSnapshot : public featurestore::Snapshot {
  private:
   void ReadOne(const registry::StoredFeature& feature, Ordinal ordinal, TimeUs& time,
                Column& out) {
-    if (feature.kind == registry::StoredKind::kAggregate) return ReadAggregate(feature, ordinal, out);
+    if (feature.kind == registry::StoredKind::kAggregate) {
+      return ReadAggregate(feature, ordinal, out);
+    }
     if (ordinal == registry::kNoOrdinal) return out.AppendNull(Reason::kNotFound);
     if (feature.kind == registry::StoredKind::kVector) {
       const auto& vectors = store_.vectors_[feature.digest];

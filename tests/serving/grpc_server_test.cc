@@ -54,7 +54,8 @@ TEST(GrpcServer, CarriesEveryUnaryCall) {
     request.set_set("ranker");
     request.add_candidates("a");
     v1::GetFeaturesResponse reply;
-    ASSERT_TRUE(v1::FeatureService::NewStub(wire.channel)->GetFeatures(&call, request, &reply).ok());
+    const auto stub = v1::FeatureService::NewStub(wire.channel);
+    ASSERT_TRUE(stub->GetFeatures(&call, request, &reply).ok());
     EXPECT_EQ(reply.columns_size(), 7);
   }
   {

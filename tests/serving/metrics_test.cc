@@ -45,7 +45,8 @@ TEST(Metrics, LosesNothingBetweenThreads) {
       });
     }
   }
-  EXPECT_THAT(metrics.Text({}), HasSubstr("larder_requests_total{code=\"OK\",method=\"Search\"} 2000"));
+  EXPECT_THAT(metrics.Text({}),
+              HasSubstr("larder_requests_total{code=\"OK\",method=\"Search\"} 2000"));
 }
 
 TEST(Metrics, KnowsTheMemoryOfTheProcess) { EXPECT_GT(ProcessMemoryBytes(), 1'000'000U); }

@@ -134,7 +134,9 @@ class OneKeyReader : public registry::FeatureReader {
  public:
   void FindKeys(std::string_view, std::span<const std::string_view> keys,
                 std::span<registry::Ordinal> ordinals) override {
-    for (size_t i = 0; i < keys.size(); ++i) ordinals[i] = keys[i] == "u1" ? 5 : registry::kNoOrdinal;
+    for (size_t i = 0; i < keys.size(); ++i) {
+      ordinals[i] = keys[i] == "u1" ? 5 : registry::kNoOrdinal;
+    }
   }
   std::string_view KeyOf(std::string_view, registry::Ordinal) override { return "u1"; }
   Status Read(const registry::StoredFeature&, std::span<const registry::Ordinal>, bool,

@@ -49,7 +49,8 @@ void Prepare(const ServingWorld& world, const std::shared_ptr<grpc::Channel>& ch
   ASSERT_TRUE(writer->Write(part));
   const std::string dir = *world.artifacts->Path(world.encoder_digest);
   FileSystem& fs = FileSystem::Posix();
-  for (const DirectoryFile& file : *ListDirectoryFiles(fs, dir)) {
+  const std::vector<DirectoryFile> files = *ListDirectoryFiles(fs, dir);
+  for (const DirectoryFile& file : files) {
     part.mutable_file()->set_name(file.name);
     ASSERT_TRUE(writer->Write(part));
     part.set_chunk(*fs.Read(JoinPath(dir, file.name), 1 << 22));
@@ -169,7 +170,8 @@ TEST(HttpServer, Says503UntilItIsReady) {
   ASSERT_OK_AND_ASSIGN(
       const auto server,
       HttpServer::Start("127.0.0.1", 0, 1,
-                        {.ready = [&] { return ready.load(); }, .metrics = [] { return "m 1\n"; }}));
+                        {.ready = [&] { return ready.load(); },
+                         .metrics = [] { return std::string("m 1\n"); }}));
   httplib::Client client("127.0.0.1", server->port());
   EXPECT_EQ(client.Get("/healthz")->status, 503);
   ready = true;

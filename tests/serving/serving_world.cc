@@ -113,7 +113,10 @@ ServingWorld::ServingWorld(std::string_view definitions) {
 void ServingWorld::AddItem(const std::string& key, const std::string& title,
                            const std::string& language, double price) {
   store->SetRow("catalog", key,
-                {{"title", title}, {"language", language}, {"price", price}, {"stock", int64_t{7}}});
+                {{"title", title},
+                 {"language", language},
+                 {"price", price},
+                 {"stock", int64_t{7}}});
 }
 
 std::vector<std::string> Strings(const v1::Column& column) {
