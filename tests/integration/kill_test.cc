@@ -39,7 +39,9 @@ TEST(Kill, NothingAcknowledgedIsMissingAndNothingIsCountedTwice) {
           EXPECT_EQ(response.code(), 0u) << response.message();
           EXPECT_EQ(response.accepted(), 50u);
           const bool known = batch < acknowledged;
-          if (known) EXPECT_EQ(response.duplicates(), 50u) << "lost batch " << batch;
+          if (known) {
+            EXPECT_EQ(response.duplicates(), 50u) << "lost batch " << batch;
+          }
           newest = batch + 1;
           position = std::max(position, response.last_position().value());
         });
