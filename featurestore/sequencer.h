@@ -140,6 +140,7 @@ class Sequencer {
   CondVar finished_;  // for callers
   std::deque<Item*> queue_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  size_t callers_ ABSL_GUARDED_BY(mutex_) = 0;  // that wait in Enqueue
   Status failure_ ABSL_GUARDED_BY(mutex_);
   uint64_t synced_ ABSL_GUARDED_BY(mutex_) = 0;
   std::thread thread_;
