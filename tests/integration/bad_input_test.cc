@@ -100,9 +100,9 @@ TEST_F(BadInputTest, ClientCallsGetClearErrors) {
     EXPECT_EQ(result.exit_code, 1) << arguments[0];
     EXPECT_THAT(result.err, HasSubstr(what)) << arguments[0];
   };
-  fails({"ingest", "klicks", Write("x.jsonl", "{}\n")}, "clicks");
+  fails({"ingest", "klicks", Write("x.jsonl", "{}\n")}, "klicks");
   fails({"ingest", "clicks", dir_.File("missing.jsonl")}, "missing.jsonl");
-  fails({"get", "count", "--key", "candidate=i0"}, "counts");
+  fails({"get", "count", "--key", "candidate=i0"}, "count");
   fails({"get", "counts", "--key", "usr=u0", "--key", "candidate=i0"}, "usr");
   fails({"get", "counts@9", "--key", "candidate=i0"}, "counts@9");
   fails({"similar", "nothing", "--key", "seed=i0"}, "nothing");
@@ -116,10 +116,10 @@ TEST_F(BadInputTest, ASecondServerOnTheSameDirectoryIsRefused) {
   EXPECT_THAT(result.err, HasSubstr("another process"));
 }
 
-TEST_F(BadInputTest, DamagedStateIsDataLossNamingTheFile) {
+TEST_F(BadInputTest, DamagedLogIsDataLossAndNotAShorterLog) {
   ASSERT_EQ(server_.Stop(), 0);
   size_t damaged = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(server_.data_dir() + "/state")) {
+  for (const auto& entry : std::filesystem::directory_iterator(server_.data_dir() + "/log")) {
     if (entry.path().extension() != ".sst" && entry.path().extension() != ".log") continue;
     if (entry.file_size() == 0) continue;
     std::fstream file(entry.path(), std::ios::in | std::ios::out | std::ios::binary);

@@ -56,6 +56,13 @@ inline void ApplyClicksRegistry(const LarderServer& server) {
   const ProcessResult result =
       server.Cli({"apply", "--yes", RepositoryPath("tests/testdata/integration/clicks")});
   ASSERT_EQ(result.exit_code, 0) << result.err;
+  // A candidate needs a row (S5.2).
+  std::string rows;
+  for (int i = 0; i < 20; ++i) {
+    rows += Concat(R"({"item_id":"i)", i, R"(","updated_at":"2024-01-01T00:00:00Z","price":1})", "\n");
+  }
+  const ProcessResult ingest = server.Cli({"ingest", "catalog", "-"}, rows);
+  ASSERT_EQ(ingest.exit_code, 0) << ingest.err;
 }
 
 // The int64 column `name` of a reply.
@@ -82,7 +89,7 @@ inline std::vector<int64_t> ReadCounts(IngestClient& client, uint64_t position) 
   v1::GetFeaturesResponse response;
   const grpc::Status status = client.GetFeatures(request, response);
   EXPECT_TRUE(status.ok()) << status.error_message();
-  return Ints(response, "clicks");
+  return Ints(response, "candidate.quality.clicks");
 }
 
 // What ReadCounts must give when exactly `clicks` went in.
