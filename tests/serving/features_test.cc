@@ -37,7 +37,7 @@ TEST(GetFeatures, AnswersOneRowPerCandidateInTheirOrder) {
             (std::vector<float>{4, 2.5, 4}));
   EXPECT_EQ(Numbers<int64_t>(FindColumn(reply.columns(), "candidate.quality.clicks")),
             (std::vector<int64_t>{3, 0, 3}));
-  EXPECT_EQ(Numbers<double>(FindColumn(reply.columns(), "exact")),
+  EXPECT_EQ(Numbers<double>(FindColumn(reply.columns(), "twice")),
             (std::vector<double>{8, 5, 8}));  // `as: double`, S4.4
   const v1::Column& hour = FindColumn(reply.columns(), "page.hour");
   EXPECT_EQ(hour.rows(), 1U);  // the same for all candidates, sent once

@@ -63,7 +63,7 @@ columns:
   - candidate.quality.clicks
   - page.hour
   - like: cosine(seed.text_of.vec, candidate.text_of.vec)
-  - exact: {is: candidate.catalog.price * 2, as: double}
+  - twice: {is: candidate.catalog.price * 2, as: double}
 ---
 retrieval: similar
 for: page
