@@ -91,13 +91,15 @@ StatusOr<std::string> FromHex(std::string_view hex) {
     if (c >= 'A' && c <= 'F') return c - 'A' + 10;
     return -1;
   };
-  if (hex.size() % 2 != 0) return InvalidArgument("expected an even number of hex digits, got ", hex.size());
+  if (hex.size() % 2 != 0)
+    return InvalidArgument("expected an even number of hex digits, got ", hex.size());
   std::string out;
   out.reserve(hex.size() / 2);
   for (size_t i = 0; i < hex.size(); i += 2) {
     const int high = digit(hex[i]);
     const int low = digit(hex[i + 1]);
-    if (high < 0 || low < 0) return InvalidArgument("expected hex digits, got '", hex.substr(i, 2), "'");
+    if (high < 0 || low < 0)
+      return InvalidArgument("expected hex digits, got '", hex.substr(i, 2), "'");
     out.push_back(static_cast<char>(high * 16 + low));
   }
   return out;

@@ -45,9 +45,9 @@ class Applier {
   // Applies what is after the applied position. Returns what a control entry decided: the number
   // of the new revision, or why there is none; 0 for other entries.
   struct Outcome {
-    Status disk;                     // not OK: nothing can be applied any more
+    Status disk;  // not OK: nothing can be applied any more
     StatusOr<uint64_t> decision = 0;
-    bool new_definitions = false;    // a revision was made: write a checkpoint before the next entry
+    bool new_definitions = false;  // a revision was made: write a checkpoint before the next entry
   };
   Outcome Apply(const Entry& entry);
   // Called with the new applied position after each publication, outside the lock.
@@ -89,7 +89,7 @@ class Applier {
   Parts p_;
   std::function<void(Position)> on_publish_;
   bool recovering_ = true;
-  std::map<Digest, Digest> bases_;  // feature: artifact; while recovering
+  std::map<Digest, Digest> bases_;          // feature: artifact; while recovering
   std::set<const VectorTable*> announced_;  // to the sink
   mutable Mutex errors_mutex_;
   ArtifactErrors errors_ ABSL_GUARDED_BY(errors_mutex_);

@@ -12,10 +12,10 @@ using registry::Ordinal;
 
 namespace {
 
-constexpr size_t kSliceBlobs = 128;                // under one hold of the reader lock
-constexpr size_t kBatchBytes = size_t{1} << 20;    // of one write
+constexpr size_t kSliceBlobs = 128;              // under one hold of the reader lock
+constexpr size_t kBatchBytes = size_t{1} << 20;  // of one write
 constexpr uint8_t kStateFormat = 1;
-constexpr uint64_t kIdsStep = 1024;                // entries forgotten before their ids are dropped
+constexpr uint64_t kIdsStep = 1024;  // entries forgotten before their ids are dropped
 
 Hash128 ShareOf(BlobKind kind, std::string_view name, std::string_view key,
                 std::string_view canonical) {
@@ -123,9 +123,11 @@ Checkpointer::Work Checkpointer::Take() {
         entity->complete() ? entity->keys().size() : std::numeric_limits<uint64_t>::max();
     work.seen.emplace_back(entity.get(), entity->TakeDirtySeen());
   }
-  for (const auto& table : state_.windows()) work.windows.emplace_back(table.get(), table->TakeDirty());
+  for (const auto& table : state_.windows())
+    work.windows.emplace_back(table.get(), table->TakeDirty());
   for (const auto& table : state_.tables()) work.rows.emplace_back(table.get(), table->TakeDirty());
-  for (const auto& table : state_.vectors()) work.vectors.emplace_back(table.get(), table->TakeDirty());
+  for (const auto& table : state_.vectors())
+    work.vectors.emplace_back(table.get(), table->TakeDirty());
   work.notes = std::exchange(state_.new_notes, {});
   work.ids = std::exchange(state_.new_ids, {});
   return work;
@@ -155,18 +157,18 @@ Status Checkpointer::RunLocked() {
   batch_ = db_.NewBatch();
   for (auto& [table, ordinals] : work.rows) {
     const EntityState& entity = *state_.FindEntity(table->entity());
-    LARDER_RETURN_IF_ERROR(ForEachSlice(
-        ordinals, [&](Ordinal ordinal) { WriteRow(*table, entity, ordinal); }));
+    LARDER_RETURN_IF_ERROR(
+        ForEachSlice(ordinals, [&](Ordinal ordinal) { WriteRow(*table, entity, ordinal); }));
   }
   for (auto& [table, ordinals] : work.vectors) {
     const EntityState& entity = *state_.FindEntity(table->feature().entity);
-    LARDER_RETURN_IF_ERROR(ForEachSlice(
-        ordinals, [&](Ordinal ordinal) { WriteVector(*table, entity, ordinal); }));
+    LARDER_RETURN_IF_ERROR(
+        ForEachSlice(ordinals, [&](Ordinal ordinal) { WriteVector(*table, entity, ordinal); }));
   }
   for (auto& [table, ordinals] : work.windows) {
     const EntityState& entity = *state_.FindEntity(table->entity());
-    LARDER_RETURN_IF_ERROR(ForEachSlice(
-        ordinals, [&](Ordinal ordinal) { WriteWindow(*table, entity, ordinal); }));
+    LARDER_RETURN_IF_ERROR(
+        ForEachSlice(ordinals, [&](Ordinal ordinal) { WriteWindow(*table, entity, ordinal); }));
   }
   for (auto& [entity, ordinals] : work.seen) {
     LARDER_RETURN_IF_ERROR(

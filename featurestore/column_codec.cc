@@ -40,7 +40,8 @@ std::vector<bool> DecodeBits(size_t count, ByteReader& in) {
 }
 
 void EncodeNulls(std::span<const Reason> reasons, ByteWriter& out) {
-  const auto valid = static_cast<size_t>(std::count(reasons.begin(), reasons.end(), Reason::kValid));
+  const auto valid =
+      static_cast<size_t>(std::count(reasons.begin(), reasons.end(), Reason::kValid));
   const Nulls mode = valid == reasons.size() ? Nulls::kNone
                      : valid == 0            ? Nulls::kAll
                                              : Nulls::kBitmap;
@@ -159,7 +160,8 @@ void DecodeStrings(std::span<const Reason> reasons, Column& column, ByteReader& 
 
 // Makes room for `elements` values of the kind, and reads the valid ones.
 void DecodeValues(std::span<const Reason> reasons, Column& column, ByteReader& in) {
-  const auto valid = static_cast<size_t>(std::count(reasons.begin(), reasons.end(), Reason::kValid));
+  const auto valid =
+      static_cast<size_t>(std::count(reasons.begin(), reasons.end(), Reason::kValid));
   const Kind kind = column.type.kind;
   if (kind == Kind::kBool) {
     const std::vector<bool> bits = DecodeBits(valid, in);

@@ -57,7 +57,8 @@ class EntityState {
 
   std::span<const uint64_t> candidates() const { return candidates_; }
   bool IsCandidate(registry::Ordinal ordinal) const {
-    return ordinal / 64 < candidates_.size() && ((candidates_[ordinal / 64] >> (ordinal % 64)) & 1) != 0;
+    return ordinal / 64 < candidates_.size() &&
+           ((candidates_[ordinal / 64] >> (ordinal % 64)) & 1) != 0;
   }
   // kValid for a candidate, else kDeleted or kNotFound.
   registry::Reason CandidateState(registry::Ordinal ordinal) const;

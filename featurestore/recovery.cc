@@ -113,67 +113,68 @@ class Recovery {
 
   // Those after the checkpoint come again with the log.
   Status LoadControls() {
-    return p_.db.Scan(
-        Prefix(BlobKind::kControl), /*once=*/true,
-        [&](std::string_view rest, const Blob& blob) -> Status {
-          LARDER_RETURN_IF_ERROR(CheckBlob(BlobKind::kControl, rest, blob));
-          if (blob.position > checkpoint_.position) return OkStatus();
-          LARDER_ASSIGN_OR_RETURN(const ControlNote note,
-                                  DecodeControlNote(blob.position, blob.body));
-          const Status status = p_.applier.Restore(note);
-          if (status.ok()) return status;
-          return Annotate(status, BlobName(Concat('c', rest)));
-        });
+    return p_.db.Scan(Prefix(BlobKind::kControl), /*once=*/true,
+                      [&](std::string_view rest, const Blob& blob) -> Status {
+                        LARDER_RETURN_IF_ERROR(CheckBlob(BlobKind::kControl, rest, blob));
+                        if (blob.position > checkpoint_.position) return OkStatus();
+                        LARDER_ASSIGN_OR_RETURN(const ControlNote note,
+                                                DecodeControlNote(blob.position, blob.body));
+                        const Status status = p_.applier.Restore(note);
+                        if (status.ok()) return status;
+                        return Annotate(status, BlobName(Concat('c', rest)));
+                      });
   }
 
   Status LoadRows() {
     RowTable* table = nullptr;
-    return p_.db.Scan(
-        Prefix(BlobKind::kRow), /*once=*/true,
-        [&](std::string_view rest, const Blob& blob) -> Status {
-          std::string_view name;
-          std::string_view key;
-          if (!ParseNamed(rest, name, key)) return Malformed(BlobKind::kRow, rest);
-          LARDER_RETURN_IF_ERROR(CheckBlob(BlobKind::kRow, rest, blob));
-          if (table == nullptr || table->name() != name) table = p_.state.FindTable(name);
-          if (table == nullptr) return Orphan(BlobKind::kRow, rest, blob);
-          StatusOr<Row::Ptr> row = Row::Decode(p_.state.layouts(), blob.body);
-          if (!row.ok()) return Annotate(row.status(), BlobName(Concat('r', rest)));
-          (*row)->share = blob.share;
-          EntityState& entity = *p_.state.FindEntity(table->entity());
-          const Ordinal ordinal = entity.Add(key);
-          table->Install(ordinal, *std::move(row));
-          entity.UpdateCandidate(ordinal);
-          return OkStatus();
-        });
+    return p_.db.Scan(Prefix(BlobKind::kRow), /*once=*/true,
+                      [&](std::string_view rest, const Blob& blob) -> Status {
+                        std::string_view name;
+                        std::string_view key;
+                        if (!ParseNamed(rest, name, key)) return Malformed(BlobKind::kRow, rest);
+                        LARDER_RETURN_IF_ERROR(CheckBlob(BlobKind::kRow, rest, blob));
+                        if (table == nullptr || table->name() != name)
+                          table = p_.state.FindTable(name);
+                        if (table == nullptr) return Orphan(BlobKind::kRow, rest, blob);
+                        StatusOr<Row::Ptr> row = Row::Decode(p_.state.layouts(), blob.body);
+                        if (!row.ok()) return Annotate(row.status(), BlobName(Concat('r', rest)));
+                        (*row)->share = blob.share;
+                        EntityState& entity = *p_.state.FindEntity(table->entity());
+                        const Ordinal ordinal = entity.Add(key);
+                        table->Install(ordinal, *std::move(row));
+                        entity.UpdateCandidate(ordinal);
+                        return OkStatus();
+                      });
   }
 
   Status LoadVectors() {
     VectorTable* table = nullptr;
-    return p_.db.Scan(
-        Prefix(BlobKind::kVector), /*once=*/true,
-        [&](std::string_view rest, const Blob& blob) -> Status {
-          std::string_view digest;
-          std::string_view key;
-          if (!ParseNamed(rest, digest, key)) return Malformed(BlobKind::kVector, rest);
-          LARDER_RETURN_IF_ERROR(CheckBlob(BlobKind::kVector, rest, blob));
-          if (table == nullptr || DigestPrefix(table->feature().digest) != digest) {
-            table = p_.state.FindVectorsByPrefix(digest);
-          }
-          if (table == nullptr) return Orphan(BlobKind::kVector, rest, blob);
-          ByteReader in(blob.body);
-          Hash128 content;
-          content.high = in.Fixed<uint64_t>();
-          content.low = in.Fixed<uint64_t>();
-          const std::string_view codes = in.Raw(table->feature().dimensions);
-          if (!in.ok() || in.remaining() > 0) return in.Finish(BlobName(Concat('v', rest)));
-          const Ordinal ordinal = p_.state.FindEntity(table->feature().entity)->Add(key);
-          const std::span<const int8_t> vector(reinterpret_cast<const int8_t*>(codes.data()),
-                                               codes.size());
-          table->Install(ordinal, content, vector, blob.share);
-          p_.sink.SetVector(table->feature().digest, ordinal, vector);
-          return OkStatus();
-        });
+    return p_.db.Scan(Prefix(BlobKind::kVector), /*once=*/true,
+                      [&](std::string_view rest, const Blob& blob) -> Status {
+                        std::string_view digest;
+                        std::string_view key;
+                        if (!ParseNamed(rest, digest, key))
+                          return Malformed(BlobKind::kVector, rest);
+                        LARDER_RETURN_IF_ERROR(CheckBlob(BlobKind::kVector, rest, blob));
+                        if (table == nullptr || DigestPrefix(table->feature().digest) != digest) {
+                          table = p_.state.FindVectorsByPrefix(digest);
+                        }
+                        if (table == nullptr) return Orphan(BlobKind::kVector, rest, blob);
+                        ByteReader in(blob.body);
+                        Hash128 content;
+                        content.high = in.Fixed<uint64_t>();
+                        content.low = in.Fixed<uint64_t>();
+                        const std::string_view codes = in.Raw(table->feature().dimensions);
+                        if (!in.ok() || in.remaining() > 0)
+                          return in.Finish(BlobName(Concat('v', rest)));
+                        const Ordinal ordinal =
+                            p_.state.FindEntity(table->feature().entity)->Add(key);
+                        const std::span<const int8_t> vector(
+                            reinterpret_cast<const int8_t*>(codes.data()), codes.size());
+                        table->Install(ordinal, content, vector, blob.share);
+                        p_.sink.SetVector(table->feature().digest, ordinal, vector);
+                        return OkStatus();
+                      });
   }
 
   // Keys seen, then window states; later, key by key, for an entity that is neither resident nor
@@ -200,25 +201,27 @@ class Recovery {
     ByteWriter(windows).String(entity.name());
     std::string last_key;
     Ordinal ordinal = registry::kNoOrdinal;
-    return p_.db.Scan(
-        windows, /*once=*/true, [&](std::string_view rest, const Blob& blob) -> Status {
-          std::string_view name;
-          std::string_view key;
-          std::string_view digest;
-          if (!ParseWindow(rest, name, key, digest)) return Malformed(BlobKind::kWindow, rest);
-          LARDER_RETURN_IF_ERROR(CheckBlob(BlobKind::kWindow, rest, blob));
-          WindowTable* table = p_.state.FindWindowByPrefix(digest);
-          if (table == nullptr) return Orphan(BlobKind::kWindow, rest, blob);
-          auto state = AggregateState::Decode(table->shape(), blob.body);
-          if (!state.ok()) return Annotate(state.status(), BlobName(Concat('w', rest)));
-          (*state)->share = blob.share;
-          if (ordinal == registry::kNoOrdinal || last_key != key) {
-            ordinal = entity.Add(key);
-            last_key = key;
-          }
-          table->Install(ordinal, blob.position, *std::move(state));
-          return OkStatus();
-        });
+    return p_.db.Scan(windows, /*once=*/true,
+                      [&](std::string_view rest, const Blob& blob) -> Status {
+                        std::string_view name;
+                        std::string_view key;
+                        std::string_view digest;
+                        if (!ParseWindow(rest, name, key, digest))
+                          return Malformed(BlobKind::kWindow, rest);
+                        LARDER_RETURN_IF_ERROR(CheckBlob(BlobKind::kWindow, rest, blob));
+                        WindowTable* table = p_.state.FindWindowByPrefix(digest);
+                        if (table == nullptr) return Orphan(BlobKind::kWindow, rest, blob);
+                        auto state = AggregateState::Decode(table->shape(), blob.body);
+                        if (!state.ok())
+                          return Annotate(state.status(), BlobName(Concat('w', rest)));
+                        (*state)->share = blob.share;
+                        if (ordinal == registry::kNoOrdinal || last_key != key) {
+                          ordinal = entity.Add(key);
+                          last_key = key;
+                        }
+                        table->Install(ordinal, blob.position, *std::move(state));
+                        return OkStatus();
+                      });
   }
 
   // A blob of a definition that came after the checkpoint: the log brings definition and blob
@@ -250,10 +253,10 @@ class Recovery {
     recovered_.end.arrival = checkpoint_.last_arrival;
     bool first = true;
     return p_.log.Read(from, [&](uint64_t number, std::string_view bytes) -> Status {
-      LARDER_ASSIGN_OR_RETURN(
-          const Entry entry, first && number > 1
-                                 ? DecodeEntry(bytes)
-                                 : DecodeNextEntry(bytes, number, recovered_.end.checksum));
+      LARDER_ASSIGN_OR_RETURN(const Entry entry,
+                              first&& number > 1
+                                  ? DecodeEntry(bytes)
+                                  : DecodeNextEntry(bytes, number, recovered_.end.checksum));
       first = false;
       recovered_.end = {number, EntryChecksum(bytes),
                         std::max(recovered_.end.arrival, entry.arrival)};
@@ -264,7 +267,8 @@ class Recovery {
       const Applier::Outcome outcome = p_.applier.Apply(entry);
       LARDER_RETURN_IF_ERROR(outcome.disk);
       // As when it was applied first: no blob of a definition before a checkpoint that has it.
-      if (outcome.new_definitions || recovered_.replayed_entries % kCheckpointEntries == kCheckpointEntries - 1) {
+      if (outcome.new_definitions ||
+          recovered_.replayed_entries % kCheckpointEntries == kCheckpointEntries - 1) {
         return p_.checkpointer.Run();
       }
       return OkStatus();

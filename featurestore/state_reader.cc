@@ -34,8 +34,8 @@ Ordinal StateReader::FindStored(EntityState& entity, std::string_view key) {
   auto found = own_.find(entity.name());
   if (found == own_.end()) found = own_.try_emplace(entity.name()).first;
   std::deque<LoadedKey>& own = found->second;
-  const auto same =
-      std::find_if(own.begin(), own.end(), [&](const LoadedKey& other) { return other.key == key; });
+  const auto same = std::find_if(own.begin(), own.end(),
+                                 [&](const LoadedKey& other) { return other.key == key; });
   if (same != own.end()) return kFirstOwn + static_cast<Ordinal>(same - own.begin());
   StatusOr<std::optional<LoadedKey>> loaded = LoadKey(db_, state_, entity, key);
   if (!loaded.ok()) {
@@ -57,8 +57,8 @@ std::string_view StateReader::KeyOf(std::string_view entity, Ordinal ordinal) {
   return state == nullptr ? std::string_view() : state->keys().KeyOf(ordinal);
 }
 
-Status StateReader::Read(const registry::StoredFeature& feature,
-                         std::span<const Ordinal> ordinals, bool want_times, Column& out) {
+Status StateReader::Read(const registry::StoredFeature& feature, std::span<const Ordinal> ordinals,
+                         bool want_times, Column& out) {
   if (!failure_.ok()) return failure_;
   const ReadAt at{now_, feature.ttl, want_times};
   switch (feature.kind) {

@@ -103,8 +103,8 @@ class StoreState {
   std::set<std::string, std::less<>> SourcesWithRecords() const;
   size_t DirtyCount() const;
 
-  Position applied;          // P
-  TimeUs last_arrival = 0;   // log time (S2.7)
+  Position applied;         // P
+  TimeUs last_arrival = 0;  // log time (S2.7)
   // Applied but not yet stored, for the checkpoint.
   std::vector<ControlNote> new_notes;
   struct NewIds {
@@ -119,8 +119,8 @@ class StoreState {
   SourceState& SourceFor(const std::string& name);
   static size_t KeyUseFor(SourceState& source, const std::string& column, EntityState& entity);
   void AddSource(const registry::Source& schema);
-  void AddAggregate(const registry::CompiledRegistry& registry, const registry::Aggregate& aggregate,
-                    const ControlNote& note);
+  void AddAggregate(const registry::CompiledRegistry& registry,
+                    const registry::Aggregate& aggregate, const ControlNote& note);
   void AddVector(const registry::CompiledRegistry& registry, const registry::VectorFeature& feature,
                  const ControlNote& note);
 

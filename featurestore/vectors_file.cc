@@ -43,8 +43,8 @@ StatusOr<VectorsFile> VectorsFile::Read(FileSystem& fs, const std::string& path,
   const auto stored_dimensions = in.Fixed<uint32_t>();
   if (!in.ok()) return DataLoss(path, ": is too short");
   if (digest != feature.view() || stored_dimensions != dimensions) {
-    return DataLoss(path, ": holds vectors of another feature, expected ", feature.Short(), " with ",
-                    dimensions, " dimensions");
+    return DataLoss(path, ": holds vectors of another feature, expected ", feature.Short(),
+                    " with ", dimensions, " dimensions");
   }
   file.dimensions_ = dimensions;
   file.count_ = in.Count(1 + sizeof(Hash128) + dimensions);

@@ -45,7 +45,8 @@ struct IntSumTile {
   void Merge(const WindowShape&, const IntSumTile& other) { sum.Add(other.sum); }
   Scalar Result(const WindowShape&) const {
     const Int128 value = sum.value();
-    if (value > std::numeric_limits<int64_t>::max() || value < std::numeric_limits<int64_t>::min()) {
+    if (value > std::numeric_limits<int64_t>::max() ||
+        value < std::numeric_limits<int64_t>::min()) {
       return {0, registry::Reason::kFailed};
     }
     return Valid(static_cast<int64_t>(value));

@@ -105,7 +105,8 @@ bool SlowIsUtf8(const std::string& text) {
         code = code << 6 | (byte & 0x3F);
       }
       const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-      matched = tail && code >= least[length] && code <= 0x10FFFF && (code < 0xD800 || code > 0xDFFF);
+      matched =
+          tail && code >= least[length] && code <= 0x10FFFF && (code < 0xD800 || code > 0xDFFF);
       if (matched) i += length - 1;
     }
     if (!matched) return false;
@@ -118,8 +119,9 @@ TEST(Bytes, Utf8CheckAgreesWithTheRulesOnRandomBytes) {
   const uint64_t seed = std::random_device{}();
   SCOPED_TRACE(Concat("seed ", seed));
   std::mt19937_64 random(seed);
-  const uint8_t interesting[] = {0x00, 0x41, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc1, 0xc2,
-                                 0xdf, 0xe0, 0xe1, 0xed, 0xee, 0xef, 0xf0, 0xf1, 0xf4, 0xf5, 0xff};
+  const uint8_t interesting[] = {0x00, 0x41, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0,
+                                 0xbf, 0xc0, 0xc1, 0xc2, 0xdf, 0xe0, 0xe1, 0xed,
+                                 0xee, 0xef, 0xf0, 0xf1, 0xf4, 0xf5, 0xff};
   for (int round = 0; round < 200'000; ++round) {
     std::string text;
     for (size_t i = random() % 6; i > 0; --i) {

@@ -35,7 +35,8 @@ TEST(Clock, FormatAndParseAreInverse) {
   SCOPED_TRACE(Concat("seed ", seed));
   std::mt19937_64 random(seed);
   for (int i = 0; i < 10'000; ++i) {
-    const auto time = static_cast<TimeUs>(random() % 250'000'000'000'000'000u) - 60'000'000'000'000'000;
+    const auto time =
+        static_cast<TimeUs>(random() % 250'000'000'000'000'000u) - 60'000'000'000'000'000;
     ASSERT_THAT(ParseTime(FormatTime(time)), IsOkAndHolds(Eq(time))) << FormatTime(time);
   }
 }
@@ -48,7 +49,8 @@ TEST(Clock, ParsesAndFormatsDurations) {
   EXPECT_EQ(FormatDuration(7 * kDayUs), "7d");
   EXPECT_EQ(FormatDuration(90 * kMinuteUs), "90m");
   EXPECT_EQ(FormatDuration(0), "0s");
-  for (const char* text : {"", "7", "d", "-1d", "7 d", "7days", "99999999999999999999s", "9999999999d"}) {
+  for (const char* text :
+       {"", "7", "d", "-1d", "7 d", "7days", "99999999999999999999s", "9999999999d"}) {
     EXPECT_THAT(ParseDuration(text), StatusIs(StatusCode::kInvalidArgument, HasSubstr("duration")))
         << text;
   }

@@ -49,14 +49,16 @@ TEST_F(DirectoryDigestTest, IsTheDocumentedHash) {
 TEST_F(DirectoryDigestTest, EmptyAndMissingDirectoriesAreErrors) {
   EXPECT_THAT(DirectoryDigest(fs_, dir_.path()),
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("no files")));
-  EXPECT_THAT(DirectoryDigest(fs_, dir_.File("no")), StatusIs(StatusCode::kNotFound, HasSubstr("no")));
+  EXPECT_THAT(DirectoryDigest(fs_, dir_.File("no")),
+              StatusIs(StatusCode::kNotFound, HasSubstr("no")));
 }
 
 TEST(SafeRelativePath, RefusesWhatCouldLeaveTheDirectory) {
   for (const char* good : {"a", "a/b.txt", "model.safetensors", "ä"}) {
     EXPECT_TRUE(IsSafeRelativePath(good)) << good;
   }
-  for (const char* bad : {"", "/a", "a/", "a//b", "..", "a/../b", ".x", "a/.x", "a\\b", "a\nb", "\xff"}) {
+  for (const char* bad :
+       {"", "/a", "a/", "a//b", "..", "a/../b", ".x", "a/.x", "a\\b", "a\nb", "\xff"}) {
     EXPECT_FALSE(IsSafeRelativePath(bad)) << bad;
   }
   EXPECT_FALSE(IsSafeRelativePath(std::string(256, 'a')));

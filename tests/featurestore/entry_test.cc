@@ -129,8 +129,9 @@ TEST(Entry, AnyTruncationIsDataLoss) {
   const std::string good = EncodeEntry(SmallEntry());
   for (size_t size = 0; size < good.size(); ++size) {
     EXPECT_THAT(DecodeEntry(good.substr(0, size)), StatusIs(StatusCode::kDataLoss, _));
-    EXPECT_FALSE(DecodeEntry(WithChecksum(Body(good).substr(0, std::min(size, Body(good).size() - 1))))
-                     .ok());
+    EXPECT_FALSE(
+        DecodeEntry(WithChecksum(Body(good).substr(0, std::min(size, Body(good).size() - 1))))
+            .ok());
   }
 }
 
@@ -210,8 +211,9 @@ TEST(Entry, NextEntryMustContinueTheChain) {  // S11
 
   EXPECT_OK(DecodeNextEntry(first_bytes, 1, 0));
   EXPECT_OK(DecodeNextEntry(second_bytes, 2, EntryChecksum(first_bytes)));
-  EXPECT_THAT(DecodeNextEntry(second_bytes, 3, EntryChecksum(first_bytes)),
-              StatusIs(StatusCode::kDataLoss, HasSubstr("log entry 3: it says that it is entry 2")));
+  EXPECT_THAT(
+      DecodeNextEntry(second_bytes, 3, EntryChecksum(first_bytes)),
+      StatusIs(StatusCode::kDataLoss, HasSubstr("log entry 3: it says that it is entry 2")));
   EXPECT_THAT(DecodeNextEntry(second_bytes, 2, 17),
               StatusIs(StatusCode::kDataLoss, HasSubstr("does not follow the entry before it")));
 }
@@ -232,11 +234,32 @@ TEST(Entry, TheStoredBytesAreFrozen) {  // the worked example of docs/formats/lo
   entry.batch.columns[1].AppendNull(registry::Reason::kInputNull);
 
   EXPECT_EQ(ToHex(EncodeEntry(entry)),
-            "01" "01" "0000000000000000" "01" "01" "d00f" "01" "00" "00"
-            "06636c69636b73" "02" "02" "026174" "0600" "03706f73" "0200"
-            "01" "01000000000000000200000000000000" "03000000000000000400000000000000"
-            "c701" "64"
-            "01" "00" "01" "02" "0e"
+            "01"
+            "01"
+            "0000000000000000"
+            "01"
+            "01"
+            "d00f"
+            "01"
+            "00"
+            "00"
+            "06636c69636b73"
+            "02"
+            "02"
+            "026174"
+            "0600"
+            "03706f73"
+            "0200"
+            "01"
+            "01000000000000000200000000000000"
+            "03000000000000000400000000000000"
+            "c701"
+            "64"
+            "01"
+            "00"
+            "01"
+            "02"
+            "0e"
             "c2e6d69fea4c6049");
 }
 

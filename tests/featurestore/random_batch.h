@@ -25,12 +25,17 @@ inline std::string RandomText(std::mt19937_64& random) {
 inline void AddRandomElement(std::mt19937_64& random, registry::Column& column) {
   using registry::Kind;
   switch (column.type.kind) {
-    case Kind::kBool: return column.AddInt(static_cast<int64_t>(random() % 2));
-    case Kind::kFloat: return column.AddDouble(static_cast<double>(static_cast<float>(RandomInt(random)) / 3));
-    case Kind::kDouble: return column.AddDouble(static_cast<double>(RandomInt(random)) / 7);
+    case Kind::kBool:
+      return column.AddInt(static_cast<int64_t>(random() % 2));
+    case Kind::kFloat:
+      return column.AddDouble(static_cast<double>(static_cast<float>(RandomInt(random)) / 3));
+    case Kind::kDouble:
+      return column.AddDouble(static_cast<double>(RandomInt(random)) / 7);
     case Kind::kString:
-    case Kind::kKey: return column.AddString(RandomText(random));
-    default: return column.AddInt(RandomInt(random));
+    case Kind::kKey:
+      return column.AddString(RandomText(random));
+    default:
+      return column.AddInt(RandomInt(random));
   }
 }
 

@@ -34,8 +34,7 @@ Status ParseOne(const Source& source, std::string record,
   return Parse(source, {std::move(record)}, format).statuses.at(0);
 }
 
-const Column& ColumnNamed(const ParsedBatch& parsed, const Source& source,
-                          std::string_view name) {
+const Column& ColumnNamed(const ParsedBatch& parsed, const Source& source, std::string_view name) {
   return parsed.good.columns[static_cast<size_t>(source.FindColumn(name))];
 }
 
@@ -45,8 +44,8 @@ std::string Click(std::string_view fields) {
                 fields.empty() ? "" : ",", fields, "}");
 }
 std::string Row(std::string_view fields) {
-  return Concat(R"({"item_id":"i1","updated_at":"2024-05-01T10:00:00Z")",
-                fields.empty() ? "" : ",", fields, "}");
+  return Concat(R"({"item_id":"i1","updated_at":"2024-05-01T10:00:00Z")", fields.empty() ? "" : ",",
+                fields, "}");
 }
 
 constexpr TimeUs kTen = 1'714'557'600'000'000;  // 2024-05-01T10:00:00Z
@@ -54,8 +53,8 @@ constexpr TimeUs kTen = 1'714'557'600'000'000;  // 2024-05-01T10:00:00Z
 TEST(RecordParser, ReadsEveryKindOfValue) {
   const Source clicks = Clicks();
 
-  const ParsedBatch parsed = Parse(
-      clicks, {R"( {"user_id": 42, "item_id":"\u00e9t\u00e9 \ud83d\ude00", "click_id":"c1",
+  const ParsedBatch parsed =
+      Parse(clicks, {R"( {"user_id": 42, "item_id":"\u00e9t\u00e9 \ud83d\ude00", "click_id":"c1",
                   "clicked_at":"2024-05-01T12:00:00+02:00", "dwell_s": 3, "score": 0.1,
                   "pos": -9223372036854775808, "paid": true, "shown_for": "90s"} )"});
 
@@ -78,9 +77,9 @@ TEST(RecordParser, ReadsEveryKindOfValue) {
 TEST(RecordParser, ReadsListsAndExternalVectors) {
   const Source catalog = Catalog();
 
-  const ParsedBatch parsed = Parse(
-      catalog, {Row(R"("tags":["a","b\n"],"sizes":[],"vec":[1,-0.5,2e1],"weights":[1,2.5])"),
-                Row(R"("sizes":[7])")});
+  const ParsedBatch parsed =
+      Parse(catalog, {Row(R"("tags":["a","b\n"],"sizes":[],"vec":[1,-0.5,2e1],"weights":[1,2.5])"),
+                      Row(R"("sizes":[7])")});
 
   ASSERT_OK(parsed.statuses[0]);
   ASSERT_OK(parsed.statuses[1]);
@@ -139,7 +138,8 @@ TEST(RecordParser, RefusalsNameFieldExpectedAndGot) {
       {Click(R"("possition":1)"), "unknown field 'possition' of source 'clicks'"},
       {Click(R"("dwel_s":1)"), "did you mean 'dwell_s'?"},
       {Click(R"("_delete":true)"), "field '_delete': source 'clicks' is events"},
-      {R"({"click_id":"c"})", "field 'clicked_at': expected the time of each record, it is missing"},
+      {R"({"click_id":"c"})",
+       "field 'clicked_at': expected the time of each record, it is missing"},
       {R"({"click_id":"c","clicked_at":null})",
        "field 'clicked_at': expected the time of each record, got null"},
       {R"({"clicked_at":"2024-05-01T10:00:00Z"})",
@@ -207,7 +207,8 @@ TEST(RecordParser, WhatIsNotJsonIsRefusedWithTheByte) {
       {R"({"pos":01})", "not JSON at byte 7: expected a value, near '01"},
       {R"({"pos":+1})", "not JSON at byte 7: expected a value"},
       {R"({"pos":})", "not JSON at byte 7"},
-      {R"({"dwell_s":NaN})", "field 'dwell_s': not JSON at byte 11: NaN and infinities are refused"},
+      {R"({"dwell_s":NaN})",
+       "field 'dwell_s': not JSON at byte 11: NaN and infinities are refused"},
       {R"({"dwell_s":-Infinity})", "NaN and infinities are refused"},
       {Click("") + "}", "something follows the value"},
       {Click("") + Click(""), "something follows the value"},
@@ -240,8 +241,8 @@ TEST(RecordParser, AnEntityKeyOfAnEventMayBeNull) {  // S1.3
 TEST(RecordParser, IntegersOfAnySizeAreKeysAsDecimalText) {
   const Source clicks = Clicks();
 
-  const ParsedBatch parsed = Parse(clicks, {Click(R"("user_id":123456789012345678901234567890)"),
-                                            Click(R"("user_id":-0)")});
+  const ParsedBatch parsed = Parse(
+      clicks, {Click(R"("user_id":123456789012345678901234567890)"), Click(R"("user_id":-0)")});
 
   ASSERT_OK(parsed.statuses[0]);
   EXPECT_EQ(ColumnNamed(parsed, clicks, "user_id").strings[0], "123456789012345678901234567890");
@@ -295,13 +296,14 @@ TEST(RecordParser, TextFormatReadsScalarsFromTextAndEmptyIsNull) {
   Source clicks = Clicks();
   clicks.unit = Source::TimeUnit::kSeconds;
 
-  const ParsedBatch parsed = Parse(
-      clicks, {R"({"click_id":"c","clicked_at":"1714557600","pos":"-7","dwell_s":"1.5","paid":"false",
+  const ParsedBatch parsed =
+      Parse(clicks,
+            {R"({"click_id":"c","clicked_at":"1714557600","pos":"-7","dwell_s":"1.5","paid":"false",
                   "item_id":"17","user_id":"","score":"","shown_for":"10m"})",
-               R"({"click_id":"c","clicked_at":"2024-05-01T10:00:00Z","pos":"7 "})",
-               R"({"click_id":"c","clicked_at":"2024-05-01T10:00:00Z","dwell_s":"nan"})",
-               R"({"click_id":"c","clicked_at":""})"},
-      RecordFormat::kJsonText);
+             R"({"click_id":"c","clicked_at":"2024-05-01T10:00:00Z","pos":"7 "})",
+             R"({"click_id":"c","clicked_at":"2024-05-01T10:00:00Z","dwell_s":"nan"})",
+             R"({"click_id":"c","clicked_at":""})"},
+            RecordFormat::kJsonText);
 
   ASSERT_OK(parsed.statuses[0]);
   EXPECT_EQ(parsed.good.infos[0].event_time, kTen);
@@ -321,17 +323,18 @@ TEST(RecordParser, TextFormatReadsScalarsFromTextAndEmptyIsNull) {
 TEST(RecordParser, TextFormatReadsListsFromJsonText) {
   const Source catalog = Catalog();
 
-  const ParsedBatch parsed = Parse(
-      catalog, {Row(R"("tags":"[\"a\",\"b\"]","vec":"[1,2,3]","sizes":"[4]","_delete":"false")"),
-                Row(R"("tags":"[\"a\"")"), Row(R"("tags":"a,b")"), Row(R"("tags":"[] []")")},
-      RecordFormat::kJsonText);
+  const ParsedBatch parsed =
+      Parse(catalog,
+            {Row(R"("tags":"[\"a\",\"b\"]","vec":"[1,2,3]","sizes":"[4]","_delete":"false")"),
+             Row(R"("tags":"[\"a\"")"), Row(R"("tags":"a,b")"), Row(R"("tags":"[] []")")},
+            RecordFormat::kJsonText);
 
   ASSERT_OK(parsed.statuses[0]);
   EXPECT_EQ(ColumnNamed(parsed, catalog, "tags").strings[1], "b");
   EXPECT_THAT(ColumnNamed(parsed, catalog, "vec").floats, ElementsAre(1, 2, 3));
   EXPECT_THAT(parsed.statuses[1], StatusIs(StatusCode::kInvalidArgument, HasSubstr("'tags'")));
-  EXPECT_THAT(parsed.statuses[2],
-              StatusIs(StatusCode::kInvalidArgument, HasSubstr("as a JSON array in text, got a,b")));
+  EXPECT_THAT(parsed.statuses[2], StatusIs(StatusCode::kInvalidArgument,
+                                           HasSubstr("as a JSON array in text, got a,b")));
   EXPECT_THAT(parsed.statuses[3],
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("something follows")));
 }
@@ -378,9 +381,9 @@ TEST(RecordParser, LongValuesAreCutBetweenCharacters) {
 TEST(RecordParser, WithoutAnIdTheSamePayloadIsOneRecord) {  // S1.4, S1.7
   Source catalog = Catalog();
 
-  const ParsedBatch parsed =
-      Parse(catalog, {Row(R"("title":"t","price":1)"), Row(R"( "price" : 1.0 , "title" : "\u0074" )"),
-                      Row(R"("title":"t","price":1,"tags":null)"), Row(R"("title":"t","price":2)")});
+  const ParsedBatch parsed = Parse(
+      catalog, {Row(R"("title":"t","price":1)"), Row(R"( "price" : 1.0 , "title" : "\u0074" )"),
+                Row(R"("title":"t","price":1,"tags":null)"), Row(R"("title":"t","price":2)")});
 
   const auto& infos = parsed.good.infos;
   ASSERT_EQ(infos.size(), 4u);
@@ -459,10 +462,18 @@ TEST(RecordParser, MutatedRecordsNeverCrash) {
     for (uint64_t n = 1 + random() % 4; n > 0 && !record.empty(); --n) {
       const size_t at = random() % record.size();
       switch (random() % 4) {
-        case 0: record[at] = static_cast<char>(random()); break;
-        case 1: record.erase(at, 1 + random() % 5); break;
-        case 2: record.insert(at, 1, R"({}[]",:\0e-u)"[random() % 12]); break;
-        default: record.resize(at + 1); break;
+        case 0:
+          record[at] = static_cast<char>(random());
+          break;
+        case 1:
+          record.erase(at, 1 + random() % 5);
+          break;
+        case 2:
+          record.insert(at, 1, R"({}[]",:\0e-u)"[random() % 12]);
+          break;
+        default:
+          record.resize(at + 1);
+          break;
       }
     }
     records.push_back(std::move(record));

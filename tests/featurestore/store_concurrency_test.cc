@@ -22,8 +22,8 @@ TEST(StoreConcurrency, ReadsAreIsolatedFromApply) {
   store.options.checkpoint_entries = 2;
   ASSERT_OK(store.Open());
   ASSERT_OK(store.Define());
-  ASSERT_OK(store.Ingest("catalog", {ItemRow("i", kStartTime - 900'000'000, "0",
-                                            R"(,"price":0,"stock":0)")}));
+  ASSERT_OK(store.Ingest("catalog",
+                         {ItemRow("i", kStartTime - 900'000'000, "0", R"(,"price":0,"stock":0)")}));
   ASSERT_OK(store.Read());
   std::atomic<bool> done{false};
   std::atomic<int> reads{0};
@@ -97,9 +97,10 @@ TEST(StoreConcurrency, WritersAndStateHashesGetAlong) {
   }
   for (int i = 0; i < 10; ++i) EXPECT_OK(store.store->ComputeStateHash());
   for (std::thread& writer : writers) writer.join();
-  ASSERT_OK_AND_ASSIGN(const auto snapshot,
-                       store.store->Read(Position::Of(store.store->Stats().synced.entry(), 0),
-                                         std::chrono::steady_clock::now() + std::chrono::seconds(9)));
+  ASSERT_OK_AND_ASSIGN(
+      const auto snapshot,
+      store.store->Read(Position::Of(store.store->Stats().synced.entry(), 0),
+                        std::chrono::steady_clock::now() + std::chrono::seconds(9)));
   EXPECT_EQ(store.Value(*snapshot, "quality.clicks_1d", "i"), "90");
 }
 

@@ -51,7 +51,8 @@ TEST(VectorsFile, GivesBackItsVectors) {
 
 TEST(VectorsFile, AnEmptyFileIsFine) {
   const TempDir dir;
-  ASSERT_OK_AND_ASSIGN(const VectorsFile file, ReadBytes(dir, EncodeVectorsFile(kFeature, 3, {}, {})));
+  ASSERT_OK_AND_ASSIGN(const VectorsFile file,
+                       ReadBytes(dir, EncodeVectorsFile(kFeature, 3, {}, {})));
   EXPECT_EQ(file.size(), 0U);
 }
 

@@ -36,24 +36,32 @@ TEST_F(BadInputTest, EachBadLineIsNamedAndRejectedAndTheRestGoesIn) {
   const std::string now = FormatTime(Clock::System().Now());
   const std::string future = FormatTime(Clock::System().Now() + kHourUs);
   const std::string good = R"({"click_id":"a","user_id":"u0","item_id":"i0","at":")" + now + "\"}";
-  const std::string file = Write(
-      "clicks.jsonl",
-      good + "\n" +
-          "not json\n" +
-          R"({"click_id":"b","user_id":"u0","item_id":"i0","at":"yesterday"})" "\n"
-          R"({"click_id":"c","user_id":"u0","item_id":"i0","at":")" + future + "\"}\n" +
-          R"({"click_id":"d","user_id":"u0","item_id":"i0"})" "\n"
-          R"({"click_id":"e","user_id":"u0","item_id":"i0","at":")" + now + R"(","dwell_s":"long"})" "\n" +
-          R"({"click_id":"f","user_id":"u0","item_id":"i0","at":")" + now + R"(","dwel_s":1})" "\n" +
-          R"({"click_id":"g","user_id":"u0","item_id":"i0","at":")" + now + R"(","dwell_s":NaN})" "\n" +
-          "{\"click_id\":\"h\xff\",\"user_id\":\"u0\",\"item_id\":\"i0\",\"at\":\"" + now + "\"}\n" +
-          R"({"click_id":"a","user_id":"u1","item_id":"i0","at":")" + now + "\"}\n" +
-          R"({"click_id":"i","user_id":"u0","item_id":"i0","at":")" + now + R"(","pad":")" +
-          std::string(size_t{1} << 20, 'x') + "\"}\n" + good + "\n" +
-          R"({"click_id":"z","user_id":"u0","item_id":"i0","at":")" + now + "\"}");
+  const std::string file =
+      Write("clicks.jsonl",
+            good + "\n" + "not json\n" +
+                R"({"click_id":"b","user_id":"u0","item_id":"i0","at":"yesterday"})"
+                "\n"
+                R"({"click_id":"c","user_id":"u0","item_id":"i0","at":")" +
+                future + "\"}\n" +
+                R"({"click_id":"d","user_id":"u0","item_id":"i0"})"
+                "\n"
+                R"({"click_id":"e","user_id":"u0","item_id":"i0","at":")" +
+                now +
+                R"(","dwell_s":"long"})"
+                "\n" +
+                R"({"click_id":"f","user_id":"u0","item_id":"i0","at":")" + now +
+                R"(","dwel_s":1})"
+                "\n" +
+                R"({"click_id":"g","user_id":"u0","item_id":"i0","at":")" + now +
+                R"(","dwell_s":NaN})"
+                "\n" +
+                "{\"click_id\":\"h\xff\",\"user_id\":\"u0\",\"item_id\":\"i0\",\"at\":\"" + now +
+                "\"}\n" + R"({"click_id":"a","user_id":"u1","item_id":"i0","at":")" + now +
+                "\"}\n" + R"({"click_id":"i","user_id":"u0","item_id":"i0","at":")" + now +
+                R"(","pad":")" + std::string(size_t{1} << 20, 'x') + "\"}\n" + good + "\n" +
+                R"({"click_id":"z","user_id":"u0","item_id":"i0","at":")" + now + "\"}");
   const std::string rejects = dir_.File("rejects.jsonl");
-  const ProcessResult result =
-      server_.Cli({"ingest", "clicks", file, "--rejects", rejects});
+  const ProcessResult result = server_.Cli({"ingest", "clicks", file, "--rejects", rejects});
 
   EXPECT_EQ(result.exit_code, 3) << result.err;
   std::ifstream in(rejects);
@@ -72,12 +80,20 @@ TEST_F(BadInputTest, EachBadLineIsNamedAndRejectedAndTheRestGoesIn) {
 
 TEST_F(BadInputTest, CsvCellsAreReadByType) {
   const std::string now = FormatTime(Clock::System().Now());
-  const std::string file = Write("clicks.csv", "click_id,user_id,item_id,at,dwell_s\n"
-                                               "a,u0,i0," + now + ",1.5\n"
-                                               "\"b, or not\",u0,i0," + now + ",\n"
-                                               "c,u0,i0," + now + ",long\n"
-                                               "d,u0,i0\n");
-  const ProcessResult result = server_.Cli({"ingest", "clicks", file});
+  const std::string file = Write("clicks.csv",
+                                 "click_id,user_id,item_id,at,dwell_s\n"
+                                 "a,u0,i0," +
+                                     now +
+                                     ",1.5\n"
+                                     "\"b, or not\",u0,i0," +
+                                     now +
+                                     ",\n"
+                                     "c,u0,i0," +
+                                     now +
+                                     ",long\n"
+                                     "d,u0,i0\n");
+  const ProcessResult result =
+      server_.Cli({"ingest", "clicks", file, "--rejects", dir_.File("rejects")});
   EXPECT_EQ(result.exit_code, 3);
   EXPECT_THAT(result.err, AllOf(HasSubstr("clicks.csv:4"), HasSubstr("clicks.csv:5")));
   IngestClient client(server_.address());
@@ -90,7 +106,8 @@ TEST_F(BadInputTest, DefinitionErrorsNameFileLineAndColumn) {
   for (const char* command : {"check", "plan", "apply"}) {
     const ProcessResult result = server_.Cli({command, dir_.File("bad")});
     EXPECT_EQ(result.exit_code, 1) << command;
-    EXPECT_THAT(result.out + result.err, AllOf(HasSubstr("a.yaml:5:5"), HasSubstr("itm"))) << command;
+    EXPECT_THAT(result.out + result.err, AllOf(HasSubstr("a.yaml:5:5"), HasSubstr("itm")))
+        << command;
   }
 }
 
@@ -100,7 +117,7 @@ TEST_F(BadInputTest, ClientCallsGetClearErrors) {
     EXPECT_EQ(result.exit_code, 1) << arguments[0];
     EXPECT_THAT(result.err, HasSubstr(what)) << arguments[0];
   };
-  fails({"ingest", "klicks", Write("x.jsonl", "{}\n")}, "klicks");
+  fails({"ingest", "klicks", Write("x.jsonl", "{}\n"), "--rejects", dir_.File("r")}, "klicks");
   fails({"ingest", "clicks", dir_.File("missing.jsonl")}, "missing.jsonl");
   fails({"get", "count", "--key", "candidate=i0"}, "count");
   fails({"get", "counts", "--key", "usr=u0", "--key", "candidate=i0"}, "usr");
@@ -138,8 +155,8 @@ TEST_F(BadInputTest, DamagedLogIsDataLossAndNotAShorterLog) {
 
 TEST_F(BadInputTest, AnotherAddressThanLoopbackNeedsInsecure) {
   const TempDir other;
-  const ProcessResult result = RunProgram(
-      {LarderBinary(), "serve", "--data", other.File("d"), "--listen", "0.0.0.0:0", "--http", "off"});
+  const ProcessResult result = RunProgram({LarderBinary(), "serve", "--data", other.File("d"),
+                                           "--listen", "0.0.0.0:0", "--http", "off"});
   EXPECT_EQ(result.exit_code, 1);
   EXPECT_THAT(result.err, HasSubstr("--insecure"));
 }

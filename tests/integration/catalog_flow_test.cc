@@ -112,7 +112,7 @@ TEST_F(CatalogFlowTest, SearchFindsTheTextsOwnPackage) {
   const std::string text =
       Concat(first.at("title").get<std::string>(), "\n", first.at("content").get<std::string>());
   const json reply = server_.Json({"search", "facts.vec", text, "--limit", "1"});
-  EXPECT_EQ(reply.at("rows").at(0).at("id"), first.at("package")) << reply.dump(1);
+  EXPECT_EQ(reply.at("hits").at(0).at("id"), first.at("package")) << reply.dump(1);
 }
 
 TEST_F(CatalogFlowTest, ANewEncoderOverExistingRowsIsAJobAndAnActivate) {

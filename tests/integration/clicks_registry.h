@@ -59,7 +59,8 @@ inline void ApplyClicksRegistry(const LarderServer& server) {
   // A candidate needs a row (S5.2).
   std::string rows;
   for (int i = 0; i < 20; ++i) {
-    rows += Concat(R"({"item_id":"i)", i, R"(","updated_at":"2024-01-01T00:00:00Z","price":1})", "\n");
+    rows +=
+        Concat(R"({"item_id":"i)", i, R"(","updated_at":"2024-01-01T00:00:00Z","price":1})", "\n");
   }
   const ProcessResult ingest = server.Cli({"ingest", "catalog", "-"}, rows);
   ASSERT_EQ(ingest.exit_code, 0) << ingest.err;

@@ -47,7 +47,8 @@ class IngestClient {
   }
 
   // Features of `candidates`, at `min_position` or later.
-  grpc::Status GetFeatures(const v1::GetFeaturesRequest& request, v1::GetFeaturesResponse& response) {
+  grpc::Status GetFeatures(const v1::GetFeaturesRequest& request,
+                           v1::GetFeaturesResponse& response) {
     grpc::ClientContext context;
     context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(30));
     return v1::FeatureService::NewStub(channel_)->GetFeatures(&context, request, &response);

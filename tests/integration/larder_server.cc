@@ -15,8 +15,8 @@ namespace larder {
 namespace {
 
 std::vector<std::string> ServeCommand(const std::string& data_dir, const std::string& ports_file) {
-  return {LarderBinary(), "serve",  "--data",      data_dir,     "--listen", "127.0.0.1:0",
-          "--http",       "127.0.0.1:0", "--ports-file", ports_file};
+  return {LarderBinary(), "serve",  "--data",      data_dir,       "--listen",
+          "127.0.0.1:0",  "--http", "127.0.0.1:0", "--ports-file", ports_file};
 }
 
 }  // namespace
@@ -30,8 +30,8 @@ std::string RepositoryPath(const std::string& relative) {
 void LarderServer::Start() {
   const std::string ports_file = data_dir_ + ".ports";
   std::filesystem::remove(ports_file);
-  program_ = std::make_unique<BackgroundProgram>(ServeCommand(data_dir_, ports_file),
-                                                 data_dir_ + ".log");
+  program_ =
+      std::make_unique<BackgroundProgram>(ServeCommand(data_dir_, ports_file), data_dir_ + ".log");
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
   while (std::chrono::steady_clock::now() < deadline && program_->Running()) {
     // Written atomically once the server answers.
@@ -49,7 +49,8 @@ void LarderServer::Start() {
 }
 
 ProcessResult LarderServer::StartAndFail() {
-  return RunProgram(ServeCommand(data_dir_, data_dir_ + ".ports"), {}, "", std::chrono::seconds(60));
+  return RunProgram(ServeCommand(data_dir_, data_dir_ + ".ports"), {}, "",
+                    std::chrono::seconds(60));
 }
 
 int LarderServer::Stop() {

@@ -76,8 +76,9 @@ TEST(AggregateCall, HopsAreThoseOfThreePointOne) {
 }
 
 TEST(AggregateCall, SaysWhatIsNotSupportedYet) {
-  EXPECT_THAT(Errors("count(by category, over 30d, half_life 6h)"),
-              ElementsAre("1:7: 'by' is not supported yet", "1:30: 'half_life' is not supported yet"));
+  EXPECT_THAT(
+      Errors("count(by category, over 30d, half_life 6h)"),
+      ElementsAre("1:7: 'by' is not supported yet", "1:30: 'half_life' is not supported yet"));
   EXPECT_THAT(Errors("last(author_id, 10, distinct, having follow)"),
               ElementsAre("1:31: 'having' is not supported yet"));
   EXPECT_THAT(Errors("sum(x, over [1h, day('UTC')])"),

@@ -48,17 +48,27 @@ class Generator {
  private:
   std::string Leaf(Sort sort) {
     switch (sort) {
-      case Sort::kBool: return OneOf({"b1", "b2", "true", "false"});
+      case Sort::kBool:
+        return OneOf({"b1", "b2", "true", "false"});
       case Sort::kInt:
-        return OneOf({"i1", "i2", "0", "1", "7", "-3", "9223372036854775807", "4611686018427387904"});
-      case Sort::kDouble: return OneOf({"d1", "d2", "f1", "0.0", "1.5", "-2.25", "1e300", "1e-9"});
-      case Sort::kText: return OneOf({"s1", "s2", "k1", "''", "\"Ab\"", "'größe Ω'"});
-      case Sort::kTime: return OneOf({"t1", "t2", "now"});
-      case Sort::kSpan: return OneOf({"u1", "1h", "7d", "250ms"});
-      case Sort::kVector: return OneOf({"v1", "v2", "w1"});
-      case Sort::kInts: return OneOf({"li", "[1, 2, 3]"});
-      case Sort::kDoubles: return OneOf({"ld", "[0.5, -1.0]"});
-      case Sort::kTexts: return OneOf({"ls", "['Ab', 'x']"});
+        return OneOf(
+            {"i1", "i2", "0", "1", "7", "-3", "9223372036854775807", "4611686018427387904"});
+      case Sort::kDouble:
+        return OneOf({"d1", "d2", "f1", "0.0", "1.5", "-2.25", "1e300", "1e-9"});
+      case Sort::kText:
+        return OneOf({"s1", "s2", "k1", "''", "\"Ab\"", "'größe Ω'"});
+      case Sort::kTime:
+        return OneOf({"t1", "t2", "now"});
+      case Sort::kSpan:
+        return OneOf({"u1", "1h", "7d", "250ms"});
+      case Sort::kVector:
+        return OneOf({"v1", "v2", "w1"});
+      case Sort::kInts:
+        return OneOf({"li", "[1, 2, 3]"});
+      case Sort::kDoubles:
+        return OneOf({"ld", "[0.5, -1.0]"});
+      case Sort::kTexts:
+        return OneOf({"ls", "['Ab', 'x']"});
     }
     return "";
   }
@@ -85,17 +95,23 @@ class Generator {
   std::string Inner(Sort sort, int d) {
     if (Chance(6) && sort != Sort::kVector) return Choice(sort, d);
     switch (sort) {
-      case Sort::kBool: return InnerBool(d);
-      case Sort::kInt: return InnerInt(d);
-      case Sort::kDouble: return InnerDouble(d);
-      case Sort::kText: return Call("lower", {Make(Sort::kText, d)});
-      case Sort::kTime: return Infix(Make(Sort::kTime, d), OneOf({"+", "-"}), Make(Sort::kSpan, d));
+      case Sort::kBool:
+        return InnerBool(d);
+      case Sort::kInt:
+        return InnerInt(d);
+      case Sort::kDouble:
+        return InnerDouble(d);
+      case Sort::kText:
+        return Call("lower", {Make(Sort::kText, d)});
+      case Sort::kTime:
+        return Infix(Make(Sort::kTime, d), OneOf({"+", "-"}), Make(Sort::kSpan, d));
       case Sort::kSpan:
         if (Chance(3)) return Call("age", {Make(Sort::kTime, d)});
         if (Chance(3)) return Infix(Make(Sort::kTime, d), "-", Make(Sort::kTime, d));
         if (Chance(3)) return Call(OneOf({"max_of", "min_of"}), {"u1", Make(Sort::kSpan, d)});
         return Infix(Make(Sort::kSpan, d), OneOf({"+", "-"}), Make(Sort::kSpan, d));
-      case Sort::kVector: return Call("mean", {"lv"});
+      case Sort::kVector:
+        return Call("mean", {"lv"});
       case Sort::kInts:
         if (Chance(3)) return Call("length", {"ls"}) + " + " + Make(Sort::kInts, d);
         return Infix(Make(Sort::kInts, d), OneOf({"+", "*", "%"}), Make(Sort::kInt, d));
@@ -103,7 +119,8 @@ class Generator {
         if (Chance(3)) return Call(OneOf({"exp", "log1p", "abs"}), {Make(Sort::kDoubles, d)});
         if (Chance(3)) return Infix(Number(d), "/", Make(Sort::kInts, d));
         return Infix(Make(Sort::kDoubles, d), OneOf({"+", "-", "*", "/"}), Make(Sort::kDouble, d));
-      case Sort::kTexts: return Call("lower", {Make(Sort::kTexts, d)});
+      case Sort::kTexts:
+        return Call("lower", {Make(Sort::kTexts, d)});
     }
     return "";
   }
@@ -111,14 +128,22 @@ class Generator {
   std::string InnerBool(int d) {
     const std::string compare = OneOf({"==", "!=", "<", "<=", ">", ">="});
     switch (Below(9)) {
-      case 0: return Infix(Make(Sort::kBool, d), OneOf({"and", "or"}), Make(Sort::kBool, d));
-      case 1: return "not (" + Make(Sort::kBool, d) + ")";
-      case 2: return Infix(Number(d), compare, Number(d));
-      case 3: return Infix(Make(Sort::kText, d), compare, Make(Sort::kText, d));
-      case 4: return Infix(Make(Sort::kTime, d), compare, Make(Sort::kTime, d));
-      case 5: return Call("contains", {Make(Sort::kText, d), Make(Sort::kText, d)});
-      case 6: return Infix(Make(Sort::kInt, d), "in", Make(Sort::kInts, d));
-      case 7: return Infix(Make(Sort::kText, d), "in", Make(Sort::kTexts, d));
+      case 0:
+        return Infix(Make(Sort::kBool, d), OneOf({"and", "or"}), Make(Sort::kBool, d));
+      case 1:
+        return "not (" + Make(Sort::kBool, d) + ")";
+      case 2:
+        return Infix(Number(d), compare, Number(d));
+      case 3:
+        return Infix(Make(Sort::kText, d), compare, Make(Sort::kText, d));
+      case 4:
+        return Infix(Make(Sort::kTime, d), compare, Make(Sort::kTime, d));
+      case 5:
+        return Call("contains", {Make(Sort::kText, d), Make(Sort::kText, d)});
+      case 6:
+        return Infix(Make(Sort::kInt, d), "in", Make(Sort::kInts, d));
+      case 7:
+        return Infix(Make(Sort::kText, d), "in", Make(Sort::kTexts, d));
       default:
         return Call("known", {Make(static_cast<Sort>(Below(10)), d)});
     }
@@ -126,27 +151,42 @@ class Generator {
 
   std::string InnerInt(int d) {
     switch (Below(8)) {
-      case 0: return Infix(Make(Sort::kInt, d), OneOf({"+", "-", "*", "%"}), Make(Sort::kInt, d));
-      case 1: return "-(" + Make(Sort::kInt, d) + ")";
-      case 2: return Call("abs", {Make(Sort::kInt, d)});
-      case 3: return Call(OneOf({"min_of", "max_of"}),
-                          {Make(Sort::kInt, d), Make(Sort::kInt, d), Make(Sort::kInt, d)});
-      case 4: return Call("length", {Make(Chance(2) ? Sort::kText : Sort::kTexts, d)});
-      case 5: return Call("hour", {Make(Sort::kTime, d), OneOf({"'UTC'", "'-05:30'"})});
-      case 6: return Call(OneOf({"sum", "min", "max"}), {Make(Sort::kInts, d)});
-      default: return Call("count", {Make(Chance(2) ? Sort::kInts : Sort::kTexts, d)});
+      case 0:
+        return Infix(Make(Sort::kInt, d), OneOf({"+", "-", "*", "%"}), Make(Sort::kInt, d));
+      case 1:
+        return "-(" + Make(Sort::kInt, d) + ")";
+      case 2:
+        return Call("abs", {Make(Sort::kInt, d)});
+      case 3:
+        return Call(OneOf({"min_of", "max_of"}),
+                    {Make(Sort::kInt, d), Make(Sort::kInt, d), Make(Sort::kInt, d)});
+      case 4:
+        return Call("length", {Make(Chance(2) ? Sort::kText : Sort::kTexts, d)});
+      case 5:
+        return Call("hour", {Make(Sort::kTime, d), OneOf({"'UTC'", "'-05:30'"})});
+      case 6:
+        return Call(OneOf({"sum", "min", "max"}), {Make(Sort::kInts, d)});
+      default:
+        return Call("count", {Make(Chance(2) ? Sort::kInts : Sort::kTexts, d)});
     }
   }
 
   std::string InnerDouble(int d) {
     switch (Below(8)) {
-      case 0: return Infix(Number(d), OneOf({"+", "-", "*", "%"}), Make(Sort::kDouble, d));
-      case 1: return Infix(Number(d), "/", Number(d));
-      case 2: return Infix(Make(Sort::kSpan, d), "/", Make(Sort::kSpan, d));
-      case 3: return Call(OneOf({"exp", "log", "log1p", "sqrt"}), {Number(d)});
-      case 4: return Call(OneOf({"seconds", "minutes", "hours", "days"}), {Make(Sort::kSpan, d)});
-      case 5: return Call("mean", {Make(Chance(2) ? Sort::kInts : Sort::kDoubles, d)});
-      case 6: return Call(OneOf({"sum", "min", "max"}), {Make(Sort::kDoubles, d)});
+      case 0:
+        return Infix(Number(d), OneOf({"+", "-", "*", "%"}), Make(Sort::kDouble, d));
+      case 1:
+        return Infix(Number(d), "/", Number(d));
+      case 2:
+        return Infix(Make(Sort::kSpan, d), "/", Make(Sort::kSpan, d));
+      case 3:
+        return Call(OneOf({"exp", "log", "log1p", "sqrt"}), {Number(d)});
+      case 4:
+        return Call(OneOf({"seconds", "minutes", "hours", "days"}), {Make(Sort::kSpan, d)});
+      case 5:
+        return Call("mean", {Make(Chance(2) ? Sort::kInts : Sort::kDoubles, d)});
+      case 6:
+        return Call(OneOf({"sum", "min", "max"}), {Make(Sort::kDoubles, d)});
       default:
         return Call(OneOf({"cosine", "dot"}), {Make(Sort::kVector, d), Make(Sort::kVector, d)});
     }
@@ -199,7 +239,9 @@ void AddValue(Generator& g, Column& column, Reason reason) {
     case Kind::kBool:
     case Kind::kInt64:
     case Kind::kTimestamp:
-    case Kind::kDuration: column.ints.push_back(null ? 0 : RandomInt(g, column.type.kind)); return;
+    case Kind::kDuration:
+      column.ints.push_back(null ? 0 : RandomInt(g, column.type.kind));
+      return;
     case Kind::kFloat:
     case Kind::kDouble:
       column.doubles.push_back(null ? 0 : (static_cast<double>(g.Below(4001)) - 2000) / 64);
@@ -266,8 +308,12 @@ bool SameValue(const Value& got, const Value& want, std::string& why) {
       return got.number == wanted && std::signbit(got.number) == std::signbit(wanted);
     }
     case Kind::kString:
-    case Kind::kKey: why = got.text + ", expected " + want.text; return got.text == want.text;
-    case Kind::kVector: why = "vectors"; return got.vector == want.vector;
+    case Kind::kKey:
+      why = got.text + ", expected " + want.text;
+      return got.text == want.text;
+    case Kind::kVector:
+      why = "vectors";
+      return got.vector == want.vector;
     default:
       why = Concat(got.integer, ", expected ", want.integer);
       return got.integer == want.integer;
@@ -285,10 +331,9 @@ void CheckShape(const Column& column, const std::string& text) {
     ASSERT_EQ(column.element_reasons.size(), elements) << text;
   }
   const size_t dimensions = column.type.dimensions;
-  const size_t values = column.ints.size() + column.doubles.size() + column.strings.size() +
-                        (dimensions == 0
-                             ? 0
-                             : (column.codes.size() + column.floats.size()) / dimensions);
+  const size_t values =
+      column.ints.size() + column.doubles.size() + column.strings.size() +
+      (dimensions == 0 ? 0 : (column.codes.size() + column.floats.size()) / dimensions);
   ASSERT_EQ(values, elements) << text;
   for (size_t i = 0; i < elements; ++i) {
     if (column.element_reason(i) == Reason::kValid) continue;
@@ -329,8 +374,8 @@ TEST(ExpressionsProperty, RunEqualsTheReference) {
       }
       const Value want = ReferenceEvaluator(names, kNow).Evaluate(expr);
       std::string why;
-      EXPECT_TRUE(SameValue(ValueAt(output, row), want, why)) << text << "\nrow " << row << ": "
-                                                              << why;
+      EXPECT_TRUE(SameValue(ValueAt(output, row), want, why))
+          << text << "\nrow " << row << ": " << why;
     }
   }
 }
@@ -386,10 +431,36 @@ TEST(ExpressionsProperty, MutatedExpressionsNeverCrash) {
   Generator g(seed);
   FakeScope scope;
   scope.records = ColumnTypes();
-  const std::vector<std::string> pieces = {
-      "(",  ")",    "[",     "]",     ",",     ".",     " and ", " not ", "-",      "1h",
-      "in", "over", "where", "b1",    "count", "last(", "li",    "'",     "candidate", "5x",
-      "==", "now",  "embed", "gather(", "hour(", "age(", "day(\"UTC\")", "exact ", "half_life 6h", "distinct"};
+  const std::vector<std::string> pieces = {"(",
+                                           ")",
+                                           "[",
+                                           "]",
+                                           ",",
+                                           ".",
+                                           " and ",
+                                           " not ",
+                                           "-",
+                                           "1h",
+                                           "in",
+                                           "over",
+                                           "where",
+                                           "b1",
+                                           "count",
+                                           "last(",
+                                           "li",
+                                           "'",
+                                           "candidate",
+                                           "5x",
+                                           "==",
+                                           "now",
+                                           "embed",
+                                           "gather(",
+                                           "hour(",
+                                           "age(",
+                                           "day(\"UTC\")",
+                                           "exact ",
+                                           "half_life 6h",
+                                           "distinct"};
   for (int trial = 0; trial < 5000; ++trial) {
     std::string text = g.Make(static_cast<Sort>(g.Below(10)), 3);
     for (size_t changes = 1 + g.Below(3); changes > 0; --changes) {

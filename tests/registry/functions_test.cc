@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "registry/function_table.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -10,6 +8,7 @@
 #include <set>
 #include <string>
 
+#include "registry/function_table.h"
 #include "registry/internal/lower_case.h"
 #include "registry/internal/zone.h"
 #include "registry/portable_math.h"
@@ -66,8 +65,8 @@ TEST(Functions, EveryEntryIsDocumented) {
     EXPECT_FALSE(function.doc.empty()) << function.name;
     if (function.kind == Function::Kind::kUnsupported) continue;
     EXPECT_FALSE(function.nulls.empty()) << function.name;
-    const bool has_kernel = function.kind == Function::Kind::kFunction ||
-                            function.kind == Function::Kind::kOperator;
+    const bool has_kernel =
+        function.kind == Function::Kind::kFunction || function.kind == Function::Kind::kOperator;
     EXPECT_EQ(function.reference != nullptr, has_kernel) << function.name;
     EXPECT_EQ(function.signatures.empty(), !has_kernel) << function.name;
   }
@@ -75,13 +74,17 @@ TEST(Functions, EveryEntryIsDocumented) {
 
 TEST(Functions, EveryNameOfTheLanguageIsKnown) {
   for (const char* name :
-       {"abs", "exp", "log", "log1p", "sqrt", "pow", "floor", "ceil", "round", "sigmoid", "min_of",
-        "max_of", "clamp", "if", "coalesce", "known", "lower", "trim", "normalize", "words",
-        "ngrams", "length", "contains", "starts_with", "url_host", "hash", "bucket", "edges", "get",
-        "share", "top", "tally", "size", "pick", "each", "jaccard", "overlap", "dot", "cosine",
-        "mean", "sum", "gather", "distance_km", "embed", "now", "age", "seconds", "minutes",
-        "hours", "days", "hour", "weekday", "sample", "count", "min", "max", "first", "last",
-        "variance", "count_distinct", "quantile", "rank", "next"}) {
+       {"abs",         "exp",   "log",      "log1p",   "sqrt",     "pow",
+        "floor",       "ceil",  "round",    "sigmoid", "min_of",   "max_of",
+        "clamp",       "if",    "coalesce", "known",   "lower",    "trim",
+        "normalize",   "words", "ngrams",   "length",  "contains", "starts_with",
+        "url_host",    "hash",  "bucket",   "edges",   "get",      "share",
+        "top",         "tally", "size",     "pick",    "each",     "jaccard",
+        "overlap",     "dot",   "cosine",   "mean",    "sum",      "gather",
+        "distance_km", "embed", "now",      "age",     "seconds",  "minutes",
+        "hours",       "days",  "hour",     "weekday", "sample",   "count",
+        "min",         "max",   "first",    "last",    "variance", "count_distinct",
+        "quantile",    "rank",  "next"}) {
     EXPECT_NE(FindFunction(name), nullptr) << name;
   }
   EXPECT_EQ(FindFunction("lgo"), nullptr);
@@ -160,8 +163,8 @@ TEST(Zone, KnowsUtcAndFixedOffsets) {
   EXPECT_EQ(internal::ZoneOffset("+02:00"), 2 * kHourUs);
   EXPECT_EQ(internal::ZoneOffset("-05:30"), -(5 * kHourUs + 30 * kMinuteUs));
   EXPECT_EQ(internal::ZoneOffset("+18:00"), 18 * kHourUs);
-  for (const char* wrong : {"", "utc", "+2:00", "+02.00", "+18:01", "+19:00", "+01:60", "Europe/Rome",
-                            "*02:00", "+0a:00"}) {
+  for (const char* wrong : {"", "utc", "+2:00", "+02.00", "+18:01", "+19:00", "+01:60",
+                            "Europe/Rome", "*02:00", "+0a:00"}) {
     EXPECT_EQ(internal::ZoneOffset(wrong), std::nullopt) << wrong;
   }
 }

@@ -131,10 +131,10 @@ TEST(Lower, ReportsErrorsOfGatherWhereTheyStand) {
 }
 
 TEST(Lower, CollectsAllErrorsOfOneExpression) {
-  EXPECT_THAT(Errors("log(s) + pow(i, 2) * nothing"),
-              ElementsAre("1:1: 'log' does not take (string); usage: log(x: double) -> double",
-                          "1:10: function 'pow' is not supported yet",
-                          "1:22: unknown name 'nothing'"));
+  EXPECT_THAT(
+      Errors("log(s) + pow(i, 2) * nothing"),
+      ElementsAre("1:1: 'log' does not take (string); usage: log(x: double) -> double",
+                  "1:10: function 'pow' is not supported yet", "1:22: unknown name 'nothing'"));
   EXPECT_THAT(Errors("[nope, nada]"),
               ElementsAre("1:2: unknown name 'nope'", "1:8: unknown name 'nada'"));
 }
@@ -169,8 +169,7 @@ TEST(Lower, SuggestsNamesAndCountsArguments) {
               ElementsAre("1:1: max_of(a, b, ...) -> the same: takes 2 arguments or more, got 1"));
   EXPECT_THAT(Errors("now()"),
               ElementsAre("1:1: 'now' is a value, not a function: write it without brackets"));
-  EXPECT_THAT(Errors("age(i)"),
-              ElementsAre("1:5: age(t: timestamp) takes a timestamp, got int64"));
+  EXPECT_THAT(Errors("age(i)"), ElementsAre("1:5: age(t: timestamp) takes a timestamp, got int64"));
   EXPECT_THAT(Errors("[]"), ElementsAre("1:1: an empty list has no type"));
   EXPECT_THAT(Errors("[1, 's']"),
               ElementsAre("1:5: the elements of a list have one type: expected int64, got string"));
@@ -178,9 +177,10 @@ TEST(Lower, SuggestsNamesAndCountsArguments) {
 }
 
 TEST(Lower, RefusesAggregatesAndTheirClausesElsewhere) {
-  EXPECT_THAT(Errors("last(li, 3)"),
-              ElementsAre("1:1: 'last' aggregates records; it stands only in a view whose 'from' is "
-                          "events"));
+  EXPECT_THAT(
+      Errors("last(li, 3)"),
+      ElementsAre("1:1: 'last' aggregates records; it stands only in a view whose 'from' is "
+                  "events"));
   EXPECT_THAT(Errors("count(li, over 7d)"),
               ElementsAre("1:11: 'over' belongs to an aggregate of a view whose 'from' is events; "
                           "here 'count' is a function of its arguments"));
@@ -221,10 +221,10 @@ TEST(Lower, LowerAsWidensButNeverNarrows) {
   ProgramBuilder builder;
   const Type number = TypeOf(Kind::kDouble);
 
-  const int widened =
-      LowerAs(MustParse("i"), number, "score", scope, builder, diagnostics);
+  const int widened = LowerAs(MustParse("i"), number, "score", scope, builder, diagnostics);
   EXPECT_EQ(builder.type(widened).Name(), "double");
-  EXPECT_EQ(LowerAs(MustParse("d"), TypeOf(Kind::kInt64), "score", scope, builder, diagnostics), -1);
+  EXPECT_EQ(LowerAs(MustParse("d"), TypeOf(Kind::kInt64), "score", scope, builder, diagnostics),
+            -1);
 
   EXPECT_THAT(Messages(diagnostics), ElementsAre("1:1: score: expected int64, got double"));
 }

@@ -87,8 +87,8 @@ TEST_F(RunTest, LooksUpOneValuePerCandidate) {
 
   EXPECT_EQ(column.rows, 4U);
   EXPECT_THAT(column.doubles, ElementsAre(20, 0, 60, 0));
-  EXPECT_THAT(column.reasons, ElementsAre(Reason::kValid, Reason::kNotFound, Reason::kValid,
-                                          Reason::kNotFound));
+  EXPECT_THAT(column.reasons,
+              ElementsAre(Reason::kValid, Reason::kNotFound, Reason::kValid, Reason::kNotFound));
 }
 
 TEST_F(RunTest, SendsValuesOfTheRequestOnce) {
@@ -165,8 +165,8 @@ TEST_F(RunTest, GatherWorksPerCandidate) {
   const Column column = Eval("sum(gather(candidate.catalog.tags, rates.ctr))");
 
   EXPECT_THAT(column.doubles, ElementsAre(0.1 + 0.2, 0, 0.2, 0));
-  EXPECT_THAT(column.reasons, ElementsAre(Reason::kValid, Reason::kValid, Reason::kValid,
-                                          Reason::kNotFound));
+  EXPECT_THAT(column.reasons,
+              ElementsAre(Reason::kValid, Reason::kValid, Reason::kValid, Reason::kNotFound));
 }
 
 TEST_F(RunTest, LiftsAScalarOfEachCandidateOverAListOfTheRequest) {
@@ -253,8 +253,8 @@ TEST_F(RunTest, MakesKeysOfTexts) {
   ASSERT_OK_AND_ASSIGN(const auto columns, registry::Run(program, {.rows = 4, .record = record_}));
 
   EXPECT_EQ(columns[0].strings[0], "i0");
-  EXPECT_THAT(columns[0].reasons, ElementsAre(Reason::kValid, Reason::kInputNull, Reason::kValid,
-                                              Reason::kInputNull));
+  EXPECT_THAT(columns[0].reasons,
+              ElementsAre(Reason::kValid, Reason::kInputNull, Reason::kValid, Reason::kInputNull));
   EXPECT_EQ(columns[1].strings[0], "-5");
   EXPECT_EQ(columns[1].strings[3], "7");
   EXPECT_EQ(columns[1].reasons[2], Reason::kNotFound);
@@ -274,7 +274,8 @@ TEST_F(RunTest, RefusesInputsThatDoNotFit) {
   const std::vector<Column> texts = {TextColumn({"a"})};
   const std::vector<Column> rows = {IntColumn({1, 2, 3})};
 
-  EXPECT_THAT(registry::Run(program, {}), StatusIs(StatusCode::kInternal, HasSubstr("record column 0")));
+  EXPECT_THAT(registry::Run(program, {}),
+              StatusIs(StatusCode::kInternal, HasSubstr("record column 0")));
   EXPECT_THAT(registry::Run(program, {.record = texts}),
               StatusIs(StatusCode::kInternal, HasSubstr("expected int64, got string")));
   EXPECT_THAT(registry::Run(program, {.rows = 2, .record = rows}),

@@ -139,7 +139,8 @@ class FakeScope : public Scope {
     const std::string name = entity + "." + path.names[at] + "." + path.names[at + 1];
     int value = -1;
     if (const auto found = stored.find(name); found != stored.end()) {
-      value = builder.Lookup(Stored(entity, path.names[at], path.names[at + 1], found->second), key);
+      value =
+          builder.Lookup(Stored(entity, path.names[at], path.names[at + 1], found->second), key);
     } else if (const auto view = derived.find(name); view != derived.end()) {
       value = Derived(key, view->second, builder, diagnostics);
     } else {

@@ -33,7 +33,8 @@ pid_t Spawn(const std::vector<std::string>& command,
             const std::map<std::string, std::string>& environment, const std::string& in,
             const std::string& out, const std::string& err) {
   std::vector<char*> arguments;
-  for (const std::string& argument : command) arguments.push_back(const_cast<char*>(argument.c_str()));
+  for (const std::string& argument : command)
+    arguments.push_back(const_cast<char*>(argument.c_str()));
   arguments.push_back(nullptr);
   const pid_t pid = fork();
   LARDER_CHECK(pid >= 0);
