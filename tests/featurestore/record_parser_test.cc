@@ -147,7 +147,8 @@ TEST(RecordParser, RefusalsNameFieldExpectedAndGot) {
       {R"({"click_id":"","clicked_at":"2024-05-01T10:00:00Z"})",
        "field 'click_id': expected an id, got an empty text"},
       {R"({"click_id":"c","clicked_at":"yesterday"})",
-       R"(field 'clicked_at': expected an RFC 3339 time such as 2024-05-01T10:00:00Z, got "yesterd)"},
+       "field 'clicked_at': expected an RFC 3339 time such as 2024-05-01T10:00:00Z, got "
+       "\"yesterd"},
       {R"({"click_id":"c","clicked_at":1714557600})",
        "field 'clicked_at': expected an RFC 3339 time such as 2024-05-01T10:00:00Z (a source with "
        "`unit: s | ms | us` takes integers), got 1714557600"},
