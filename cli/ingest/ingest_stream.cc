@@ -135,6 +135,7 @@ void IngestStream::ReadAcknowledgements() {
     failure_ =
         Unavailable("server ended the stream with ", in_flight_.size(), " batches unacknowledged");
   }
+  ended_ = true;
   changed_.SignalAll();
 }
 
