@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef LARDER_BENCH_SUPPORT_DRIVER_H_
+#define LARDER_BENCH_SUPPORT_DRIVER_H_
+
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "base/status.h"
+#include "bench/support/report.h"
+
+namespace larder::bench {
+
+struct Options {
+  // --data DIR: what tools/quickstart made: catalog.jsonl, edges.jsonl, sessions.jsonl,
+  // definitions/ with encoders/debian, data/.
+  std::string data = "build/quickstart";
+  // --json: one line of JSON instead of a table.
+  bool json = false;
+  // --rounds N: every number is the median of so many rounds, 1 to 100.
+  size_t rounds = 5;
+  // --rate N: calls per second of the open loops, 1 to 100,000.
+  double rate = 100;
+  // --vectors FILE: `index` writes its vectors there as .npy for the peers, and ends.
+  std::string vectors;
+  // --rows FILE: rows that peers measured, shown with the own ones.
+  std::string rows;
+};
+
+// The main function of a benchmark: parses options, runs `body`, prints its report.
+// Returns 0; 2 for bad options and for missing data, 1 for any other error, said on stderr.
+int Drive(std::string_view name, int argc, char** argv,
+          const std::function<Status(const Options&, Report&)>& body);
+
+// One line on stderr about what is going on.
+void Progress(std::string_view line);
+
+}  // namespace larder::bench
+
+#endif  // LARDER_BENCH_SUPPORT_DRIVER_H_
