@@ -61,7 +61,8 @@ Status MeasureBatches(const text::Encoder& encoder, std::string_view what, Texts
   }
   const double median = Median(seconds);
   const auto count = static_cast<double>(texts.size());
-  report.Add(Concat(what, ", batches of ", kBatch, ", ", threads, " thread", threads == 1 ? "" : "s"),
+  const std::string_view plural = threads == 1 ? "" : "s";
+  report.Add(Concat(what, ", batches of ", kBatch, ", ", threads, " thread", plural),
              {{"texts", count},
               {"bytes_per_text", bytes / count},
               {"texts_per_s", count / median},

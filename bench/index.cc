@@ -93,8 +93,9 @@ StatusOr<std::shared_ptr<const ann::GraphBase>> MeasureBuild(const Vectors& vect
   Progress(Concat("building over ", vectors.keys.size(), " vectors, threads: ", threads));
   const Stopwatch watch;
   LARDER_ASSIGN_OR_RETURN(
-      auto base, ann::BuildGraphBase({.dim = vectors.dim, .space = vectors.space, .threads = threads},
-                                     vectors.values, vectors.keys));
+      auto base,
+      ann::BuildGraphBase({.dim = vectors.dim, .space = vectors.space, .threads = threads},
+                          vectors.values, vectors.keys));
   const double seconds = watch.seconds();
   const auto count = static_cast<double>(vectors.keys.size());
   report.Add(Concat("larder build, ", threads, " thread", threads == 1 ? "" : "s"),

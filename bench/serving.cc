@@ -3,7 +3,6 @@
 // 1,000 candidates, and Retrieve of 100 candidates with features. In process, where handlers are
 // plain functions, and over gRPC to `larder serve` on the same machine: a closed loop of one
 // client, and an open loop at a fixed rate.
-
 #include <chrono>
 #include <random>
 #include <string>
