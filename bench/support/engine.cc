@@ -54,12 +54,11 @@ Status Engine::Apply(const std::string& definitions, std::string_view extra) {
 }
 
 Status Engine::WaitUntilIdle() {
-  const featurestore::Position synced = store_->Stats().synced;
-  LARDER_RETURN_IF_ERROR(
-      store_->Read(synced, std::chrono::steady_clock::now() + kCallTime).status());
   for (;;) {
     LARDER_ASSIGN_OR_RETURN(const bool idle, jobs_->Idle());
-    if (idle) return OkStatus();
+    // `synced` is an upper bound inside its entry, so entries are compared.
+    const featurestore::StoreStats stats = store_->Stats();
+    if (idle && stats.applied.entry() >= stats.synced.entry()) return OkStatus();
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
   }
 }

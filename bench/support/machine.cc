@@ -28,7 +28,7 @@ std::string CpuField(std::string_view name) {
 
 // Which of the instruction sets the processor has, and which kernel they lead to.
 std::string Vectors() {
-  const std::string flags = " " + CpuField("flags") + " ";
+  const std::string flags = Concat(" ", CpuField("flags"), " ");
   std::string out;
   for (const std::string_view name : {"avx2", "avx512f", "avx512_vnni", "avx_vnni"}) {
     if (flags.find(Concat(" ", name, " ")) != std::string::npos) out += Concat(name, " ");
@@ -54,7 +54,7 @@ std::string Commit() {
   if (!got) return "unknown commit";
   std::string commit(line.data());
   commit.erase(std::remove(commit.begin(), commit.end(), '\n'), commit.end());
-  return "commit " + commit;
+  return Concat("commit ", commit);
 }
 
 std::string Load() {

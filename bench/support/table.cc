@@ -5,6 +5,7 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <string_view>
 
 namespace larder::bench {
 
@@ -13,11 +14,13 @@ std::string FormatNumber(double value) {
   const double size = std::abs(value);
   const int decimals = size == 0 || size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 4;
   std::snprintf(text.data(), text.size(), "%.*f", decimals, value);
-  std::string out = text.data();
-  const size_t first = out[0] == '-' ? 1 : 0;
-  for (size_t at = std::min(out.find('.'), out.size()); at > first + 3;) {
-    at -= 3;
-    out.insert(at, ",");
+  const std::string_view digits = text.data();
+  const size_t whole = std::min(digits.find('.'), digits.size());
+  std::string out;
+  for (size_t i = 0; i < digits.size(); ++i) {
+    const bool group = i > 0 && i < whole && (whole - i) % 3 == 0 && digits[i - 1] != '-';
+    if (group) out += ',';
+    out += digits[i];
   }
   return out;
 }
