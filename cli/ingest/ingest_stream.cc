@@ -24,8 +24,29 @@ IngestStream::IngestStream(const Client& client, RejectLog& rejects)
       reader_([this] { ReadAcknowledgements(); }) {}
 
 IngestStream::~IngestStream() {
-  // Ends a stream that Finish() has not ended; the reader then sees its end.
-  if (!writes_done_) context_.TryCancel();
+  if (closed_) return;
+  context_.TryCancel();
+  (void)Close();
+}
+
+Status IngestStream::Close() {
+  if (closed_) return failure();
+  closed_ = true;
+  reader_.join();
+  // Not before the reader is gone and nothing is being written: Finish() must be alone.
+  const Status ended = FromGrpc(stream_->Finish());
+  MutexLock lock(mutex_);
+  if (failure_.ok() && !ended.ok()) failure_ = ended;
+  if (failure_.ok() && !(writes_done_ && in_flight_.empty())) {
+    failure_ =
+        Unavailable("server ended the stream with ", in_flight_.size(), " batches unacknowledged");
+  }
+  return failure_;
+}
+
+Status IngestStream::failure() const {
+  MutexLock lock(mutex_);
+  return failure_;
 }
 
 IngestTotals IngestStream::totals() const {
@@ -53,10 +74,8 @@ Status IngestStream::Write(uint64_t sequence) {
   }
   // Nobody acknowledges, and so removes, a batch before it is written.
   if (stream_->Write(*request)) return OkStatus();
-  // The stream has ended; the reader learns why.
-  MutexLock lock(mutex_);
-  while (!ended_) changed_.Wait(mutex_);
-  return failure_.ok() ? Unavailable("server ended the stream") : failure_;
+  // The stream has ended, with this batch and maybe others in flight.
+  return Close();
 }
 
 Status IngestStream::DrainTo(size_t limit) {
@@ -65,25 +84,26 @@ Status IngestStream::DrainTo(size_t limit) {
     std::chrono::milliseconds pause{0};
     {
       MutexLock lock(mutex_);
-      while (failure_.ok() && retry_.empty() && in_flight_.size() > limit) changed_.Wait(mutex_);
-      if (!failure_.ok()) return failure_;
-      if (retry_.empty()) return OkStatus();
-      sequence = retry_.front();
-      retry_.pop_front();
-      pause = pause_;
+      while (!ended_ && retry_.empty() && in_flight_.size() > limit) changed_.Wait(mutex_);
+      if (!ended_ && retry_.empty()) return OkStatus();
+      if (!ended_) {
+        sequence = retry_.front();
+        retry_.pop_front();
+        pause = pause_;
+      }
     }
+    // Numbers start at 1.
+    if (sequence == 0) return Close();
     std::this_thread::sleep_for(pause);
     LARDER_RETURN_IF_ERROR(Write(sequence));
   }
 }
 
 Status IngestStream::Finish() {
-  const Status status = DrainTo(0);
-  if (!status.ok()) return status;
+  LARDER_RETURN_IF_ERROR(DrainTo(0));
   writes_done_ = true;
   stream_->WritesDone();
-  reader_.join();
-  return OkStatus();
+  return Close();
 }
 
 Status IngestStream::Acknowledge(const v1::IngestResponse& response) {
@@ -128,13 +148,7 @@ void IngestStream::ReadAcknowledgements() {
     }
     changed_.SignalAll();
   }
-  const Status ended = FromGrpc(stream_->Finish());
   MutexLock lock(mutex_);
-  if (failure_.ok() && !ended.ok()) failure_ = ended;
-  if (failure_.ok() && !in_flight_.empty()) {
-    failure_ =
-        Unavailable("server ended the stream with ", in_flight_.size(), " batches unacknowledged");
-  }
   ended_ = true;
   changed_.SignalAll();
 }

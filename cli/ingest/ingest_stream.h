@@ -67,6 +67,9 @@ class IngestStream {
   // Waits until at most `limit` batches are unacknowledged, sending those that wait for a retry.
   Status DrainTo(size_t limit);
   void ReadAcknowledgements();
+  // Once the stream has ended, or is about to: learns how. Errors: what Send and Finish return.
+  Status Close();
+  Status failure() const;
   Status Acknowledge(const v1::IngestResponse& response) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   std::unique_ptr<v1::IngestService::Stub> stub_;
@@ -75,6 +78,7 @@ class IngestStream {
   RejectLog& rejects_;
   uint64_t next_sequence_ = 1;
   bool writes_done_ = false;
+  bool closed_ = false;
 
   mutable Mutex mutex_;
   CondVar changed_;
@@ -84,7 +88,7 @@ class IngestStream {
   std::chrono::steady_clock::time_point full_since_ ABSL_GUARDED_BY(mutex_){};
   std::chrono::milliseconds pause_ ABSL_GUARDED_BY(mutex_){0};
   Status failure_ ABSL_GUARDED_BY(mutex_);
-  bool ended_ ABSL_GUARDED_BY(mutex_) = false;  // nothing more will be acknowledged
+  bool ended_ ABSL_GUARDED_BY(mutex_) = false;  // no more acknowledgements will come
   IngestTotals totals_ ABSL_GUARDED_BY(mutex_);
   std::jthread reader_;  // last: joins before the rest goes
 };

@@ -20,7 +20,7 @@ using Answer = std::function<bool(const v1::IngestRequest& request, v1::IngestRe
 
 class FakeService final : public v1::IngestService::Service {
  public:
-  explicit FakeService(Answer answer) : answer_(std::move(answer)) {}
+  FakeService(Answer answer, grpc::Status end) : answer_(std::move(answer)), end_(std::move(end)) {}
   grpc::Status Ingest(
       grpc::ServerContext*,
       grpc::ServerReaderWriter<v1::IngestResponse, v1::IngestRequest>* stream) override {
@@ -28,20 +28,21 @@ class FakeService final : public v1::IngestService::Service {
     while (stream->Read(&request)) {
       v1::IngestResponse response;
       response.set_sequence(request.sequence());
-      if (!answer_(request, response)) return {grpc::StatusCode::UNAVAILABLE, "shutting down"};
+      if (!answer_(request, response)) return end_;
       stream->Write(response);
     }
     return grpc::Status::OK;
   }
 
  private:
-  Answer answer_;
+  const Answer answer_;
+  const grpc::Status end_;
 };
 
 class IngestStreamTest : public testing::Test {
  protected:
-  void Serve(Answer answer) {
-    service_ = std::make_unique<FakeService>(std::move(answer));
+  void Serve(Answer answer, grpc::Status end = {grpc::StatusCode::UNAVAILABLE, "shutting down"}) {
+    service_ = std::make_unique<FakeService>(std::move(answer), std::move(end));
     grpc::ServerBuilder builder;
     int port = 0;
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
@@ -155,6 +156,17 @@ TEST_F(IngestStreamTest, AServerThatGoesAwayIsUnavailable) {
 
   EXPECT_THAT(status, StatusIs(StatusCode::kUnavailable, HasSubstr("shutting down")));
   EXPECT_EQ(stream_->totals().accepted, 2u);
+}
+
+TEST_F(IngestStreamTest, AServerThatEndsTheStreamAsIfAllWereWellIsUnavailableToo) {
+  Serve([](const v1::IngestRequest&, v1::IngestResponse&) { return false; }, grpc::Status::OK);
+
+  Status status;
+  for (uint64_t i = 0; i < 20 && status.ok(); ++i) status = stream_->Send(Batch(1 + i, 1));
+  if (status.ok()) status = stream_->Finish();
+
+  EXPECT_THAT(status, StatusIs(StatusCode::kUnavailable, HasSubstr("unacknowledged")));
+  EXPECT_EQ(stream_->totals().accepted, 0u);
 }
 
 TEST_F(IngestStreamTest, AReplyAboutAnUnknownRecordIsAnErrorAndNoCrash) {
