@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -42,6 +43,8 @@ StatusOr<pid_t> Spawn(std::vector<std::string> command, const std::string& log) 
   if (pid > 0) return pid;
   const int fd = open(log.c_str(), O_CREAT | O_WRONLY | O_APPEND, 0644);
   if (fd < 0 || dup2(fd, STDOUT_FILENO) < 0 || dup2(fd, STDERR_FILENO) < 0) _exit(126);
+  // A benchmark that is interrupted leaves no server behind.
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
   execv(arguments[0], arguments.data());
   _exit(127);
 }
