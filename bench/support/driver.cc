@@ -72,6 +72,7 @@ int Drive(std::string_view name, int argc, char** argv,
     status = rows.ok() ? report.AddJsonLines(*rows) : rows.status();
   }
   if (!status.ok()) return Fail(name, status);
+  if (!options->vectors.empty()) return 0;  // a step of another run, which prints
   std::cout << (options->json ? report.ToJson() : report.ToTable()) << std::flush;
   return 0;
 }
