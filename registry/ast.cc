@@ -79,7 +79,7 @@ class Writer {
       case Expr::Kind::kKey:
         out_ += expr.text;
         WriteList(expr.args);
-        if (!expr.names.empty()) out_ += "." + PathOf(expr.names);
+        if (!expr.names.empty()) out_.append(".").append(PathOf(expr.names));
         return;
       case Expr::Kind::kCall: WriteCall(expr); return;
       case Expr::Kind::kUnary:
@@ -131,7 +131,9 @@ class Writer {
       out_ += " ";
       Write(clause.value[0], kOr);
     }
-    if (clause.kind == Clause::kHalfLife) out_ += " " + FormatDuration(clause.half_life);
+    if (clause.kind == Clause::kHalfLife) {
+      out_.append(" ").append(FormatDuration(clause.half_life));
+    }
     if (clause.kind != Clause::kOver) return;
     out_ += clause.window_list ? " [" : " ";
     for (size_t i = 0; i < clause.windows.size(); ++i) {

@@ -47,7 +47,7 @@ std::string JsonObject::ToString() const {
 }
 
 std::string JsonObject::ToDocument(std::string_view kind, std::string_view name) const {
-  std::string json = "{" + JsonText(kind) + ": " + JsonText(name);
+  std::string json = Concat("{", JsonText(kind), ": ", JsonText(name));
   if (!empty()) json.append(", ").append(ToString().substr(1));
   if (empty()) json.push_back('}');
   return json;

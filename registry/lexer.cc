@@ -178,13 +178,13 @@ class Lexer {
     token.kind = Token::Kind::kSymbol;
     const std::string_view two = text_.substr(at_, 2);
     if (two == "==" || two == "!=" || two == "<=" || two == ">=") {
-      token.text = two;
+      token.text = std::string(two);
       at_ += 2;
       return true;
     }
     const char c = text_[at_];
     if (std::string_view("+-*/%<>()[],.").find(c) != std::string_view::npos) {
-      token.text = c;
+      token.text.assign(1, c);
       ++at_;
       return true;
     }
