@@ -20,6 +20,7 @@
 #include "featurestore/snapshot.h"
 #include "featurestore/store_state.h"
 #include "featurestore/vectors_file.h"
+#include "registry/nearest_name.h"
 
 namespace larder::featurestore {
 
@@ -65,7 +66,8 @@ class Validator : public BatchValidator {
     }
     const registry::Source* source = registry->FindSource(request.source);
     if (source == nullptr) {
-      return NotFound("source '", request.source, "' is not defined in revision ", batch.revision);
+      return NotFound("source '", request.source, "' is not defined in revision ", batch.revision,
+                      registry::DidYouMean(request.source, registry->sources));
     }
     LARDER_RETURN_IF_ERROR(CheckBatchLimits(*source, request.records));
     batch.time_field = source->columns[source->time_column].name;

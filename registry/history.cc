@@ -7,6 +7,8 @@
 #include <set>
 #include <utility>
 
+#include "registry/nearest_name.h"
+
 namespace larder::registry {
 namespace {
 
@@ -173,16 +175,24 @@ struct Found {
   uint32_t version = 0;
 };
 
-// `find` gets a registry and a name and returns a T* or nullptr.
-template <typename T, typename Find>
+// `all` is where a registry keeps its definitions of this kind.
+template <typename T>
 StatusOr<Found<T>> Resolve(const std::vector<std::unique_ptr<Revision>>& revisions,
-                           std::string_view text, std::string_view kind, Find find,
+                           std::string_view text, std::string_view kind,
+                           std::vector<T> CompiledRegistry::*all,
                            const History::IsActive& active) {
+  const auto find = [all](const CompiledRegistry& registry, std::string_view name) -> const T* {
+    for (const T& definition : registry.*all) {
+      if (definition.name == name) return &definition;
+    }
+    return nullptr;
+  };
   LARDER_ASSIGN_OR_RETURN(const PinnedName pinned, ParsePinned(text));
   const std::string name(pinned.name);
   if (revisions.empty()) return NotFound("there is no revision yet, so no ", kind, " '", name, "'");
   if (!pinned.version && find(*revisions.back()->registry, name) == nullptr) {
-    return NotFound("no ", kind, " '", name, "' at revision ", revisions.back()->number);
+    return NotFound("no ", kind, " '", name, "' at revision ", revisions.back()->number,
+                    DidYouMean(name, (*revisions.back()->registry).*all));
   }
   std::optional<Found<T>> newest;
   for (auto it = revisions.rbegin(); it != revisions.rend(); ++it) {
@@ -204,21 +214,16 @@ StatusOr<Found<T>> Resolve(const std::vector<std::unique_ptr<Revision>>& revisio
 
 StatusOr<History::ResolvedSet> History::FindSet(std::string_view name,
                                                 const IsActive& active) const {
-  const auto find = [](const CompiledRegistry& registry, const std::string& n) {
-    return registry.FindSet(n);
-  };
-  LARDER_ASSIGN_OR_RETURN(const auto found,
-                          Resolve<FeatureSet>(revisions_, name, "set", find, active));
+  LARDER_ASSIGN_OR_RETURN(
+      const auto found, Resolve(revisions_, name, "set", &CompiledRegistry::sets, active));
   return ResolvedSet{found.definition, found.version, found.revision->number};
 }
 
 StatusOr<History::ResolvedRetrieval> History::FindRetrieval(std::string_view name,
                                                             const IsActive& active) const {
-  const auto find = [](const CompiledRegistry& registry, const std::string& n) {
-    return registry.FindRetrieval(n);
-  };
-  LARDER_ASSIGN_OR_RETURN(const auto found,
-                          Resolve<Retrieval>(revisions_, name, "retrieval", find, active));
+  LARDER_ASSIGN_OR_RETURN(
+      const auto found,
+      Resolve(revisions_, name, "retrieval", &CompiledRegistry::retrievals, active));
   ResolvedRetrieval resolved{found.definition, nullptr, found.version, found.revision->number};
   if (!found.definition->return_set.empty()) {
     resolved.return_set = found.revision->registry->FindSet(found.definition->return_set);

@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace larder::registry {
 
@@ -15,6 +16,15 @@ std::string_view NearestName(std::string_view name, std::span<const std::string_
 
 // "; did you mean 'clicks'?" or empty: the end of a message.
 std::string DidYouMean(std::string_view name, std::span<const std::string_view> known);
+
+// The same among the names of definitions.
+template <typename Definition>
+std::string DidYouMean(std::string_view name, const std::vector<Definition>& definitions) {
+  std::vector<std::string_view> known;
+  known.reserve(definitions.size());
+  for (const Definition& definition : definitions) known.push_back(definition.name);
+  return DidYouMean(name, std::span<const std::string_view>(known));
+}
 
 }  // namespace larder::registry
 

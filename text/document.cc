@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "text/document.h"
 
+#include <cstdint>
+
+#include "text/tokenizer.h"
+
 namespace larder::text {
 namespace {
 
@@ -18,6 +22,11 @@ std::string JoinFields(std::span<const std::optional<std::string_view>> fields) 
     if (!first) text.push_back('\n');
     text.append(*field);
     first = false;
+  }
+  if (text.size() > kMaxTextBytes) {
+    size_t end = kMaxTextBytes;
+    while (end > 0 && (static_cast<uint8_t>(text[end]) & 0xC0) == 0x80) --end;
+    text.resize(end);
   }
   return text;
 }

@@ -19,7 +19,8 @@ struct Document {
 };
 
 // The one text that several columns of `embed(encoder, title, content)` become: the columns that
-// are not null, in order, joined by a newline. An empty column counts; a null one does not.
+// are not null, in order, joined by a newline. An empty column counts; a null one does not. What
+// lies beyond kMaxTextBytes is cut off, at the start of a UTF-8 character.
 std::string JoinFields(std::span<const std::optional<std::string_view>> fields);
 
 // The first sentence of `text`: up to the first '.', '!' or '?' that is followed by white space

@@ -134,6 +134,14 @@ TEST(History, ARemovedNameIsFoundOnlyWhenPinned) {
               StatusIs(StatusCode::kNotFound, HasSubstr("no revision")));
 }
 
+TEST(History, AWrongNameGetsTheNearestOne) {
+  const History history = HistoryOf({Small("count()")});
+  EXPECT_THAT(history.FindSet("ss", kAllActive).status(),
+              StatusIs(StatusCode::kNotFound, HasSubstr("revision 1; did you mean 's'?")));
+  EXPECT_THAT(history.FindRetrieval("u", kAllActive).status(),
+              StatusIs(StatusCode::kNotFound, HasSubstr("no retrieval 'u' at revision 1; did")));
+}
+
 TEST(History, KeepsWhatStoredRecordsNeed) {
   const std::string text = Small("count()");
   const auto refused = [&](const std::string& changed, std::string_view why) {

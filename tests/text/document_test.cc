@@ -5,6 +5,8 @@
 
 #include <vector>
 
+#include "text/tokenizer.h"
+
 namespace larder::text {
 namespace {
 
@@ -25,6 +27,13 @@ TEST(JoinFields, AnEmptyFieldIsNotNull) {
 TEST(JoinFields, NothingGivesTheEmptyText) {
   EXPECT_EQ(JoinFields(Fields{}), "");
   EXPECT_EQ(JoinFields(Fields{std::nullopt, std::nullopt}), "");
+}
+
+TEST(JoinFields, CutsAtACharacter) {
+  const std::string nearly(kMaxTextBytes - 1, 'a');
+  EXPECT_EQ(JoinFields(Fields{nearly, ""}).size(), kMaxTextBytes);
+  EXPECT_EQ(JoinFields(Fields{nearly + "é"}), nearly);
+  EXPECT_EQ(JoinFields(Fields{nearly, nearly}), nearly + "\n");
 }
 
 TEST(FirstSentence, EndsAtAStopBeforeWhiteSpace) {
