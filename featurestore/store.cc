@@ -67,7 +67,7 @@ class Validator : public BatchValidator {
     const registry::Source* source = registry->FindSource(request.source);
     if (source == nullptr) {
       return NotFound("source '", request.source, "' is not defined in revision ", batch.revision,
-                      registry::DidYouMean(request.source, registry->sources));
+                      registry::DidYouMeanOneOf(request.source, registry->sources));
     }
     LARDER_RETURN_IF_ERROR(CheckBatchLimits(*source, request.records));
     batch.time_field = source->columns[source->time_column].name;

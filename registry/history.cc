@@ -192,7 +192,7 @@ StatusOr<Found<T>> Resolve(const std::vector<std::unique_ptr<Revision>>& revisio
   if (revisions.empty()) return NotFound("there is no revision yet, so no ", kind, " '", name, "'");
   if (!pinned.version && find(*revisions.back()->registry, name) == nullptr) {
     return NotFound("no ", kind, " '", name, "' at revision ", revisions.back()->number,
-                    DidYouMean(name, (*revisions.back()->registry).*all));
+                    DidYouMeanOneOf(name, (*revisions.back()->registry).*all));
   }
   std::optional<Found<T>> newest;
   for (auto it = revisions.rbegin(); it != revisions.rend(); ++it) {

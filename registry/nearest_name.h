@@ -19,7 +19,7 @@ std::string DidYouMean(std::string_view name, std::span<const std::string_view> 
 
 // The same among the names of definitions.
 template <typename Definition>
-std::string DidYouMean(std::string_view name, const std::vector<Definition>& definitions) {
+std::string DidYouMeanOneOf(std::string_view name, const std::vector<Definition>& definitions) {
   std::vector<std::string_view> known;
   known.reserve(definitions.size());
   for (const Definition& definition : definitions) known.push_back(definition.name);

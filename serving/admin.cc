@@ -55,7 +55,8 @@ void SetStats(const featurestore::StoreStats& stats, v1::StatusResponse& reply) 
 }
 
 void SetIndexes(const featurestore::StoreStats& stats, const IndexSink& indexes,
-                const featurestore::Snapshot& snapshot, v1::StatusResponse& reply) {
+                const featurestore::Snapshot& snapshot, const Jobs& jobs,
+                v1::StatusResponse& reply) {
   for (const featurestore::VectorStats& vector : stats.vectors) {
     v1::IndexStatus* out = reply.add_indexes();
     out->set_active(vector.active);
@@ -65,6 +66,10 @@ void SetIndexes(const featurestore::StoreStats& stats, const IndexSink& indexes,
     if (const LiveIndex* live = indexes.Find(vector.feature, snapshot); live != nullptr) {
       SetEpoch(*live, out->mutable_epoch());
       out->set_memory_bytes(live->index->GetStats().size_bytes);
+    }
+    if (const auto recall = jobs.RecallOf(vector.feature); recall.has_value()) {
+      out->set_recall_at_10(recall->at_10);
+      out->set_recall_queries(recall->queries);
     }
     out->mutable_epoch()->set_feature(vector.name);
     out->mutable_epoch()->set_feature_digest(vector.feature.Hex());
@@ -90,10 +95,19 @@ void SetEncoders(const registry::Revision& revision, const Encoders& encoders,
   }
 }
 
+const char* KindName(Jobs::Kind kind) {
+  switch (kind) {
+    case Jobs::Kind::kVectors: return "vectors";
+    case Jobs::Kind::kIndexBase: return "index_base";
+    case Jobs::Kind::kRecall: return "recall";
+  }
+  return "";
+}
+
 void SetJobs(const Jobs& jobs, v1::StatusResponse& reply) {
   for (const Jobs::Report& report : jobs.Reports()) {
     v1::JobStatus* out = reply.add_jobs();
-    out->set_kind(report.kind == Jobs::Kind::kVectors ? "vectors" : "index_base");
+    out->set_kind(KindName(report.kind));
     out->set_subject(report.subject);
     out->set_state(ToProto(report.state));
     out->set_done(report.done);
@@ -155,7 +169,7 @@ void AddStoreGauges(const featurestore::StoreStats& stats, Gauges& gauges) {
 }
 
 void AddIndexGauges(const IndexSink& indexes, const featurestore::Snapshot& snapshot,
-                    Gauges& gauges) {
+                    const Jobs& jobs, Gauges& gauges) {
   for (const LiveIndex* live : indexes.All(snapshot)) {
     const ann::VectorIndex::Stats stats = live->index->GetStats();
     const auto add = [&](const char* part, size_t value) {
@@ -167,6 +181,10 @@ void AddIndexGauges(const IndexSink& indexes, const featurestore::Snapshot& snap
     add("delta", stats.delta_size);
     gauges.Add("larder_index_bytes", "Memory of an index", static_cast<double>(stats.size_bytes),
                false, {{"feature", live->name}});
+    if (const auto recall = jobs.RecallOf(live->feature); recall.has_value()) {
+      gauges.Add("larder_index_recall", "Recall@10 of an index, measured when it got its base",
+                 recall->at_10, false, {{"feature", live->name}});
+    }
   }
 }
 
@@ -199,7 +217,7 @@ StatusOr<v1::StatusResponse> GetServerStatus(const v1::StatusRequest& request,
                  stats.queued_batches == 0);
 
   LARDER_ASSIGN_OR_RETURN(const auto snapshot, backend.store.Read({}, context.deadline));
-  SetIndexes(stats, backend.indexes, *snapshot, reply);
+  SetIndexes(stats, backend.indexes, *snapshot, facts.jobs, reply);
   if (const registry::Revision* current = snapshot->history().current(); current != nullptr) {
     SetEncoders(*current, backend.encoders, reply);
   }
@@ -211,7 +229,7 @@ std::vector<Metrics::Gauge> CollectGauges(const ServerFacts& facts, const Contex
   const Backend& backend = context.backend;
   AddStoreGauges(backend.store.Stats(), gauges);
   if (const auto snapshot = backend.store.Read({}, context.deadline); snapshot.ok()) {
-    AddIndexGauges(backend.indexes, **snapshot, gauges);
+    AddIndexGauges(backend.indexes, **snapshot, facts.jobs, gauges);
   }
   gauges.Add("larder_encoded_texts_total", "Texts encoded since start",
              static_cast<double>(backend.encoders.texts_encoded()), true);

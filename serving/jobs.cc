@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "ann/graph_base.h"
+#include "ann/recall.h"
 
 namespace larder::serving {
 namespace {
@@ -13,6 +14,7 @@ namespace {
 constexpr size_t kTextsAtATime = 512;
 constexpr size_t kAppendBytes = size_t{1} << 20;
 constexpr size_t kRemembered = 8;
+constexpr uint32_t kRecallQueries = 200;
 // For reads that must not hold up anybody for long.
 constexpr std::chrono::seconds kReadWait{10};
 
@@ -43,7 +45,14 @@ StatusOr<std::vector<Jobs::Task>> Jobs::Find() const {
   LARDER_ASSIGN_OR_RETURN(const auto snapshot,
                           parts_.store.Read({}, Steady::now() + kReadWait));
   for (const LiveIndex* live : parts_.indexes.All(*snapshot)) {
-    if (live->index->WantsBase()) tasks.push_back({Kind::kIndexBase, live->feature, live->name});
+    if (live->index->WantsBase()) {
+      tasks.push_back({Kind::kIndexBase, live->feature, live->name});
+    } else if (live->base_digest != Digest()) {
+      const std::optional<Recall> recall = RecallOf(live->feature);
+      if (!recall.has_value() || recall->base_digest != live->base_digest) {
+        tasks.push_back({Kind::kRecall, live->feature, live->name});
+      }
+    }
   }
   return tasks;
 }
@@ -115,8 +124,12 @@ void Jobs::RunTask(const Task& task, const std::stop_token& stop) {
                  .error = {},
                  .elapsed = {}};
   }
-  const Status status =
-      task.kind == Kind::kVectors ? Backfill(task, stop) : BuildBase(task, stop);
+  Status status;
+  switch (task.kind) {
+    case Kind::kVectors: status = Backfill(task, stop); break;
+    case Kind::kIndexBase: status = BuildBase(task, stop); break;
+    case Kind::kRecall: status = MeasureRecall(task, stop); break;
+  }
   watches_.erase(task.feature);
   MutexLock lock(mu_);
   running_.reset();
@@ -212,6 +225,37 @@ Status Jobs::BuildBase(const Task& task, const std::stop_token& stop) {
     return Internal("the new base of '", task.name, "' was not installed");
   }
   return OkStatus();
+}
+
+// One query per snapshot: an exact scan is long enough to hold up apply.
+Status Jobs::MeasureRecall(const Task& task, const std::stop_token& stop) {
+  Recall recall;
+  double sum = 0;
+  for (uint32_t query = 0; query < kRecallQueries; ++query) {
+    if (stop.stop_requested()) return Cancelled("the server is shutting down");
+    Progress(query, kRecallQueries);
+    LARDER_ASSIGN_OR_RETURN(const auto snapshot,
+                            parts_.store.Read({}, Steady::now() + kReadWait));
+    const LiveIndex* live = parts_.indexes.Find(task.feature, *snapshot);
+    if (live == nullptr) return NotFound("'", task.name, "' has no index");
+    if (query == 0) recall.base_digest = live->base_digest;
+    if (live->base_digest != recall.base_digest) return OkStatus();  // it is found again
+    LARDER_ASSIGN_OR_RETURN(const ann::RecallReport report,
+                            ann::MeasureRecall(*live->index, {.queries = 1, .seed = query}));
+    recall.queries += static_cast<uint32_t>(report.queries);
+    sum += report.mean * static_cast<double>(report.queries);
+  }
+  Progress(kRecallQueries, kRecallQueries);
+  if (recall.queries > 0) recall.at_10 = sum / recall.queries;
+  MutexLock lock(mu_);
+  recalls_[task.feature] = recall;
+  return OkStatus();
+}
+
+std::optional<Jobs::Recall> Jobs::RecallOf(const Digest& feature) const {
+  MutexLock lock(mu_);
+  const auto it = recalls_.find(feature);
+  return it == recalls_.end() ? std::nullopt : std::optional(it->second);
 }
 
 std::vector<Jobs::Report> Jobs::Reports() const {

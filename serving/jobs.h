@@ -34,8 +34,9 @@ struct JobsOptions {
   std::chrono::milliseconds retry_max{60'000};
 };
 
-// The background work that ends in an `activate` record (R4): vectors of rows that are older than
-// their `embed`, and bases of indexes whose delta has grown. One job at a time.
+// The background work: vectors of rows that are older than their `embed`, and bases of indexes whose
+// delta has grown, which end in an `activate` record (R4); then the recall of each new base. One job
+// at a time.
 //
 // Owns its thread; destruction asks the running job to stop and joins. A job that was stopped
 // leaves nothing behind and is found again at the next start: what there is to do is read from the
@@ -52,7 +53,7 @@ class Jobs {
   Jobs(const Parts& parts, const JobsOptions& options);
   ~Jobs();
 
-  enum class Kind { kVectors, kIndexBase };
+  enum class Kind { kVectors, kIndexBase, kRecall };
   enum class State { kRunning, kRetrying, kDone };
   struct Report {
     Kind kind = Kind::kVectors;
@@ -65,6 +66,16 @@ class Jobs {
   };
   // The running job first, then those that wait to be tried again, then the last few done.
   std::vector<Report> Reports() const;
+
+  // How well an index searches since it has its base: recall@10 against the exact scan, for vectors
+  // of its own, each without itself.
+  struct Recall {
+    Digest base_digest;
+    uint32_t queries = 0;
+    double at_10 = 1;
+  };
+  // The last one measured of the feature's index; nothing if none was.
+  std::optional<Recall> RecallOf(const Digest& feature) const;
 
   // True when no job runs and nothing is left to do for one, at this moment.
   // Errors: the store's.
@@ -98,6 +109,7 @@ class Jobs {
   void RunTask(const Task& task, const std::stop_token& stop);
   Status Backfill(const Task& task, const std::stop_token& stop);
   Status BuildBase(const Task& task, const std::stop_token& stop);
+  Status MeasureRecall(const Task& task, const std::stop_token& stop);
   Status Install(featurestore::Activation::Kind kind, const Digest& feature,
                  std::string_view file_name, std::string_view bytes);
   void Progress(uint64_t done, uint64_t total);
@@ -110,6 +122,7 @@ class Jobs {
   Steady::time_point started_ ABSL_GUARDED_BY(mu_);
   std::map<Task, Failure> failures_ ABSL_GUARDED_BY(mu_);
   std::deque<Report> done_ ABSL_GUARDED_BY(mu_);
+  std::map<Digest, Recall> recalls_ ABSL_GUARDED_BY(mu_);  // by feature
   std::map<Digest, Watch> watches_;  // the thread's own
   Mutex wake_mu_;
   CondVar wake_;

@@ -64,6 +64,10 @@ Json ToJson(const v1::StatusResponse& status) {
                        {"encoded", index.encoded()},
                        {"reused", index.reused()},
                        {"memory_bytes", index.memory_bytes()}});
+    if (index.has_recall_at_10()) {
+      indexes.back()["recall_at_10"] = index.recall_at_10();
+      indexes.back()["recall_queries"] = index.recall_queries();
+    }
   }
   Json encoders = Json::array();
   for (const v1::EncoderStatus& encoder : status.encoders()) {
@@ -132,7 +136,7 @@ void PrintIndexes(std::ostream& out, const v1::StatusResponse& status) {
   Table table;
   table.AddColumn("INDEX");
   table.AddColumn("STATE");
-  for (const char* name : {"VECTORS", "IN BASE", "NEWER", "ENCODED", "REUSED", "MEMORY"}) {
+  for (const char* name : {"VECTORS", "IN BASE", "NEWER", "ENCODED", "REUSED", "MEMORY", "RECALL@10"}) {
     table.AddColumn(name, Table::Align::kRight);
   }
   table.AddColumn("ENCODER");
@@ -141,6 +145,7 @@ void PrintIndexes(std::ostream& out, const v1::StatusResponse& status) {
                   FormatCount(index.vectors()), FormatCount(index.epoch().base_vectors()),
                   FormatCount(index.epoch().delta_vectors()), FormatCount(index.encoded()),
                   FormatCount(index.reused()), FormatBytes(index.memory_bytes()),
+                  index.has_recall_at_10() ? FormatNumber(index.recall_at_10()) : "",
                   index.epoch().space().substr(0, kShortDigest)});
   }
   out << "\n";

@@ -105,6 +105,34 @@ TEST(Jobs, BuildsABaseWhenTheDeltaIsLarge) {
   ASSERT_NE(live, nullptr);
   EXPECT_EQ(live->base_digest, world.store->activations[0].artifact);
   EXPECT_EQ(live->index->GetStats().delta_size, 0U);
+  const auto recall = jobs.RecallOf(live->feature);
+  ASSERT_TRUE(recall.has_value());
+  EXPECT_EQ(recall->base_digest, live->base_digest);
+  EXPECT_EQ(recall->queries, 200U);
+  EXPECT_GE(recall->at_10, 0.97);
+  EXPECT_LE(recall->at_10, 1.0);
+}
+
+TEST(Jobs, MeasureTheRecallOfABaseOnce) {
+  ServingWorld world;
+  for (int i = 0; i < 4'200; ++i) {
+    world.AddItem(std::to_string(i), "apple " + std::to_string(i));
+  }
+  Digest feature;
+  {
+    const Jobs jobs(PartsOf(world), Fast());
+    ASSERT_TRUE(Eventually([&] { return IsIdle(jobs); }));
+    feature = world.store->activations.at(0).feature;
+    EXPECT_EQ(Done(jobs).size(), 2U);
+    EXPECT_EQ(Done(jobs)[0].kind, Jobs::Kind::kRecall);
+    EXPECT_FALSE(jobs.RecallOf(Sha256("another")).has_value());
+  }
+  // After a restart nothing is to be built, but what is not stored is measured again.
+  const Jobs jobs(PartsOf(world), Fast());
+  ASSERT_TRUE(Eventually([&] { return IsIdle(jobs); }));
+  EXPECT_EQ(world.store->activations.size(), 1U);
+  EXPECT_EQ(Done(jobs).size(), 1U);
+  EXPECT_TRUE(jobs.RecallOf(feature).has_value());
 }
 
 TEST(Jobs, TriesAFailedJobAgainAndSaysWhy) {
