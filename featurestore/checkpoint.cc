@@ -111,7 +111,6 @@ void Checkpointer::WhileIdle(const std::function<void()>& idle) {
 }
 
 Checkpointer::Work Checkpointer::Take() {
-  // Apply, the only other one to touch these, is kept out by the reader lock.
   Work work;
   work.record.position = state_.applied;
   work.record.last_arrival = state_.last_arrival;
@@ -151,7 +150,8 @@ Status Checkpointer::ForEachSlice(const std::vector<Ordinal>& ordinals, const Wr
 Status Checkpointer::RunLocked() {
   Work work;
   {
-    ReaderLock lock(lock_);
+    // Apply fills these lists, and readers count them. Only lists change hands here: a moment.
+    WriterLock lock(lock_);
     work = Take();
   }
   batch_ = db_.NewBatch();

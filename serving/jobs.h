@@ -34,9 +34,9 @@ struct JobsOptions {
   std::chrono::milliseconds retry_max{60'000};
 };
 
-// The background work: vectors of rows that are older than their `embed`, and bases of indexes whose
-// delta has grown, which end in an `activate` record (R4); then the recall of each new base. One job
-// at a time.
+// The background work: vectors of rows that are older than their `embed`, and bases of indexes
+// whose delta has grown, which end in an `activate` record (R4); then the recall of each new base.
+// One job at a time.
 //
 // Owns its thread; destruction asks the running job to stop and joins. A job that was stopped
 // leaves nothing behind and is found again at the next start: what there is to do is read from the

@@ -136,7 +136,8 @@ void PrintIndexes(std::ostream& out, const v1::StatusResponse& status) {
   Table table;
   table.AddColumn("INDEX");
   table.AddColumn("STATE");
-  for (const char* name : {"VECTORS", "IN BASE", "NEWER", "ENCODED", "REUSED", "MEMORY", "RECALL@10"}) {
+  for (const char* name :
+       {"VECTORS", "IN BASE", "NEWER", "ENCODED", "REUSED", "MEMORY", "RECALL@10"}) {
     table.AddColumn(name, Table::Align::kRight);
   }
   table.AddColumn("ENCODER");
