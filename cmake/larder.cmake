@@ -82,9 +82,6 @@ add_custom_target(unit_tests)
 # and each of their lines runs once. The target `unit_tests` builds all that have the label unit.
 function(larder_test)
   cmake_parse_arguments(ARG "" "NAME;TIMEOUT" "SRCS;DEPS;LABELS" ${ARGN})
-  if("grpc" IN_LIST ARG_LABELS AND LARDER_SANITIZE STREQUAL "thread")
-    return()  # gRPC's own code is not clean under it
-  endif()
   set(target ${ARG_NAME}_test)
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 300)

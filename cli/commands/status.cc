@@ -43,6 +43,24 @@ double Seconds(const google::protobuf::Duration& duration) {
   return static_cast<double>(duration.seconds()) + duration.nanos() / 1e9;
 }
 
+Json IndexJson(const v1::IndexStatus& index) {
+  Json json = {{"feature", index.epoch().feature()},
+               {"active", index.active()},
+               {"vectors", index.vectors()},
+               {"base", index.epoch().base_digest()},
+               {"base_vectors", index.epoch().base_vectors()},
+               {"delta_vectors", index.epoch().delta_vectors()},
+               {"space", index.epoch().space()},
+               {"encoded", index.encoded()},
+               {"reused", index.reused()},
+               {"memory_bytes", index.memory_bytes()}};
+  if (index.has_recall_at_10()) {
+    json["recall_at_10"] = index.recall_at_10();
+    json["recall_queries"] = index.recall_queries();
+  }
+  return json;
+}
+
 Json ToJson(const v1::StatusResponse& status) {
   Json sources = Json::array();
   for (const v1::SourceStatus& source : status.sources()) {
@@ -53,22 +71,7 @@ Json ToJson(const v1::StatusResponse& status) {
                        {"ids", source.ids()}});
   }
   Json indexes = Json::array();
-  for (const v1::IndexStatus& index : status.indexes()) {
-    indexes.push_back({{"feature", index.epoch().feature()},
-                       {"active", index.active()},
-                       {"vectors", index.vectors()},
-                       {"base", index.epoch().base_digest()},
-                       {"base_vectors", index.epoch().base_vectors()},
-                       {"delta_vectors", index.epoch().delta_vectors()},
-                       {"space", index.epoch().space()},
-                       {"encoded", index.encoded()},
-                       {"reused", index.reused()},
-                       {"memory_bytes", index.memory_bytes()}});
-    if (index.has_recall_at_10()) {
-      indexes.back()["recall_at_10"] = index.recall_at_10();
-      indexes.back()["recall_queries"] = index.recall_queries();
-    }
-  }
+  for (const v1::IndexStatus& index : status.indexes()) indexes.push_back(IndexJson(index));
   Json encoders = Json::array();
   for (const v1::EncoderStatus& encoder : status.encoders()) {
     encoders.push_back({{"name", encoder.definition().name()},
