@@ -175,28 +175,23 @@ struct Found {
   uint32_t version = 0;
 };
 
-// `all` is where a registry keeps its definitions of this kind.
+// `find` and `all` are how a registry finds and where it keeps its definitions of this kind.
 template <typename T>
 StatusOr<Found<T>> Resolve(const std::vector<std::unique_ptr<Revision>>& revisions,
                            std::string_view text, std::string_view kind,
+                           const T* (CompiledRegistry::*find)(std::string_view) const,
                            std::vector<T> CompiledRegistry::*all,
                            const History::IsActive& active) {
-  const auto find = [all](const CompiledRegistry& registry, std::string_view name) -> const T* {
-    for (const T& definition : registry.*all) {
-      if (definition.name == name) return &definition;
-    }
-    return nullptr;
-  };
   LARDER_ASSIGN_OR_RETURN(const PinnedName pinned, ParsePinned(text));
   const std::string name(pinned.name);
   if (revisions.empty()) return NotFound("there is no revision yet, so no ", kind, " '", name, "'");
-  if (!pinned.version && find(*revisions.back()->registry, name) == nullptr) {
+  if (!pinned.version && ((*revisions.back()->registry).*find)(name) == nullptr) {
     return NotFound("no ", kind, " '", name, "' at revision ", revisions.back()->number,
                     DidYouMeanOneOf(name, (*revisions.back()->registry).*all));
   }
   std::optional<Found<T>> newest;
   for (auto it = revisions.rbegin(); it != revisions.rend(); ++it) {
-    const T* definition = find(*(*it)->registry, name);
+    const T* definition = ((*(*it)->registry).*find)(name);
     if (definition == nullptr) continue;
     const Found<T> found{definition, it->get(), (*it)->versions.at(name)};
     if (pinned.version) {
@@ -214,8 +209,9 @@ StatusOr<Found<T>> Resolve(const std::vector<std::unique_ptr<Revision>>& revisio
 
 StatusOr<History::ResolvedSet> History::FindSet(std::string_view name,
                                                 const IsActive& active) const {
-  LARDER_ASSIGN_OR_RETURN(
-      const auto found, Resolve(revisions_, name, "set", &CompiledRegistry::sets, active));
+  LARDER_ASSIGN_OR_RETURN(const auto found,
+                          Resolve(revisions_, name, "set", &CompiledRegistry::FindSet,
+                                  &CompiledRegistry::sets, active));
   return ResolvedSet{found.definition, found.version, found.revision->number};
 }
 
@@ -223,7 +219,8 @@ StatusOr<History::ResolvedRetrieval> History::FindRetrieval(std::string_view nam
                                                             const IsActive& active) const {
   LARDER_ASSIGN_OR_RETURN(
       const auto found,
-      Resolve(revisions_, name, "retrieval", &CompiledRegistry::retrievals, active));
+      Resolve(revisions_, name, "retrieval", &CompiledRegistry::FindRetrieval,
+              &CompiledRegistry::retrievals, active));
   ResolvedRetrieval resolved{found.definition, nullptr, found.version, found.revision->number};
   if (!found.definition->return_set.empty()) {
     resolved.return_set = found.revision->registry->FindSet(found.definition->return_set);
