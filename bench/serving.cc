@@ -96,17 +96,19 @@ struct Shapes {
   double filtered_rows = 0;
 };
 
-Status Closed(const std::vector<Workload>& workloads, std::string_view how, size_t rounds,
-              Report& report) {
+Status Closed(const std::vector<Workload>& workloads, std::string_view how,
+              const Options& options, Report& report) {
   for (const Workload& workload : workloads) {
-    Progress(Concat(workload.name, ", ", how));
+    const std::string name = Concat(workload.name, ", ", how);
+    if (!options.Wants(name)) continue;
+    Progress(name);
     LARDER_RETURN_IF_ERROR(ClosedLoop(kWarmUp, workload.call).status());
     std::vector<Round> done;
-    for (size_t i = 0; i < rounds; ++i) {
+    for (size_t i = 0; i < options.rounds; ++i) {
       LARDER_ASSIGN_OR_RETURN(const Round round, ClosedLoop(kCalls, workload.call));
       done.push_back(round);
     }
-    report.AddRound(Concat(workload.name, ", ", how), {}, MedianRound(done));
+    report.AddRound(name, {}, MedianRound(done));
   }
   return OkStatus();
 }
@@ -115,6 +117,7 @@ Status Open(const std::vector<Workload>& workloads, const Options& options, Repo
   for (const Workload& workload : workloads) {
     const std::string name =
         Concat(workload.name, ", gRPC, open loop at ", options.rate, "/s");
+    if (!options.Wants(name)) continue;
     Progress(name);
     std::vector<Round> done;
     for (size_t i = 0; i < options.rounds; ++i) {
@@ -194,14 +197,14 @@ Status Run(const Options& options, Report& report) {
     LARDER_RETURN_IF_ERROR(engine->WaitUntilIdle());
     LARDER_ASSIGN_OR_RETURN(shapes, MeasureShapes(*engine, requests));
     LARDER_RETURN_IF_ERROR(Closed(InProcess(*engine, requests), "in process, closed loop",
-                                  options.rounds, report));
+                                  options, report));
   }
   LARDER_ASSIGN_OR_RETURN(const auto server, ServerProcess::Start(dir));
   LARDER_RETURN_IF_ERROR(server->WaitUntilIdle());
   const auto features = v1::FeatureService::NewStub(server->channel());
   const auto retrieval = v1::RetrievalService::NewStub(server->channel());
   const auto workloads = OverGrpc(*features, *retrieval, requests);
-  LARDER_RETURN_IF_ERROR(Closed(workloads, "gRPC, closed loop", options.rounds, report));
+  LARDER_RETURN_IF_ERROR(Closed(workloads, "gRPC, closed loop", options, report));
   LARDER_RETURN_IF_ERROR(Open(workloads, options, report));
   report.Note(Concat(options.data, ": GetFeatures of package_ranker, ", shapes.feature_columns,
                      " columns; Retrieve 100 with these columns gives ", shapes.hundred_rows,

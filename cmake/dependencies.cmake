@@ -16,6 +16,7 @@ find_package(OpenMP REQUIRED)
 find_package(PkgConfig REQUIRED)
 
 # Prefix pc_: the plain names would clash with the find modules of RocksDB.
+pkg_check_modules(jemalloc REQUIRED IMPORTED_TARGET jemalloc)
 pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
 pkg_check_modules(pc_zstd REQUIRED IMPORTED_TARGET libzstd)
 pkg_check_modules(pc_zlib REQUIRED IMPORTED_TARGET zlib)

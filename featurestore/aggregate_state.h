@@ -44,6 +44,9 @@ class AggregateState {
   // Appends the value as one row (the other shapes). Does not touch `out.times`.
   virtual void AppendAt(const WindowShape& shape, TimeUs start, registry::Column& out) const;
 
+  // Asks for the memory that AppendAt will read beyond the object itself.
+  virtual void Prefetch() const {}
+
   // Canonical bytes, see docs/formats/state.md.
   void Encode(std::string& out) const;
   // Errors: kDataLoss for bytes that Encode cannot have written.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "featurestore/row.h"
 
+#include <algorithm>
 #include <new>
 #include <utility>
 
@@ -101,26 +102,41 @@ Row::Ptr Row::Allocate(size_t payload_bytes) {
   return row;
 }
 
+namespace {
+
+// Values without a fixed size lie behind the slots, short ones first: those that features use,
+// such as keys, share cache lines with the slots, and long texts lie behind them all.
+std::string PackPayload(const RowLayout& layout, std::span<const Column> columns, size_t index) {
+  std::string payload(layout.fixed_bytes(), '\0');
+  const auto set_slot = [&](size_t column, uint64_t slot) {
+    std::memcpy(payload.data() + layout.validity_bytes() + column * 8, &slot, sizeof slot);
+  };
+  std::vector<std::pair<std::string, size_t>> values;
+  for (size_t i = 0; i < columns.size(); ++i) {
+    if (!columns[i].valid(index)) continue;
+    payload[i / 8] = static_cast<char>(static_cast<uint8_t>(payload[i / 8]) | (1U << (i % 8)));
+    if (layout.columns[i].fixed) {
+      set_slot(i, static_cast<uint64_t>(FixedBits(columns[i], index)));
+    } else {
+      AppendValueBytes(columns[i], index, values.emplace_back(std::string(), i).first);
+    }
+  }
+  std::stable_sort(values.begin(), values.end(), [](const auto& a, const auto& b) {
+    return a.first.size() < b.first.size();
+  });
+  for (const auto& [bytes, column] : values) {
+    set_slot(column, (uint64_t{bytes.size()} << 32) | payload.size());
+    payload += bytes;
+  }
+  return payload;
+}
+
+}  // namespace
+
 Row::Ptr Row::Pack(const RowLayout& layout, std::span<const Column> columns, size_t index,
                    const RecordInfo& info) {
   const bool deleted = (info.flags & RecordInfo::kDelete) != 0;
-  std::string payload;
-  if (!deleted) {
-    payload.resize(layout.fixed_bytes());
-    for (size_t i = 0; i < columns.size(); ++i) {
-      if (!columns[i].valid(index)) continue;
-      payload[i / 8] = static_cast<char>(static_cast<uint8_t>(payload[i / 8]) | (1U << (i % 8)));
-      uint64_t slot = 0;
-      if (layout.columns[i].fixed) {
-        slot = static_cast<uint64_t>(FixedBits(columns[i], index));
-      } else {
-        const size_t begin = payload.size();
-        AppendValueBytes(columns[i], index, payload);
-        slot = (static_cast<uint64_t>(payload.size() - begin) << 32) | begin;
-      }
-      std::memcpy(payload.data() + layout.validity_bytes() + i * 8, &slot, sizeof slot);
-    }
-  }
+  const std::string payload = deleted ? std::string() : PackPayload(layout, columns, index);
   Ptr row = Allocate(payload.size());
   row->flags_ = info.flags;
   row->key_ = {info.event_time, info.original_event_time, info.id};

@@ -16,6 +16,8 @@ using registry::Reason;
 namespace {
 
 constexpr size_t kPrefetch = 8;
+constexpr size_t kPrefetchValue = 4;
+constexpr size_t kHeadBytes = 192;
 
 // Where one column lies in the layout of the row at hand: almost always that of the row before.
 class ColumnIn {
@@ -35,6 +37,12 @@ class ColumnIn {
   }
   const RowLayout* layout() const { return layout_; }
   int index() const { return index_; }  // -1: the layout has none such
+  // Asks for the value of a row whose head is at hand.
+  void Prefetch(const Row* row) const {
+    if (row == nullptr || row->layout() != layout_ || index_ < 0) return;
+    const std::string_view bytes = row->bytes(static_cast<size_t>(index_));
+    __builtin_prefetch(bytes.data());
+  }
 
  private:
   const std::string_view table_;
@@ -53,10 +61,9 @@ void RowTable::Prefetch(std::span<const Ordinal> ordinals, size_t i) const {
     __builtin_prefetch(&rows_[ordinals[far]]);
   }
   if (near >= ordinals.size()) return;
-  // The head of a row takes more than one cache line.
-  const Row* row = Find(ordinals[near]);
-  __builtin_prefetch(row);
-  __builtin_prefetch(reinterpret_cast<const char*>(row) + 64);
+  // The head of a row and its slots take more than one cache line.
+  const auto* row = reinterpret_cast<const char*>(Find(ordinals[near]));
+  for (size_t offset = 0; offset < kHeadBytes; offset += 64) __builtin_prefetch(row + offset);
 }
 
 void RowTable::Set(Ordinal ordinal, Row::Ptr row) {
@@ -87,6 +94,7 @@ Status RowTable::Read(std::string_view column, std::span<const Ordinal> ordinals
   ColumnIn in(name_, column, out.type);
   for (size_t i = 0; i < ordinals.size(); ++i) {
     Prefetch(ordinals, i);
+    if (i + kPrefetchValue < ordinals.size()) in.Prefetch(Find(ordinals[i + kPrefetchValue]));
     const Row* row = Find(ordinals[i]);
     const Reason reason = ReasonOf(row, at);
     if (at.want_times) out.times.push_back(row == nullptr ? kNoTime : row->event_time());

@@ -14,6 +14,18 @@ using registry::kNoTime;
 using registry::Ordinal;
 using registry::Reason;
 
+namespace {
+
+constexpr size_t kPrefetch = 4;
+
+}  // namespace
+
+void VectorTable::Prefetch(Ordinal ordinal) const {
+  if (ordinal >= info_.capacity()) return;
+  __builtin_prefetch(&info_[ordinal]);
+  for (size_t i = 0; i < feature_.dimensions; i += 64) __builtin_prefetch(&codes_[ordinal] + i);
+}
+
 void VectorTable::EnsureSize(Ordinal ordinal) {
   info_.EnsureSize(size_t{ordinal} + 1);
   codes_.EnsureSize(size_t{ordinal} + 1);
@@ -49,7 +61,10 @@ Status VectorTable::Read(std::span<const Ordinal> ordinals, const ReadAt& at, Co
                     " dimensions read as ", out.type.Name());
   }
   if (!out.type.int8 && !column_.empty()) return rows_.Read(column_, ordinals, at, out);
-  for (const Ordinal ordinal : ordinals) {
+  for (size_t i = 0; i < ordinals.size(); ++i) {
+    const Ordinal ordinal = ordinals[i];
+    rows_.Prefetch(ordinals, i);
+    if (i + kPrefetch < ordinals.size()) Prefetch(ordinals[i + kPrefetch]);
     const Row* row = rows_.Find(ordinal);
     Reason reason = RowTable::ReasonOf(row, at);
     if (reason == Reason::kValid && !active_) reason = Reason::kNeverComputed;

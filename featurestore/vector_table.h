@@ -80,6 +80,7 @@ class VectorTable {
     bool dirty = false;
   };
   void EnsureSize(registry::Ordinal ordinal);
+  void Prefetch(registry::Ordinal ordinal) const;
 
   const registry::VectorFeature& feature_;
   const std::string column_;

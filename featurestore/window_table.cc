@@ -107,6 +107,25 @@ Scalar WindowTable::Value(const Cell& cell, TimeUs start) const {
   return scalar;
 }
 
+void WindowTable::PrefetchCell(Ordinal ordinal) const {
+  if (ordinal < cells_.capacity()) __builtin_prefetch(&cells_[ordinal]);
+}
+
+// Cell, state, what the state points to: in steps, so that the misses of many keys overlap.
+void WindowTable::PrefetchStates(std::span<const Ordinal> ordinals, size_t i) const {
+  const auto at = [&](size_t steps) {
+    const size_t next = i + steps * kPrefetch;
+    return next < ordinals.size() ? ordinals[next] : kNoOrdinal;
+  };
+  PrefetchCell(at(3));
+  if (const AggregateState* state = Find(at(2))) {
+    const auto* bytes = reinterpret_cast<const char*>(state);
+    __builtin_prefetch(bytes);
+    __builtin_prefetch(bytes + 64);
+  }
+  if (const AggregateState* state = Find(at(1))) state->Prefetch();
+}
+
 void WindowTable::ReadScalars(std::span<const Ordinal> ordinals, const ReadAt& at,
                               Column& out) const {
   const bool real = IsReal(out.type.kind);
@@ -124,9 +143,7 @@ void WindowTable::ReadScalars(std::span<const Ordinal> ordinals, const ReadAt& a
   const Scalar none = IdentityScalar(shape_);
   const size_t capacity = cells_.capacity();
   for (size_t i = 0; i < count; ++i) {
-    if (i + kPrefetch < count && ordinals[i + kPrefetch] < capacity) {
-      __builtin_prefetch(&cells_[ordinals[i + kPrefetch]]);
-    }
+    if (i + kPrefetch < count) PrefetchCell(ordinals[i + kPrefetch]);
     Scalar scalar = none;
     TimeUs newest = kNever;
     if (ordinals[i] < capacity) {
@@ -169,7 +186,10 @@ Status WindowTable::Read(std::span<const Ordinal> ordinals, const ReadAt& at, Co
     ReadScalars(ordinals, at, out);
     return OkStatus();
   }
-  for (const Ordinal ordinal : ordinals) ReadState(Find(ordinal), at, out);
+  for (size_t i = 0; i < ordinals.size(); ++i) {
+    PrefetchStates(ordinals, i);
+    ReadState(Find(ordinals[i]), at, out);
+  }
   return OkStatus();
 }
 

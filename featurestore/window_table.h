@@ -93,6 +93,8 @@ class WindowTable {
   static constexpr int64_t kReasonMask = (int64_t{1} << kReasonBits) - 1;
 
   Scalar Value(const Cell& cell, TimeUs start) const;
+  void PrefetchCell(registry::Ordinal ordinal) const;
+  void PrefetchStates(std::span<const registry::Ordinal> ordinals, size_t i) const;
   void ReadScalars(std::span<const registry::Ordinal> ordinals, const ReadAt& at,
                    registry::Column& out) const;
 

@@ -10,6 +10,13 @@
 namespace larder::bench {
 namespace {
 
+constexpr std::string_view kUsage = R"(options:
+  --data DIR    what tools/quickstart made (build/quickstart)
+  --json        one line of JSON instead of a table
+  --rounds N    every number is the median of so many rounds (5)
+  --rate N      calls per second of the open loops of `serving` (100)
+  --only TEXT   of `serving`, the rows whose name contains TEXT
+see docs/benchmarks.md)";
 constexpr uint64_t kMaxRowsBytes = uint64_t{16} << 20;
 
 template <typename T>
@@ -30,15 +37,20 @@ StatusOr<Options> Parse(std::span<char*> arguments) {
       options.json = true;
       continue;
     }
+    if (name == "--help" || name == "-h") {
+      options.help = true;
+      return options;
+    }
     if (i + 1 == arguments.size()) {
-      return InvalidArgument("'", name, "' is unknown or needs a value; there are --data DIR, ",
-                             "--json, --rounds N, --rate N, --vectors FILE, --rows FILE");
+      return InvalidArgument("'", name, "' is unknown or needs a value\n", kUsage);
     }
     const std::string_view value = arguments[++i];
     if (name == "--data") {
       options.data = value;
     } else if (name == "--vectors") {
       options.vectors = value;
+    } else if (name == "--only") {
+      options.only = value;
     } else if (name == "--rows") {
       options.rows = value;
     } else if (name == "--rounds") {
@@ -46,7 +58,7 @@ StatusOr<Options> Parse(std::span<char*> arguments) {
     } else if (name == "--rate") {
       LARDER_RETURN_IF_ERROR(ParseNumber(name, value, 1.0, 100'000.0, options.rate));
     } else {
-      return InvalidArgument("unknown option '", name, "'");
+      return InvalidArgument("unknown option '", name, "'\n", kUsage);
     }
   }
   return options;
@@ -65,6 +77,10 @@ int Drive(std::string_view name, int argc, char** argv,
           const std::function<Status(const Options&, Report&)>& body) {
   const StatusOr<Options> options = Parse(std::span(argv, static_cast<size_t>(argc)).subspan(1));
   if (!options.ok()) return Fail(name, options.status());
+  if (options->help) {
+    std::cout << kUsage << std::endl;
+    return 0;
+  }
   Report report(name);
   Status status = body(*options, report);
   if (status.ok() && !options->rows.empty()) {

@@ -16,6 +16,7 @@ struct Options {
   // --data DIR: what tools/quickstart made: catalog.jsonl, edges.jsonl, sessions.jsonl,
   // definitions/ with encoders/debian, data/.
   std::string data = "build/quickstart";
+  bool help = false;
   // --json: one line of JSON instead of a table.
   bool json = false;
   // --rounds N: every number is the median of so many rounds, 1 to 100.
@@ -24,8 +25,12 @@ struct Options {
   double rate = 100;
   // --vectors FILE: `index` writes its vectors there as .npy for the peers, and ends.
   std::string vectors;
+  // --only TEXT: `serving` measures the rows whose name contains it.
+  std::string only;
   // --rows FILE: rows that peers measured, shown with the own ones.
   std::string rows;
+
+  bool Wants(std::string_view row) const { return row.find(only) != std::string_view::npos; }
 };
 
 // The main function of a benchmark: parses options, runs `body`, prints its report.
