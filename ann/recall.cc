@@ -25,19 +25,26 @@ double Recall(std::span<const Hit> found, std::span<const Hit> exact) {
   return static_cast<double>(counted) / static_cast<double>(exact.size());
 }
 
-StatusOr<RecallReport> MeasureRecall(const VectorIndex& index, const RecallOptions& options) {
+std::vector<uint32_t> DrawIds(const VectorIndex& index, size_t count, uint64_t seed) {
   const std::vector<uint32_t> ids = index.Ids();
+  if (ids.empty()) return {};
+  std::mt19937_64 random(seed);
+  std::vector<uint32_t> drawn(count);
+  for (uint32_t& id : drawn) id = ids[random() % ids.size()];
+  return drawn;
+}
+
+StatusOr<RecallReport> MeasureRecall(const VectorIndex& index, std::span<const uint32_t> ids,
+                                     const RecallOptions& options) {
   RecallReport report;
-  if (ids.empty()) return report;
-  std::mt19937_64 random(options.seed);
   double sum = 0;
-  for (size_t i = 0; i < options.queries; ++i) {
-    const uint32_t id = ids[random() % ids.size()];
+  for (const uint32_t& id : ids) {
     SearchRequest request{.query = index.Find(id),
                           .space = index.space(),
                           .k = options.k,
                           .effort = options.effort,
                           .exclude = std::span(&id, 1)};
+    if (request.query.empty()) continue;
     auto start = SteadyClock::now();
     LARDER_ASSIGN_OR_RETURN(const SearchResult found, index.Search(request));
     report.search_us += MicrosecondsSince(start);
@@ -48,10 +55,10 @@ StatusOr<RecallReport> MeasureRecall(const VectorIndex& index, const RecallOptio
     const double recall = Recall(found.hits, exact.hits);
     sum += recall;
     report.worst = std::min(report.worst, recall);
+    ++report.queries;
   }
-  report.queries = options.queries;
-  if (options.queries > 0) {
-    const auto count = static_cast<double>(options.queries);
+  if (report.queries > 0) {
+    const auto count = static_cast<double>(report.queries);
     report.mean = sum / count;
     report.search_us /= count;
     report.exact_us /= count;

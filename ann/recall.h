@@ -18,26 +18,30 @@ namespace larder::ann {
 double Recall(std::span<const Hit> found, std::span<const Hit> exact);
 
 struct RecallOptions {
-  size_t k = 10;       // 1 to kMaxK
-  size_t effort = 0;   // as in SearchRequest
-  size_t queries = 200;  // ids drawn, with replacement, from those that have a vector
-  uint64_t seed = 1;   // of the draw
+  size_t k = 10;      // 1 to kMaxK
+  size_t effort = 0;  // as in SearchRequest
 };
 
 struct RecallReport {
-  size_t queries = 0;
+  size_t queries = 0;  // ids that have a vector
   double mean = 1;
   double worst = 1;
   double search_us = 0;  // mean time of a search as it is served
   double exact_us = 0;   // mean time of the exact scan beside it
 };
 
-// Measures recall@k of searching for the neighbours of stored vectors, each without itself.
+// `count` ids, drawn with replacement from those that have a vector; none if none has.
+// Thread-safety: as VectorIndex::Search. Cost: lists all ids once.
+std::vector<uint32_t> DrawIds(const VectorIndex& index, size_t count, uint64_t seed);
+
+// Measures recall@k of searching for the neighbours of the vectors of `ids`, each without itself.
+// Ids without a vector are left out.
 //
 // Thread-safety: as VectorIndex::Search: the caller holds a reader lock.
 // Errors: as VectorIndex::Search.
-// Cost: `queries` exact scans.
-StatusOr<RecallReport> MeasureRecall(const VectorIndex& index, const RecallOptions& options);
+// Cost: an exact scan per id.
+StatusOr<RecallReport> MeasureRecall(const VectorIndex& index, std::span<const uint32_t> ids,
+                                     const RecallOptions& options = {});
 
 }  // namespace larder::ann
 

@@ -5,6 +5,7 @@
 #include <bit>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -75,6 +76,11 @@ class ByteReader {
   bool ok_ = true;
 };
 
+// The 8 bytes of a number, most significant first: byte order is the order of the numbers.
+std::string BigEndian(uint64_t number);
+// The number back; nothing unless there are 8 bytes.
+std::optional<uint64_t> FromBigEndian(std::string_view bytes);
+
 // The bytes of a span of numbers, and back; the span must outlive the view.
 template <typename T>
 std::string_view AsBytes(std::span<const T> values) {
@@ -88,6 +94,10 @@ StatusOr<std::string> FromHex(std::string_view hex);
 
 // True if `text` is well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms).
 bool IsUtf8(std::string_view text);
+
+// The beginning of `text`, at most `max_bytes` long, cut between characters and not inside one.
+// Of text that is not UTF-8, some beginning.
+std::string_view Utf8Prefix(std::string_view text, size_t max_bytes);
 
 }  // namespace larder
 

@@ -73,12 +73,17 @@ StatusOr<Digest> DirectoryDigest(FileSystem& fs, const std::string& dir) {
   std::string manifest = "larder-dir-1\n";
   ByteWriter writer(manifest);
   for (const DirectoryFile& file : files) {
-    LARDER_ASSIGN_OR_RETURN(const std::string bytes,
-                            fs.Read(JoinPath(dir, file.name), kMaxArtifactBytes));
+    Sha256Stream content;
+    uint64_t size = 0;
+    LARDER_RETURN_IF_ERROR(fs.Stream(JoinPath(dir, file.name), [&](std::string_view bytes) {
+      content.Update(bytes);
+      size += bytes.size();
+      return OkStatus();
+    }));
     writer.Fixed<uint64_t>(file.name.size());
     writer.Raw(file.name);
-    writer.Fixed<uint64_t>(bytes.size());
-    writer.Raw(Sha256(bytes).view());
+    writer.Fixed<uint64_t>(size);
+    writer.Raw(content.Finish().view());
   }
   return Sha256(manifest);
 }

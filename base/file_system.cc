@@ -11,7 +11,9 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <span>
 #include <system_error>
+#include <utility>
 
 namespace larder {
 namespace {
@@ -76,10 +78,62 @@ struct ScopedFd {
   ~ScopedFd() {
     if (fd >= 0) ::close(fd);
   }
-  ScopedFd(const ScopedFd&) = delete;
-  ScopedFd& operator=(const ScopedFd&) = delete;
+  ScopedFd(ScopedFd&& other) noexcept : fd(std::exchange(other.fd, -1)) {}
+  ScopedFd& operator=(ScopedFd&&) = delete;
   int fd;
 };
+
+Status CheckRegular(const std::string& path, mode_t mode) {
+  if (S_ISREG(mode)) return OkStatus();
+  const std::string_view what = S_ISDIR(mode)    ? "a directory"
+                                : S_ISFIFO(mode) ? "a FIFO"
+                                : S_ISSOCK(mode) ? "a socket"
+                                                 : "a device";
+  return InvalidArgument("'", path, "' is ", what, ", not a regular file");
+}
+
+StatusOr<uint64_t> RegularSize(const std::string& path) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) != 0) return ErrnoStatus("open", path, errno);
+  LARDER_RETURN_IF_ERROR(CheckRegular(path, info.st_mode));
+  return static_cast<uint64_t>(info.st_size);
+}
+
+struct OpenFile {
+  ScopedFd file;
+  uint64_t size;
+};
+
+// A regular file opened for reading.
+StatusOr<OpenFile> OpenRegular(const std::string& path) {
+  // Before opening, since that can have effects on a device, and after it, on what was opened.
+  LARDER_RETURN_IF_ERROR(RegularSize(path).status());
+  // O_NONBLOCK: opening a FIFO would wait for a writer.
+  ScopedFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (file.fd < 0) return ErrnoStatus("open", path, errno);
+  struct stat info {};
+  if (::fstat(file.fd, &info) != 0) return ErrnoStatus("open", path, errno);
+  LARDER_RETURN_IF_ERROR(CheckRegular(path, info.st_mode));
+  return OpenFile{std::move(file), static_cast<uint64_t>(info.st_size)};
+}
+
+// Reads until `out` is full or the file ends. Returns the bytes read.
+StatusOr<size_t> ReadFully(const ScopedFd& file, const std::string& path, std::span<char> out) {
+  size_t filled = 0;
+  while (filled < out.size()) {
+    const ssize_t got = ::read(file.fd, out.data() + filled, out.size() - filled);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return ErrnoStatus("read", path, errno);
+    if (got == 0) break;
+    filled += static_cast<size_t>(got);
+  }
+  return filled;
+}
+
+std::string ParentOf(const std::string& path) {
+  const std::string parent = std::filesystem::path(path).parent_path().string();
+  return parent.empty() ? "." : parent;
+}
 
 class PosixFileSystem : public FileSystem {
  public:
@@ -90,31 +144,28 @@ class PosixFileSystem : public FileSystem {
   }
 
   StatusOr<std::string> Read(const std::string& path, uint64_t max_bytes) override {
-    LARDER_ASSIGN_OR_RETURN(const uint64_t size, Size(path));
-    if (size > max_bytes) {
-      return ResourceExhausted("'", path, "' has ", size, " bytes, the limit is ", max_bytes);
+    LARDER_ASSIGN_OR_RETURN(const OpenFile in, OpenRegular(path));
+    if (in.size > max_bytes) {
+      return ResourceExhausted("'", path, "' has ", in.size, " bytes, the limit is ", max_bytes);
     }
-    const ScopedFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    if (file.fd < 0) return ErrnoStatus("open", path, errno);
-    std::string out(static_cast<size_t>(size), '\0');
-    size_t filled = 0;
-    while (filled < out.size()) {
-      const ssize_t got = ::read(file.fd, out.data() + filled, out.size() - filled);
-      if (got < 0 && errno == EINTR) continue;
-      if (got < 0) return ErrnoStatus("read", path, errno);
-      if (got == 0) break;
-      filled += static_cast<size_t>(got);
-    }
-    out.resize(filled);
+    std::string out(static_cast<size_t>(in.size), '\0');
+    LARDER_ASSIGN_OR_RETURN(const size_t size, ReadFully(in.file, path, out));
+    out.resize(size);
     return out;
   }
 
-  StatusOr<uint64_t> Size(const std::string& path) override {
-    struct stat info {};
-    if (::stat(path.c_str(), &info) != 0) return ErrnoStatus("open", path, errno);
-    if (S_ISDIR(info.st_mode)) return InvalidArgument("'", path, "' is a directory, not a file");
-    return static_cast<uint64_t>(info.st_size);
+  Status Stream(const std::string& path,
+                const std::function<Status(std::string_view bytes)>& piece) override {
+    LARDER_ASSIGN_OR_RETURN(const OpenFile in, OpenRegular(path));
+    std::vector<char> buffer(static_cast<size_t>(std::min<uint64_t>(in.size + 1, kPieceBytes)));
+    for (;;) {
+      LARDER_ASSIGN_OR_RETURN(const size_t size, ReadFully(in.file, path, buffer));
+      if (size > 0) LARDER_RETURN_IF_ERROR(piece({buffer.data(), size}));
+      if (size < buffer.size()) return OkStatus();
+    }
   }
+
+  StatusOr<uint64_t> Size(const std::string& path) override { return RegularSize(path); }
 
   bool Exists(const std::string& path) override { return ::access(path.c_str(), F_OK) == 0; }
 
@@ -127,20 +178,20 @@ class PosixFileSystem : public FileSystem {
     std::error_code error;
     std::vector<std::string> names;
     std::filesystem::directory_iterator it(dir, error);
-    if (error) return ErrnoStatus("list", dir, error.value());
+    // A failure makes the iterator the end.
     for (const std::filesystem::directory_iterator end; it != end; it.increment(error)) {
-      if (error) return ErrnoStatus("list", dir, error.value());
       names.push_back(it->path().filename().string());
     }
+    if (error) return ErrnoStatus("list", dir, error.value());
     std::sort(names.begin(), names.end());
     return names;
   }
 
-  Status MakeDirs(const std::string& dir) override {
-    std::error_code error;
-    std::filesystem::create_directories(dir, error);
-    if (error) return ErrnoStatus("make directory", dir, error.value());
-    return OkStatus();
+  Status MakeDir(const std::string& dir) override {
+    if (::mkdir(dir.c_str(), 0777) == 0) return OkStatus();
+    const int error = errno;
+    if (error == EEXIST && IsDirectory(dir)) return OkStatus();
+    return ErrnoStatus("make directory", dir, error == EEXIST ? ENOTDIR : error);
   }
 
   Status Rename(const std::string& from, const std::string& to) override {
@@ -168,16 +219,19 @@ class PosixFileSystem : public FileSystem {
   }
 };
 
-std::string ParentOf(const std::string& path) {
-  const std::string parent = std::filesystem::path(path).parent_path().string();
-  return parent.empty() ? "." : parent;
-}
-
 }  // namespace
 
 FileSystem& FileSystem::Posix() {
   static PosixFileSystem fs;
   return fs;
+}
+
+Status FileSystem::MakeDirs(const std::string& dir) {
+  if (IsDirectory(dir)) return OkStatus();
+  const std::string parent = ParentOf(dir);
+  if (parent != dir) LARDER_RETURN_IF_ERROR(MakeDirs(parent));
+  LARDER_RETURN_IF_ERROR(MakeDir(dir));
+  return SyncDir(parent);
 }
 
 Status WriteFileAtomically(FileSystem& fs, const std::string& path, std::string_view bytes) {
@@ -198,14 +252,10 @@ std::string JoinPath(std::string_view dir, std::string_view name) {
 }
 
 StatusOr<std::unique_ptr<MappedFile>> MappedFile::Open(const std::string& path) {
-  const ScopedFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (file.fd < 0) return ErrnoStatus("open", path, errno);
-  struct stat info {};
-  if (::fstat(file.fd, &info) != 0) return ErrnoStatus("open", path, errno);
-  if (!S_ISREG(info.st_mode)) return InvalidArgument("'", path, "' is not a regular file");
-  const auto size = static_cast<size_t>(info.st_size);
+  LARDER_ASSIGN_OR_RETURN(const OpenFile in, OpenRegular(path));
+  const auto size = static_cast<size_t>(in.size);
   if (size == 0) return std::unique_ptr<MappedFile>(new MappedFile(nullptr, 0));
-  void* data = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, file.fd, 0);
+  void* data = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, in.file.fd, 0);
   if (data == MAP_FAILED) return ErrnoStatus("map", path, errno);
   return std::unique_ptr<MappedFile>(new MappedFile(static_cast<const char*>(data), size));
 }

@@ -3,6 +3,7 @@
 #define LARDER_BASE_FILE_SYSTEM_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -23,8 +24,9 @@ class WritableFile {
 };
 
 // What Larder's own files need of a file system; an interface, so that tests can lose and scramble
-// unsynced bytes. Paths are UTF-8. Errors name the path: kNotFound, kResourceExhausted (disk
-// full), kUnavailable (any other failure of the disk).
+// unsynced bytes. Paths are UTF-8. Only regular files are read: anything else is refused and never
+// waited for. Errors name the path: kNotFound, kInvalidArgument (not a regular file),
+// kResourceExhausted (disk full), kUnavailable (any other failure of the disk).
 // Thread-safety: thread-safe.
 class FileSystem {
  public:
@@ -34,13 +36,17 @@ class FileSystem {
   virtual StatusOr<std::unique_ptr<WritableFile>> Create(const std::string& path) = 0;
   // Errors: also kResourceExhausted when the file is larger than `max_bytes`.
   virtual StatusOr<std::string> Read(const std::string& path, uint64_t max_bytes) = 0;
+  // Calls `piece` with the bytes of the file in order, at most kPieceBytes at a time, until it
+  // returns an error, which is returned: for files too large to hold in memory.
+  virtual Status Stream(const std::string& path,
+                        const std::function<Status(std::string_view bytes)>& piece) = 0;
   virtual StatusOr<uint64_t> Size(const std::string& path) = 0;
   virtual bool Exists(const std::string& path) = 0;
   // Names (not paths) of the entries of a directory, sorted.
   virtual StatusOr<std::vector<std::string>> List(const std::string& dir) = 0;
   virtual bool IsDirectory(const std::string& path) = 0;
-  // Makes the directory and its parents; fine if they exist.
-  virtual Status MakeDirs(const std::string& dir) = 0;
+  // Makes one directory, not durable before its parent is synced; fine if it exists.
+  virtual Status MakeDir(const std::string& dir) = 0;
   virtual Status Rename(const std::string& from, const std::string& to) = 0;
   virtual Status Remove(const std::string& path) = 0;
   // Removes a file or a directory with all that is in it; fine if it does not exist.
@@ -48,6 +54,10 @@ class FileSystem {
   // Makes the entries of `dir` (creations, renames, removals) durable.
   virtual Status SyncDir(const std::string& dir) = 0;
 
+  // Makes the directory and its parents, durably; fine if they exist.
+  Status MakeDirs(const std::string& dir);
+
+  static constexpr size_t kPieceBytes = size_t{1} << 20;
   // The machine's file system. Lives for ever.
   static FileSystem& Posix();
 };
@@ -63,6 +73,7 @@ std::string JoinPath(std::string_view dir, std::string_view name);
 // Thread-safety: thread-safe after Open.
 class MappedFile {
  public:
+  // Errors: as FileSystem's.
   static StatusOr<std::unique_ptr<MappedFile>> Open(const std::string& path);
   ~MappedFile();
   MappedFile(const MappedFile&) = delete;

@@ -153,8 +153,9 @@ Status Run(const Options& options, Report& report) {
   std::sort(id_of_row.begin(), id_of_row.end(),
             [&](uint32_t a, uint32_t b) { return vectors.keys[a] < vectors.keys[b]; });
   LARDER_RETURN_IF_ERROR(index.InstallBase(base, id_of_row));
-  LARDER_ASSIGN_OR_RETURN(const ann::RecallReport recall,
-                          ann::MeasureRecall(index, {.k = kK, .queries = kQueries, .seed = kSeed}));
+  LARDER_ASSIGN_OR_RETURN(
+      const ann::RecallReport recall,
+      ann::MeasureRecall(index, ann::DrawIds(index, kQueries, kSeed), {.k = kK}));
   LARDER_RETURN_IF_ERROR(
       AddSearches(index, "larder search as served", false, recall.mean, options, report));
   report.Note(Concat(options.data, ": ", vectors.keys.size(), " int8 vectors of ", vectors.dim,

@@ -100,8 +100,10 @@ StatusOr<v1::PlanResponse> RequestPlan(const Client& client, const Definitions& 
 }
 
 void PrintPlan(std::ostream& out, const v1::PlanResponse& plan) {
+  const auto upload = Concat("; ", plan.missing_artifacts_size(), " artifacts to upload\n");
   if (plan.changes().empty()) {
-    out << "no change against revision " << plan.base_revision() << "\n";
+    out << "no change against revision " << plan.base_revision()
+        << (plan.missing_artifacts().empty() ? "\n" : upload);
     return;
   }
   for (const v1::Change& change : plan.changes()) {
@@ -115,7 +117,7 @@ void PrintPlan(std::ostream& out, const v1::PlanResponse& plan) {
     }
   }
   out << plan.changes_size() << " definitions change against revision " << plan.base_revision()
-      << "; " << plan.missing_artifacts_size() << " artifacts to upload\n";
+      << upload;
 }
 
 Json PlanToJson(const v1::PlanResponse& plan) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "featurestore/artifact_store.h"
 
+#include <atomic>
 #include <cstdint>
 #include <set>
 #include <utility>
@@ -12,16 +13,19 @@ namespace {
 
 constexpr uint64_t kMaxArtifactBytes = uint64_t{4} << 30;  // S11
 constexpr size_t kMaxFiles = 1'000;                        // as base/directory_digest.h
+constexpr size_t kMaxWriters = 16;
 constexpr std::string_view kStaging = ".staging";
 
 class StoreImpl : public ArtifactStore {
  public:
   StoreImpl(FileSystem& fs, std::string dir) : fs_(fs), dir_(std::move(dir)) {}
 
-  // Removes what a crash left half received.
+  // Removes what a crash left half received, and makes sure of what it left whole: a name that was
+  // not synced yet may be relied on from now on.
   Status CleanUp() {
     LARDER_RETURN_IF_ERROR(fs_.MakeDirs(dir_));
-    return fs_.RemoveTree(JoinPath(dir_, kStaging));
+    LARDER_RETURN_IF_ERROR(fs_.RemoveTree(JoinPath(dir_, kStaging)));
+    return fs_.SyncDir(dir_);
   }
 
   StatusOr<std::unique_ptr<Writer>> Create() override;
@@ -47,30 +51,34 @@ class StoreImpl : public ArtifactStore {
     return DataLoss("artifact '", path, "' has changed: ", Message(found.status()));
   }
 
-  StatusOr<std::vector<Digest>> List() const override {
-    LARDER_ASSIGN_OR_RETURN(const auto names, fs_.List(dir_));
-    std::vector<Digest> digests;
-    for (const std::string& name : names) {
-      const StatusOr<Digest> digest = Digest::FromHex(name);
-      // Names that are no digests are not ours; neither is one written in capitals.
-      if (digest.ok() && digest->Hex() == name) digests.push_back(*digest);
+  // Gives the finished staging folder its name, unless a copy that is intact has it already; a
+  // damaged one is replaced.
+  Status Install(const std::string& staging, const Digest& digest) {
+    const std::string path = JoinPath(dir_, digest.Hex());
+    const std::string aside = staging + ".old";
+    const MutexLock lock(install_);
+    const bool exists = fs_.Exists(path);
+    if (!exists || !Verify(digest).ok()) {
+      if (exists) LARDER_RETURN_IF_ERROR(fs_.Rename(path, aside));
+      LARDER_RETURN_IF_ERROR(fs_.Rename(staging, path));
     }
-    return digests;
+    // Also for a copy that was there: its name need not be durable yet.
+    LARDER_RETURN_IF_ERROR(fs_.SyncDir(dir_));
+    if (exists) RemoveStaging(aside);
+    return OkStatus();
   }
 
-  // Gives the finished staging folder its name.
-  Status Install(const std::string& staging, const Digest& digest) {
-    const MutexLock lock(mutex_);
-    if (Contains(digest)) return fs_.RemoveTree(staging);
-    LARDER_RETURN_IF_ERROR(fs_.Rename(staging, JoinPath(dir_, digest.Hex())));
-    return fs_.SyncDir(dir_);
-  }
+  // What cannot be removed now goes when the store is opened the next time.
+  void RemoveStaging(const std::string& path) { fs_.RemoveTree(path).IgnoreError(); }
+
+  void CloseWriter() { writers_.fetch_sub(1, std::memory_order_relaxed); }
 
  private:
   FileSystem& fs_;
   const std::string dir_;
-  Mutex mutex_;
-  uint64_t next_staging_ ABSL_GUARDED_BY(mutex_) = 0;
+  Mutex install_;  // one at a time
+  std::atomic<size_t> writers_{0};
+  std::atomic<uint64_t> next_staging_{0};
 };
 
 class WriterImpl : public ArtifactStore::Writer {
@@ -79,8 +87,8 @@ class WriterImpl : public ArtifactStore::Writer {
       : store_(store), fs_(fs), staging_(std::move(staging)), folders_{staging_} {}
   ~WriterImpl() override {
     file_.reset();
-    // What cannot be removed now goes when the store is opened the next time.
-    if (!committed_) fs_.RemoveTree(staging_).IgnoreError();
+    store_.RemoveStaging(staging_);  // nothing is there if it was given its name
+    store_.CloseWriter();
   }
 
   Status BeginFile(std::string_view name) override {
@@ -169,13 +177,14 @@ class WriterImpl : public ArtifactStore::Writer {
 };
 
 StatusOr<std::unique_ptr<ArtifactStore::Writer>> StoreImpl::Create() {
-  std::string staging;
-  {
-    const MutexLock lock(mutex_);
-    staging = JoinPath(dir_, Concat(kStaging, "/", next_staging_++));
+  std::string staging = JoinPath(dir_, Concat(kStaging, "/", next_staging_++));
+  const bool room = writers_.fetch_add(1, std::memory_order_relaxed) < kMaxWriters;
+  auto writer = std::make_unique<WriterImpl>(*this, fs_, staging);
+  if (!room) {
+    return ResourceExhausted(kMaxWriters, " artifacts are being written already: try again later");
   }
   LARDER_RETURN_IF_ERROR(fs_.MakeDirs(staging));
-  return std::make_unique<WriterImpl>(*this, fs_, std::move(staging));
+  return writer;
 }
 
 }  // namespace
@@ -192,9 +201,9 @@ StatusOr<Digest> PutDirectory(ArtifactStore& store, FileSystem& fs, const std::s
   LARDER_ASSIGN_OR_RETURN(const auto writer, store.Create());
   for (const DirectoryFile& file : files) {
     LARDER_RETURN_IF_ERROR(writer->BeginFile(file.name));
-    LARDER_ASSIGN_OR_RETURN(const std::string bytes,
-                            fs.Read(JoinPath(dir, file.name), kMaxArtifactBytes));
-    LARDER_RETURN_IF_ERROR(writer->Append(bytes));
+    LARDER_RETURN_IF_ERROR(fs.Stream(JoinPath(dir, file.name), [&](std::string_view bytes) {
+      return writer->Append(bytes);
+    }));
   }
   return writer->Commit(Digest{});
 }

@@ -5,7 +5,6 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "base/directory_digest.h"
 #include "base/file_system.h"
@@ -30,19 +29,22 @@ class ArtifactStore {
     // Errors: kInvalidArgument for an unsafe or repeated name; kResourceExhausted over 4 GiB.
     virtual Status BeginFile(std::string_view name) = 0;
     virtual Status Append(std::string_view bytes) = 0;
-    // Syncs and names it. An artifact that is there already is fine. With `expected` not empty:
-    // kDataLoss if the content has another digest.
+    // Syncs and names it; durable when it returns (S7.4). An artifact that is there already is
+    // fine, and is replaced if it is damaged. With `expected` not empty: kDataLoss if the content
+    // has another digest. Cost: reads the artifact, and a copy that is there already, once.
     virtual StatusOr<Digest> Commit(const Digest& expected) = 0;
   };
   virtual ~ArtifactStore() = default;
+  // Errors: kResourceExhausted while 16 others are being written.
   virtual StatusOr<std::unique_ptr<Writer>> Create() = 0;
 
+  // True if there is a directory of that name, damaged or not.
   virtual bool Contains(const Digest& digest) const = 0;
   // The directory of an artifact. Errors: kNotFound.
   virtual StatusOr<std::string> Path(const Digest& digest) const = 0;
-  // Re-reads all of it. Errors: kDataLoss naming the artifact if its content has changed.
+  // Errors: kNotFound; kDataLoss naming the artifact if its content has changed; kUnavailable.
+  // Cost: reads all of it, about 2 s per GiB.
   virtual Status Verify(const Digest& digest) const = 0;
-  virtual StatusOr<std::vector<Digest>> List() const = 0;
 };
 
 // Copies a directory into the store.

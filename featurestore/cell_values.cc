@@ -213,11 +213,8 @@ bool IsJsonNumber(std::string_view text, bool* integer) {
 
 std::string Shorten(std::string_view text) {
   constexpr size_t kShown = 64;
-  size_t size = std::min(text.size(), kShown);
-  const bool cut = size < text.size();
-  // Back to the start of the character that would be cut.
-  while (cut && size > 0 && (static_cast<uint8_t>(text[size]) & 0xC0) == 0x80) --size;
-  std::string out(text.substr(0, size));
+  std::string out(Utf8Prefix(text, kShown));
+  const bool cut = out.size() < text.size();
   const bool utf8 = IsUtf8(out);
   for (char& c : out) {
     const auto byte = static_cast<uint8_t>(c);

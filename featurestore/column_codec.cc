@@ -39,11 +39,12 @@ std::vector<bool> DecodeBits(size_t count, ByteReader& in) {
   return bits;
 }
 
-void EncodeNulls(std::span<const Reason> reasons, ByteWriter& out) {
+// `all` is how nulls are stored where there is nothing else.
+void EncodeNulls(std::span<const Reason> reasons, Nulls all, ByteWriter& out) {
   const auto valid =
       static_cast<size_t>(std::count(reasons.begin(), reasons.end(), Reason::kValid));
   const Nulls mode = valid == reasons.size() ? Nulls::kNone
-                     : valid == 0            ? Nulls::kAll
+                     : valid == 0            ? all
                                              : Nulls::kBitmap;
   out.Fixed(static_cast<uint8_t>(mode));
   if (mode != Nulls::kBitmap) return;
@@ -52,8 +53,12 @@ void EncodeNulls(std::span<const Reason> reasons, ByteWriter& out) {
   EncodeBits(bits, out);
 }
 
-std::vector<Reason> DecodeNulls(size_t count, ByteReader& in) {
+std::vector<Reason> DecodeNulls(size_t count, Nulls all, ByteReader& in) {
   const auto mode = static_cast<Nulls>(in.Fixed<uint8_t>());
+  if (mode == Nulls::kAll && all != Nulls::kAll) {
+    in.Fail();
+    return {};
+  }
   switch (mode) {
     case Nulls::kNone:
       return std::vector<Reason>(count, Reason::kValid);
@@ -77,14 +82,6 @@ std::span<const Reason> ElementReasons(const Column& column, std::vector<Reason>
   if (!column.type.list) return column.reasons;
   if (column.element_reasons.empty()) scratch.assign(column.elements(), Reason::kValid);
   return column.element_reasons.empty() ? std::span<const Reason>(scratch) : column.element_reasons;
-}
-
-// Deltas wrap: any two int64 have one.
-int64_t WrapSub(int64_t a, int64_t b) {
-  return static_cast<int64_t>(static_cast<uint64_t>(a) - static_cast<uint64_t>(b));
-}
-int64_t WrapAdd(int64_t a, int64_t b) {
-  return static_cast<int64_t>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
 }
 
 void EncodeInts(const Column& column, std::span<const Reason> reasons, ByteWriter& out) {
@@ -247,22 +244,23 @@ Type DecodeType(ByteReader& in) {
 }
 
 void EncodeColumn(const Column& column, ByteWriter& out) {
-  EncodeNulls(column.reasons, out);
+  EncodeNulls(column.reasons, Nulls::kAll, out);
   std::vector<Reason> scratch;
   const std::span<const Reason> reasons = ElementReasons(column, scratch);
   if (column.type.list) {
     for (size_t row = 0; row < column.rows; ++row) {
       if (column.valid(row)) out.Varint(column.offsets[row + 1] - column.offsets[row]);
     }
-    EncodeNulls(reasons, out);
+    // Each element takes a bit at least, so that few bytes never stand for many elements.
+    EncodeNulls(reasons, Nulls::kBitmap, out);
   }
   EncodeValues(column, reasons, out);
 }
 
-Column DecodeColumn(Type type, size_t rows, ByteReader& in) {
+Column DecodeColumn(Type type, size_t rows, size_t max_elements, ByteReader& in) {
   Column column = Column::Of(std::move(type));
   column.rows = rows;
-  column.reasons = DecodeNulls(rows, in);
+  column.reasons = DecodeNulls(rows, Nulls::kAll, in);
   if (!in.ok()) return column;
   if (!column.type.list) {
     DecodeValues(column.reasons, column, in);
@@ -275,12 +273,12 @@ Column DecodeColumn(Type type, size_t rows, ByteReader& in) {
     if (column.valid(row)) {
       const uint64_t length = in.Varint();
       elements += length;
-      if (length > kMaxBatchCells || elements > kMaxBatchCells) in.Fail();
+      if (length > max_elements || elements > max_elements) in.Fail();
       if (!in.ok()) return column;
     }
     column.offsets.push_back(static_cast<uint32_t>(elements));
   }
-  std::vector<Reason> reasons = DecodeNulls(static_cast<size_t>(elements), in);
+  std::vector<Reason> reasons = DecodeNulls(static_cast<size_t>(elements), Nulls::kBitmap, in);
   if (!in.ok()) return column;
   DecodeValues(reasons, column, in);
   const bool all_valid = std::all_of(reasons.begin(), reasons.end(),

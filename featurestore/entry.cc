@@ -30,13 +30,6 @@ constexpr uint8_t kRecordFlags = RecordInfo::kDelete | RecordInfo::kRepair | Rec
 constexpr uint8_t kPlain = 0;
 constexpr uint8_t kOriginalTime = 1;  // they are the records' original event times
 
-int64_t WrapSub(int64_t a, int64_t b) {
-  return static_cast<int64_t>(static_cast<uint64_t>(a) - static_cast<uint64_t>(b));
-}
-int64_t WrapAdd(int64_t a, int64_t b) {
-  return static_cast<int64_t>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
-}
-
 void EncodeHash(const Hash128& hash, ByteWriter& out) {
   out.Fixed(hash.high);
   out.Fixed(hash.low);
@@ -142,10 +135,12 @@ RecordBatch DecodeBatch(TimeUs arrival, ByteReader& in) {
   if (rows * CellsPerRecord(batch.columns) > kMaxBatchCells) in.Fail();
   if (!in.ok()) return batch;
   batch.infos = DecodeInfos(rows, arrival, in);
+  size_t elements = 0;  // of lists
   for (registry::Column& column : batch.columns) {
     const auto storage = in.Fixed<uint8_t>();
     if (storage == kPlain) {
-      column = DecodeColumn(std::move(column.type), rows, in);
+      column = DecodeColumn(std::move(column.type), rows, kMaxBatchCells - elements, in);
+      if (column.type.list) elements += column.elements();
     } else if (storage == kOriginalTime && column.type.kind == registry::Kind::kTimestamp &&
                !column.type.list) {
       column = registry::Column::Of(std::move(column.type), rows);

@@ -95,7 +95,6 @@ Ordinal KeyTable::Add(std::string_view key) {
     free_.pop_back();
   }
   keys_[ordinal] = Store(key);
-  key_bytes_ += key.size() + sizeof(uint16_t);
   slots_[at] = {Tag(hash), ordinal};
   ++used_;
   ++size_;
@@ -106,7 +105,6 @@ void KeyTable::Remove(Ordinal ordinal) {
   LARDER_CHECK(Contains(ordinal));
   const std::string_view key = KeyOf(ordinal);
   slots_[Probe(Hash64(key), key)].ordinal = kDeleted;
-  key_bytes_ -= key.size() + sizeof(uint16_t);
   keys_[ordinal] = nullptr;
   free_.push_back(ordinal);
   --size_;

@@ -37,7 +37,6 @@ class KeyTable {
   // All ordinals in use are below it.
   registry::Ordinal end() const { return end_; }
   size_t size() const { return size_; }
-  size_t MemoryBytes() const { return key_bytes_ + slots_.size() * sizeof(Slot) + end_ * 8; }
 
  private:
   struct Slot {
@@ -53,7 +52,6 @@ class KeyTable {
   std::vector<Slot> slots_;  // open addressing, a power of two
   size_t used_ = 0;          // slots that are not empty, deleted ones included
   size_t size_ = 0;
-  size_t key_bytes_ = 0;
   registry::Ordinal end_ = 0;
   std::vector<registry::Ordinal> free_;
   ChunkedArray<std::unique_ptr<char[]>> keys_;  // u16 length, bytes

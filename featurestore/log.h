@@ -25,11 +25,9 @@ class Log {
   // The newest synced entry, 0 if there is none.
   virtual uint64_t last() const = 0;
   // Calls `visit(number, bytes)` for from … last() in order, until it returns an error.
-  // Errors: that error; kDataLoss when a number is missing; kOutOfRange if `from` was truncated.
+  // Errors: that error; kDataLoss when a number is missing.
   virtual Status Read(uint64_t from,
                       const std::function<Status(uint64_t, std::string_view)>& visit) const = 0;
-  // Forgets all entries before `from` (only behind a base image, invariant 8).
-  virtual Status Truncate(uint64_t from) = 0;
 };
 
 }  // namespace larder::featurestore

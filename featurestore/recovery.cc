@@ -103,7 +103,7 @@ class Recovery {
     return p_.db.Scan(Prefix(BlobKind::kLayout), /*once=*/true,
                       [&](std::string_view rest, const Blob& blob) -> Status {
                         LARDER_ASSIGN_OR_RETURN(RowLayout layout, RowLayout::Decode(blob.body));
-                        if (ParseNumber(rest) != layout.id) {
+                        if (FromBigEndian(rest) != layout.id) {
                           return Malformed(BlobKind::kLayout, rest);
                         }
                         p_.state.layouts().Add(std::move(layout));

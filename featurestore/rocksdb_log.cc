@@ -11,27 +11,15 @@
 #include <atomic>
 #include <utility>
 
+#include "base/bytes.h"
 #include "featurestore/rocksdb_status.h"
 
 namespace larder::featurestore {
 namespace {
 
-// Big-endian, so that RocksDB's order of bytes is the order of the numbers.
-std::string KeyOf(uint64_t number) {
-  std::string key(8, '\0');
-  for (int i = 7; i >= 0; --i) {
-    key[static_cast<size_t>(i)] = static_cast<char>(number & 0xff);
-    number >>= 8;
-  }
-  return key;
-}
-
 // 0 (no entry has it) for a key that is not ours.
 uint64_t NumberOf(const rocksdb::Slice& key) {
-  if (key.size() != 8) return 0;
-  uint64_t number = 0;
-  for (size_t i = 0; i < 8; ++i) number = number << 8 | static_cast<uint8_t>(key[i]);
-  return number;
+  return FromBigEndian({key.data(), key.size()}).value_or(0);
 }
 
 rocksdb::Options LogOptions(rocksdb::Env* env) {
@@ -65,7 +53,7 @@ class RocksDbLog : public Log {
   RocksDbLog(std::unique_ptr<rocksdb::DB> db, std::string dir)
       : db_(std::move(db)), dir_(std::move(dir)) {}
 
-  // Finds the ends and checks that as many entries are there as lie between them.
+  // Finds the end and checks that entry 1 and as many as there should be are there.
   Status Recover() {
     const std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator(SequentialRead()));
     it->SeekToFirst();
@@ -75,17 +63,16 @@ class RocksDbLog : public Log {
     if (!it->Valid()) return FromRocksDb(it->status(), dir_);
     const uint64_t last = NumberOf(it->key());
     if (first == 0 || last < first) return DataLoss(dir_, ": a key is not an entry number");
-    // Opening flushed everything to tables. Entries are written once and dropped only by Truncate,
-    // whose victims may still be counted: fewer than expected means holes.
+    if (first > 1) return DataLoss(dir_, ": entries are missing: the first is ", first);
+    // Opening flushed everything to tables. Entries are written once: fewer than expected means
+    // holes.
     rocksdb::TablePropertiesCollection tables;
     LARDER_RETURN_IF_ERROR(FromRocksDb(db_->GetPropertiesOfAllTables(&tables), dir_));
     uint64_t entries = 0;
     for (const auto& [name, properties] : tables) entries += properties->num_entries;
-    if (entries < last - first + 1) {
-      return DataLoss(dir_, ": entries are missing: ", entries, " lie between ", first, " and ",
-                      last);
+    if (entries < last) {
+      return DataLoss(dir_, ": entries are missing: there are ", entries, " of ", last);
     }
-    first_.store(first);
     last_.store(last);
     return OkStatus();
   }
@@ -97,7 +84,7 @@ class RocksDbLog : public Log {
     if (entries.empty()) return OkStatus();
     const uint64_t last = last_.load();
     rocksdb::WriteBatch batch;
-    for (size_t i = 0; i < entries.size(); ++i) batch.Put(KeyOf(last + 1 + i), entries[i]);
+    for (size_t i = 0; i < entries.size(); ++i) batch.Put(BigEndian(last + 1 + i), entries[i]);
     rocksdb::WriteOptions options;
     options.sync = true;
     const Status status = FromRocksDb(db_->Write(options, &batch), dir_);
@@ -105,7 +92,6 @@ class RocksDbLog : public Log {
       failed_ = true;
       return status;
     }
-    if (first_.load() == 0) first_.store(last + 1);
     last_.store(last + entries.size());
     return OkStatus();
   }
@@ -116,12 +102,9 @@ class RocksDbLog : public Log {
       const override {
     const uint64_t last = last_.load();
     if (from > last) return OkStatus();
-    if (from < first_.load()) {
-      return OutOfRange(dir_, ": entry ", from, " was truncated, the first is ", first_.load());
-    }
     const std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator(SequentialRead()));
     uint64_t expected = from;
-    for (it->Seek(KeyOf(from)); it->Valid() && expected <= last; it->Next(), ++expected) {
+    for (it->Seek(BigEndian(from)); it->Valid() && expected <= last; it->Next(), ++expected) {
       const uint64_t number = NumberOf(it->key());
       if (number != expected) {
         return DataLoss(dir_, ": entry ", expected, " is missing, the next is ", number);
@@ -130,21 +113,6 @@ class RocksDbLog : public Log {
     }
     LARDER_RETURN_IF_ERROR(FromRocksDb(it->status(), dir_));
     if (expected <= last) return DataLoss(dir_, ": entry ", expected, " is missing");
-    return OkStatus();
-  }
-
-  Status Truncate(uint64_t from) override {
-    if (from <= first_.load()) return OkStatus();
-    // The newest entry stays: its number is what the next one continues.
-    if (from > last_.load()) {
-      return InvalidArgument(dir_, ": cannot truncate before ", from, ", the last entry is ",
-                             last_.load());
-    }
-    rocksdb::WriteOptions options;
-    options.sync = true;
-    LARDER_RETURN_IF_ERROR(FromRocksDb(
-        db_->DeleteRange(options, db_->DefaultColumnFamily(), KeyOf(0), KeyOf(from)), dir_));
-    first_.store(from);
     return OkStatus();
   }
 
@@ -159,7 +127,6 @@ class RocksDbLog : public Log {
 
   const std::unique_ptr<rocksdb::DB> db_;
   const std::string dir_;
-  std::atomic<uint64_t> first_{0};
   std::atomic<uint64_t> last_{0};
   bool failed_ = false;  // of the one appender
 };

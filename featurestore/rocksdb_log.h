@@ -19,7 +19,8 @@ namespace larder::featurestore {
 //
 // After an Append failed, what is durable is unknown: every later call of Append fails too until
 // the log is opened again.
-// `env` (null: the machine's) must outlive the log.
+// `dir` is made if it is missing, but not durably: make it before. `env` (null: the machine's) must
+// outlive the log.
 // Errors: kDataLoss naming `dir` if it is damaged or entry numbers are missing; kFailedPrecondition
 //         if another process has it open.
 // Cost: reads the two ends and counts; Read checks the numbers and lengths of what it visits.

@@ -35,24 +35,14 @@ std::string VectorBlobKey(const Digest& digest, std::string_view key) {
   return NamedBlobKey(BlobKind::kVector, DigestPrefix(digest), key);
 }
 
-namespace {
-
-void AppendBigEndian(uint64_t number, std::string& out) {
-  for (int shift = 56; shift >= 0; shift -= 8) out.push_back(static_cast<char>(number >> shift));
-}
-
-}  // namespace
-
 std::string NumberBlobKey(BlobKind kind, uint64_t number) {
-  std::string out(1, static_cast<char>(kind));
-  AppendBigEndian(number, out);
-  return out;
+  return Concat(static_cast<char>(kind), BigEndian(number));
 }
 
 std::string IdsBlobKey(std::string_view source, uint64_t entry) {
   std::string out(1, static_cast<char>(BlobKind::kIds));
   ByteWriter(out).String(source);
-  AppendBigEndian(entry, out);
+  out += BigEndian(entry);
   return out;
 }
 
@@ -70,13 +60,6 @@ bool ParseWindow(std::string_view rest, std::string_view& entity, std::string_vi
   key = in.String();
   digest_prefix = in.Raw(kDigestPrefix);
   return in.ok() && in.remaining() == 0;
-}
-
-std::optional<uint64_t> ParseNumber(std::string_view rest) {
-  if (rest.size() != 8) return std::nullopt;
-  uint64_t number = 0;
-  for (const char byte : rest) number = (number << 8) | static_cast<uint8_t>(byte);
-  return number;
 }
 
 std::string BlobName(std::string_view blob_key) {

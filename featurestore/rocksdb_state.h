@@ -47,7 +47,6 @@ inline std::string_view DigestPrefix(const Digest& digest) {
 bool ParseNamed(std::string_view rest, std::string_view& name, std::string_view& key);
 bool ParseWindow(std::string_view rest, std::string_view& entity, std::string_view& key,
                  std::string_view& digest_prefix);
-std::optional<uint64_t> ParseNumber(std::string_view rest);
 // For messages: kind, printable characters, the rest in hexadecimal.
 std::string BlobName(std::string_view blob_key);
 

@@ -101,7 +101,6 @@ class Row {
   }
   // Appends the column's value, or null with kInputNull; `column` -1: the layout has none such.
   void AppendColumn(int column, registry::Column& out) const;
-  size_t MemoryBytes() const { return sizeof *this + size_; }
 
   // For the checkpoint, as in AggregateState.
   Hash128 share;

@@ -134,7 +134,6 @@ size_t StoreState::KeyUseFor(SourceState& source, const std::string& column, Ent
 
 void StoreState::AddSource(const registry::Source& schema) {
   SourceState& source = SourceFor(schema.name);
-  source.schema = &schema;
   for (const registry::SourceColumn& column : schema.columns) {
     if (!column.entity.empty()) KeyUseFor(source, column.name, EntityFor(column.entity));
   }

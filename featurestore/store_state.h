@@ -47,7 +47,6 @@ struct SourceState {
   };
 
   std::string name;
-  const registry::Source* schema = nullptr;  // of the newest revision that has it
   RowTable* rows = nullptr;                  // tables only
   size_t row_key = 0;                        // their key, in `key_uses`
   std::vector<KeyUse> key_uses;

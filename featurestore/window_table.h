@@ -43,12 +43,11 @@ class WindowTable {
   const WindowShape& shape() const { return shape_; }
   const Digest& digest() const { return digest_; }
   const std::string& entity() const { return entity_; }
-  Position p0() const { return p0_; }
   // False: it misses a past, and reads `never_computed` (S7.5).
   bool active() const { return active_; }
 
   // Folds one record at `position`, unless the state holds it already (recovery) or it is not
-  // after p0(). Returns false if the input was skipped (S1.8).
+  // after `p0`. Returns false if the input was skipped (S1.8).
   bool Update(registry::Ordinal ordinal, Position position, const EventKey& key,
               const Argument& argument);
 

@@ -25,7 +25,9 @@ StatusOr<v1::StatResponse> StatArtifacts(const v1::StatRequest& request, const C
   v1::StatResponse reply;
   for (const std::string& hex : request.digests()) {
     LARDER_ASSIGN_OR_RETURN(const Digest digest, Digest::FromHex(hex));
-    reply.add_present(context.backend.artifacts.Contains(digest));
+    LARDER_RETURN_IF_ERROR(CheckDeadline(context));
+    // One that is damaged is not there: putting it again repairs it.
+    reply.add_present(context.backend.artifacts.Verify(digest).ok());
   }
   return reply;
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "serving/encoders.h"
 
-#include <atomic>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "base/parallel.h"
@@ -26,11 +27,18 @@ StatusOr<const text::Encoder*> Encoders::Open(const Digest& digest, Slot& slot) 
   MutexLock lock(slot.mu);
   if (slot.encoder == nullptr) {
     LARDER_ASSIGN_OR_RETURN(const std::string dir, artifacts_.Path(digest));
-    LARDER_ASSIGN_OR_RETURN(auto encoder, text::OpenEncoder(fs_, dir));
-    if (encoder->digest() != digest) {
-      return DataLoss("artifact ", dir, ": its content has digest ", encoder->digest().Hex());
+    auto encoder = text::OpenEncoder(fs_, dir);
+    if (encoder.ok() && (*encoder)->digest() != digest) {
+      encoder = DataLoss("the files in ", dir, " have changed: their digest is ",
+                         (*encoder)->digest().Hex());
     }
-    slot.encoder = std::move(encoder);
+    if (encoder.status().code() == StatusCode::kDataLoss) {
+      return DataLoss(Message(encoder.status()),
+                      "; to repair it, copy the encoder's own files into ", dir,
+                      ", or apply its definitions again while the server runs");
+    }
+    LARDER_RETURN_IF_ERROR(encoder.status());
+    slot.encoder = *std::move(encoder);
   }
   return slot.encoder.get();
 }
@@ -40,18 +48,21 @@ Status Encoders::Embed(const Digest& encoder, std::span<const std::string_view> 
   Slot& slot = SlotOf(encoder);
   LARDER_ASSIGN_OR_RETURN(const text::Encoder* opened, Open(encoder, slot));
   const auto dimensions = static_cast<size_t>(opened->dimensions());
-  std::atomic<bool> failed = out.size() != texts.size() * dimensions;
-  if (!failed) {
-    ParallelPieces(texts.size(), kTextsPerThread, [&](size_t begin, size_t end) {
-      const size_t n = end - begin;
-      if (!opened->Encode(texts.subspan(begin, n), out.subspan(begin * dimensions, n * dimensions))
-               .ok()) {
-        failed = true;
-      }
-    });
-  }
-  // Once more as a whole: so the error names the text by its place among all.
-  if (failed) LARDER_RETURN_IF_ERROR(opened->Encode(texts, out));
+  if (out.size() != texts.size() * dimensions) return opened->Encode(texts, out);  // says so
+  Mutex error_mu;
+  size_t error_at = texts.size();
+  Status error;  // of the first piece that has one
+  ParallelPieces(texts.size(), kTextsPerThread, [&](size_t begin, size_t end) {
+    const size_t n = end - begin;
+    Status status = opened->Encode(texts.subspan(begin, n),
+                                   out.subspan(begin * dimensions, n * dimensions), begin);
+    if (status.ok()) return;
+    const MutexLock lock(error_mu);
+    if (begin > error_at) return;
+    error_at = begin;
+    error = std::move(status);
+  });
+  LARDER_RETURN_IF_ERROR(error);
   slot.texts.fetch_add(texts.size(), std::memory_order_relaxed);
   texts_.fetch_add(texts.size(), std::memory_order_relaxed);
   return OkStatus();

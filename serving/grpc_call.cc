@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <string>
 
+#include "base/bytes.h"
+
 namespace larder::serving {
 namespace {
 
@@ -16,9 +18,7 @@ grpc::Status ToGrpc(const Status& status) {
   if (status.ok()) return grpc::Status::OK;
   std::string message(Message(status));
   if (message.size() > kMaxMessageBytes) {
-    size_t end = kMaxMessageBytes;
-    while (end > 0 && (static_cast<uint8_t>(message[end]) & 0xC0) == 0x80) --end;
-    message.resize(end);
+    message.resize(Utf8Prefix(message, kMaxMessageBytes).size());
     message += " …";
   }
   return {static_cast<grpc::StatusCode>(status.code()), message};

@@ -15,6 +15,7 @@ constexpr size_t kTextsAtATime = 512;
 constexpr size_t kAppendBytes = size_t{1} << 20;
 constexpr size_t kRemembered = 8;
 constexpr uint32_t kRecallQueries = 200;
+constexpr uint64_t kRecallSeed = 1;
 // For reads that must not hold up anybody for long.
 constexpr std::chrono::seconds kReadWait{10};
 
@@ -231,6 +232,7 @@ Status Jobs::BuildBase(const Task& task, const std::stop_token& stop) {
 Status Jobs::MeasureRecall(const Task& task, const std::stop_token& stop) {
   Recall recall;
   double sum = 0;
+  std::vector<uint32_t> ids;
   for (uint32_t query = 0; query < kRecallQueries; ++query) {
     if (stop.stop_requested()) return Cancelled("the server is shutting down");
     Progress(query, kRecallQueries);
@@ -238,10 +240,14 @@ Status Jobs::MeasureRecall(const Task& task, const std::stop_token& stop) {
                             parts_.store.Read({}, Steady::now() + kReadWait));
     const LiveIndex* live = parts_.indexes.Find(task.feature, *snapshot);
     if (live == nullptr) return NotFound("'", task.name, "' has no index");
-    if (query == 0) recall.base_digest = live->base_digest;
+    if (query == 0) {
+      recall.base_digest = live->base_digest;
+      ids = ann::DrawIds(*live->index, kRecallQueries, kRecallSeed);
+      if (ids.empty()) break;
+    }
     if (live->base_digest != recall.base_digest) return OkStatus();  // it is found again
     LARDER_ASSIGN_OR_RETURN(const ann::RecallReport report,
-                            ann::MeasureRecall(*live->index, {.queries = 1, .seed = query}));
+                            ann::MeasureRecall(*live->index, std::span(&ids[query], 1)));
     recall.queries += static_cast<uint32_t>(report.queries);
     sum += report.mean * static_cast<double>(report.queries);
   }

@@ -114,13 +114,16 @@ std::string Joined(const std::vector<registry::Diagnostic>& diagnostics) {
   return text;
 }
 
-// Every encoder that the definitions name is in the store, opens, and is as long as was said.
+// Every encoder that the definitions name is in the store, is intact there, opens, and is as long
+// as was said. Reads it even if it is loaded: the next start will read what is on the disk.
 Status LoadEncoders(const std::vector<registry::EncoderFacts>& facts, const Context& context) {
   for (const registry::EncoderFacts& fact : facts) {
     if (!context.backend.artifacts.Contains(fact.digest)) {
       return FailedPrecondition("encoder '", fact.path, "': artifact ", fact.digest.Hex(),
                                 " is not in the artifact store: put it first");
     }
+    LARDER_RETURN_IF_ERROR(Annotate(context.backend.artifacts.Verify(fact.digest),
+                                    Concat("encoder '", fact.path, "'")));
     LARDER_ASSIGN_OR_RETURN(const int32_t dimensions,
                             context.backend.encoders.Load(fact.digest));
     if (static_cast<uint32_t>(dimensions) != fact.dimensions) {
@@ -198,7 +201,7 @@ StatusOr<v1::PlanResponse> Plan(const v1::PlanRequest& request, const Context& c
     SetChange(change, reply.add_changes());
   }
   for (const registry::EncoderFacts& fact : proposal.record.encoders) {
-    if (!context.backend.artifacts.Contains(fact.digest)) {
+    if (!context.backend.artifacts.Verify(fact.digest).ok()) {
       reply.add_missing_artifacts(fact.digest.Hex());
     }
   }

@@ -38,7 +38,7 @@ std::string_view KindName(const v1::Value& value) {
 
 Status Wrong(const Type& type, const v1::Value& value) {
   if (value.kind_case() == v1::Value::kText) {
-    std::string shown = value.text().substr(0, 40);
+    std::string_view shown = Utf8Prefix(value.text(), 40);
     if (!IsUtf8(shown)) shown = "bytes that are not UTF-8";
     return InvalidArgument("expected ", type.Name(), ", got '", shown, "'");
   }
@@ -225,7 +225,7 @@ std::string Names(const Range& range) {
 
 // A name as a client sent it, fit for a message.
 std::string Shown(std::string_view name) {
-  return IsUtf8(name) ? std::string(name.substr(0, 100)) : std::string("(not UTF-8)");
+  return IsUtf8(name) ? std::string(Utf8Prefix(name, 100)) : std::string("(not UTF-8)");
 }
 
 }  // namespace

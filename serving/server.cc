@@ -102,7 +102,8 @@ class ServerImpl : public Server {
     return metrics_.Text(CollectGauges(*facts_, context));
   }
 
-  // The live revision's encoders, so that no read waits for the first use of one.
+  // The live revision's encoders, so that no read waits for the first use of one. Errors: kDataLoss
+  // naming what is damaged or missing.
   Status LoadEncoders() {
     std::shared_ptr<const registry::CompiledRegistry> registry;
     {
@@ -115,8 +116,12 @@ class ServerImpl : public Server {
     }
     for (const registry::Encoder& encoder : registry->encoders) {
       if (encoder.external) continue;
-      LARDER_RETURN_IF_ERROR(Annotate(encoders_->Load(encoder.digest).status(),
-                                      Concat("encoder '", encoder.name, "'")));
+      const Status loaded = encoders_->Load(encoder.digest).status();
+      if (loaded.code() == StatusCode::kNotFound) {
+        return DataLoss("encoder '", encoder.name, "': its files are gone; copy them into ",
+                        JoinPath(options_.data_dir, "artifacts/"), encoder.digest.Hex());
+      }
+      LARDER_RETURN_IF_ERROR(Annotate(loaded, Concat("encoder '", encoder.name, "'")));
     }
     return OkStatus();
   }

@@ -96,6 +96,7 @@ Status ServerOptions::Validate() const {
   LARDER_RETURN_IF_ERROR(CheckRange("index_threads", index_threads, 1, 64));
   LARDER_RETURN_IF_ERROR(CheckRange("job_retry", job_retry, kOne, kHour));
   LARDER_RETURN_IF_ERROR(CheckRange("job_retry_max", job_retry_max, kOne, 24 * kHour));
+  LARDER_RETURN_IF_ERROR(CheckRange("cached_keys", cached_keys, 1, 1'000'000'000));
   return ToStoreOptions().Validate();
 }
 

@@ -69,7 +69,7 @@ struct ServerOptions {
   size_t checkpoint_entries = 4'096;
   // The longest time between two checkpoints.
   std::chrono::milliseconds checkpoint_every{5'000};
-  // Keys of entities that are no candidates kept in memory.
+  // Keys of entities that are no candidates kept in memory, 1 to 1,000,000,000.
   size_t cached_keys = 1'000'000;
 
   // Errors: kInvalidArgument naming the field, what was expected and what came; kFailedPrecondition

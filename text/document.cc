@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "text/document.h"
 
-#include <cstdint>
-
+#include "base/bytes.h"
 #include "text/tokenizer.h"
 
 namespace larder::text {
@@ -23,11 +22,7 @@ std::string JoinFields(std::span<const std::optional<std::string_view>> fields) 
     text.append(*field);
     first = false;
   }
-  if (text.size() > kMaxTextBytes) {
-    size_t end = kMaxTextBytes;
-    while (end > 0 && (static_cast<uint8_t>(text[end]) & 0xC0) == 0x80) --end;
-    text.resize(end);
-  }
+  text.resize(Utf8Prefix(text, kMaxTextBytes).size());
   return text;
 }
 

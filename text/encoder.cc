@@ -36,6 +36,16 @@ StatusOr<EncoderInfo> InfoOf(FileSystem& fs, const std::string& dir,
 
 }  // namespace
 
+Status Encoder::Encode(std::span<const std::string_view> texts, std::span<int8_t> out,
+                       size_t first) const {
+  const size_t needed = texts.size() * static_cast<size_t>(dimensions());
+  if (out.size() != needed) {
+    return InvalidArgument("room for ", out.size(), " values, ", texts.size(), " texts need ",
+                           needed);
+  }
+  return EncodeTexts(texts, out, first);
+}
+
 StatusOr<EncoderInfo> ReadEncoderInfo(FileSystem& fs, const std::string& dir) {
   LARDER_ASSIGN_OR_RETURN(const EncoderConfig config, ReadEncoderConfig(fs, dir));
   for (const std::string& name : {config.tokenizer_file, std::string(kEncoderModelFile)}) {

@@ -47,13 +47,19 @@ class Encoder {
   //
   // Shapes: out [texts.size(), dimensions()] row-major, values in [-127, 127].
   // Errors: kInvalidArgument if `out` has another size or a text is over kMaxTextBytes; its
-  //         message names the text's place. Nothing in `out` is to be used then.
-  virtual Status Encode(std::span<const std::string_view> texts, std::span<int8_t> out) const = 0;
+  //         message names the text's place, counted from `first`, which is that of texts[0].
+  //         Nothing in `out` is to be used then.
+  Status Encode(std::span<const std::string_view> texts, std::span<int8_t> out,
+                size_t first = 0) const;
 
  protected:
   explicit Encoder(const EncoderInfo& info) : info_(info) {}
 
  private:
+  // As Encode; `out` has the size that it must have.
+  virtual Status EncodeTexts(std::span<const std::string_view> texts, std::span<int8_t> out,
+                             size_t first) const = 0;
+
   const EncoderInfo info_;
 };
 

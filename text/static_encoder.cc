@@ -90,18 +90,14 @@ StaticEncoder::StaticEncoder(const EncoderInfo& info, int32_t max_tokens,
       tokenizer_(std::move(tokenizer)),
       tables_(std::move(tables)) {}
 
-Status StaticEncoder::Encode(std::span<const std::string_view> texts,
-                             std::span<int8_t> out) const {
+Status StaticEncoder::EncodeTexts(std::span<const std::string_view> texts, std::span<int8_t> out,
+                                  size_t first) const {
   const auto dim = static_cast<size_t>(dimensions());
-  if (out.size() != texts.size() * dim) {
-    return InvalidArgument("room for ", out.size(), " values, ", texts.size(), " texts need ",
-                           texts.size() * dim);
-  }
   std::vector<int32_t> ids;
   std::vector<int64_t> sums(dim);
   for (size_t i = 0; i < texts.size(); ++i) {
     if (const Status status = tokenizer_->Encode(texts[i], ids); !status.ok()) {
-      return Annotate(status, Concat("text ", i));
+      return Annotate(status, Concat("text ", first + i));
     }
     const size_t count = std::min(ids.size(), max_tokens_);
     SumTokens(tables_, std::span<const int32_t>(ids).first(count), sums);

@@ -51,9 +51,10 @@ class StaticEncoder final : public Encoder {
       const EncoderInfo& info, const EncoderConfig& config,
       std::unique_ptr<const Tokenizer> tokenizer, StaticTables tables, std::string_view file);
 
-  Status Encode(std::span<const std::string_view> texts, std::span<int8_t> out) const override;
-
  private:
+  Status EncodeTexts(std::span<const std::string_view> texts, std::span<int8_t> out,
+                     size_t first) const override;
+
   StaticEncoder(const EncoderInfo& info, int32_t max_tokens,
                 std::unique_ptr<const Tokenizer> tokenizer, StaticTables tables);
   const size_t max_tokens_;

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/bytes.h"
 #include "text/internal/random.h"
 #include "text/internal/sentencepiece_bridge.h"
 
@@ -14,19 +15,12 @@ namespace {
 // The trainer skips longer lines altogether (its own default is 4,192).
 constexpr size_t kMaxLineBytes = 2'000;
 
-// `text` cut to at most `limit` bytes, not inside a UTF-8 sequence.
-std::string_view CutAtCharacter(std::string_view text, size_t limit) {
-  if (text.size() <= limit) return text;
-  while (limit > 0 && (static_cast<unsigned char>(text[limit]) & 0xc0) == 0x80) --limit;
-  return text.substr(0, limit);
-}
-
 std::vector<std::string_view> Lines(std::span<const std::string_view> texts) {
   std::vector<std::string_view> lines;
   for (std::string_view text : texts) {
     while (!text.empty()) {
       const size_t end = std::min(text.find('\n'), text.size());
-      const std::string_view line = CutAtCharacter(text.substr(0, end), kMaxLineBytes);
+      const std::string_view line = Utf8Prefix(text.substr(0, end), kMaxLineBytes);
       if (line.find_first_not_of(" \t\r") != std::string_view::npos) lines.push_back(line);
       text.remove_prefix(std::min(end + 1, text.size()));
     }

@@ -92,12 +92,14 @@ StatusOr<int> Run(Cli& cli, const Options& options) {
   if (!cli.json) PrintPlan(cli.io.out, plan);
   cli.io.out.flush();
   uint64_t revision = plan.base_revision();
-  if (!plan.changes().empty()) {
-    if (!options.yes) {
-      LARDER_ASSIGN_OR_RETURN(const bool confirmed, Confirmed(cli));
-      if (!confirmed) return Cancelled("nothing was applied");
-    }
-    LARDER_RETURN_IF_ERROR(UploadMissing(cli, client, definitions, plan));
+  const bool changes = !plan.changes().empty();
+  if (changes && !options.yes) {
+    LARDER_ASSIGN_OR_RETURN(const bool confirmed, Confirmed(cli));
+    if (!confirmed) return Cancelled("nothing was applied");
+  }
+  // Also without a change: the server's copy of a live encoder may be damaged.
+  LARDER_RETURN_IF_ERROR(UploadMissing(cli, client, definitions, plan));
+  if (changes) {
     LARDER_ASSIGN_OR_RETURN(const v1::ApplyResponse applied,
                             RequestApply(client, options, definitions, plan.base_revision()));
     revision = applied.revision();

@@ -33,8 +33,21 @@ TEST(Recall, MoreHitsThanExactDoNotExceedOne) {
 TEST(Recall, OfAnEmptyIndexIsOneOverNoQueries) {
   const VectorIndex index({.dim = 4, .space = TestSpace()});
 
+  EXPECT_THAT(DrawIds(index, 3, 1), testing::IsEmpty());
   ASSERT_OK_AND_ASSIGN(const RecallReport report, MeasureRecall(index, {}));
   EXPECT_EQ(report.queries, 0u);
+  EXPECT_EQ(report.mean, 1.0);
+}
+
+TEST(Recall, LeavesOutIdsThatHaveNoVector) {
+  VectorIndex index({.dim = 2, .space = TestSpace()});
+  ASSERT_OK(index.Upsert(4, std::vector<int8_t>{1, 2}));
+  ASSERT_OK(index.Upsert(7, std::vector<int8_t>{2, 1}));
+
+  EXPECT_THAT(DrawIds(index, 20, 1), testing::Each(testing::AnyOf(4u, 7u)));
+  ASSERT_OK_AND_ASSIGN(const RecallReport report,
+                       MeasureRecall(index, std::vector<uint32_t>{4, 5, 7, 4}));
+  EXPECT_EQ(report.queries, 3u);
   EXPECT_EQ(report.mean, 1.0);
 }
 
@@ -42,7 +55,7 @@ TEST(Recall, PassesErrorsOfTheSearchOn) {
   VectorIndex index({.dim = 2, .space = TestSpace()});
   ASSERT_OK(index.Upsert(0, std::vector<int8_t>{1, 2}));
 
-  EXPECT_THAT(MeasureRecall(index, {.k = 0}),
+  EXPECT_THAT(MeasureRecall(index, std::vector<uint32_t>{0}, {.k = 0}),
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("k is 0")));
 }
 
@@ -60,7 +73,7 @@ TEST(Recall, OfTheGraphAtDefaultEffortIsHigh) {
                                       TestKeys(snapshot.ids)));
   ASSERT_OK(index.InstallBase(base, IdsOfRows(*base)));
 
-  ASSERT_OK_AND_ASSIGN(const RecallReport report, MeasureRecall(index, {.queries = 100}));
+  ASSERT_OK_AND_ASSIGN(const RecallReport report, MeasureRecall(index, DrawIds(index, 100, 1)));
 
   std::cout << "recall@10 " << report.mean << ", worst " << report.worst << '\n';
   EXPECT_EQ(report.queries, 100u);

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
+#include <iterator>
 #include <limits>
 #include <random>
 #include <string>
@@ -129,6 +130,26 @@ TEST(Bytes, Utf8CheckAgreesWithTheRulesOnRandomBytes) {
     }
     ASSERT_EQ(IsUtf8(text), SlowIsUtf8(text)) << ToHex(text);
   }
+}
+
+TEST(Bytes, BigEndianKeepsTheOrderOfNumbers) {
+  EXPECT_EQ(ToHex(BigEndian(0x0102030405060708)), "0102030405060708");
+  EXPECT_LT(BigEndian(255), BigEndian(256));
+  for (const uint64_t number : {uint64_t{0}, uint64_t{1} << 63, ~uint64_t{0}}) {
+    EXPECT_EQ(FromBigEndian(BigEndian(number)), number);
+  }
+  EXPECT_EQ(FromBigEndian("1234567"), std::nullopt);
+  EXPECT_EQ(FromBigEndian("123456789"), std::nullopt);
+}
+
+TEST(Bytes, Utf8PrefixCutsBetweenCharacters) {
+  const std::string_view text = "aä€😀";  // of 1, 2, 3 and 4 bytes
+  const size_t expected[] = {0, 1, 1, 3, 3, 3, 6, 6, 6, 6, 10, 10};
+  for (size_t max = 0; max < std::size(expected); ++max) {
+    EXPECT_EQ(Utf8Prefix(text, max), text.substr(0, expected[max])) << max;
+  }
+  EXPECT_EQ(Utf8Prefix("\x80\x80\x80", 2), "");
+  EXPECT_EQ(Utf8Prefix("", 0), "");
 }
 
 }  // namespace

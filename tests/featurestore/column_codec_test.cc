@@ -8,12 +8,14 @@
 #include <vector>
 
 #include "registry/column.h"
+#include "tests/support/status_matchers.h"
 
 namespace larder::featurestore {
 namespace {
 
 using registry::Column;
 using registry::Kind;
+using registry::Reason;
 using registry::Type;
 
 std::string EncodedType(uint8_t kind, uint8_t bits, uint64_t dimensions) {
@@ -35,7 +37,7 @@ bool TypeDecodes(const std::string& bytes) {
 // True if `bytes` are a column of `type` with `rows` rows.
 bool ColumnDecodes(const Type& type, size_t rows, std::string_view bytes) {
   ByteReader in(bytes);
-  const Column column = DecodeColumn(type, rows, in);
+  const Column column = DecodeColumn(type, rows, kMaxBatchCells, in);
   return in.Finish("column").ok();
 }
 
@@ -69,8 +71,27 @@ TEST(ColumnCodec, TimesAtTheEndsOfTheRangeComeBack) {
   EncodeColumn(column, out);
 
   ByteReader in(bytes);
-  EXPECT_EQ(DecodeColumn(column.type, 3, in).ints, column.ints);
+  EXPECT_EQ(DecodeColumn(column.type, 3, kMaxBatchCells, in).ints, column.ints);
   EXPECT_TRUE(in.Finish("column").ok());
+}
+
+TEST(ColumnCodec, ElementsThatAreAllNullComeBack) {
+  Column column = Column::Of(Type{.kind = Kind::kDouble, .list = true});
+  for (int i = 0; i < 9; ++i) column.AddNull(Reason::kInputNull);
+  column.EndList();
+  std::string bytes;
+  ByteWriter out(bytes);
+  EncodeColumn(column, out);
+  ByteReader in(bytes);
+
+  const Column decoded = DecodeColumn(column.type, 1, 9, in);
+
+  EXPECT_OK(in.Finish("column"));
+  EXPECT_EQ(decoded.elements(), 9U);
+  EXPECT_EQ(decoded.element_reasons, column.element_reasons);
+  ByteReader limited(bytes);
+  DecodeColumn(column.type, 1, 8, limited);
+  EXPECT_FALSE(limited.ok());
 }
 
 TEST(ColumnCodec, MalformedColumnsAreRefused) {

@@ -195,6 +195,37 @@ TEST(Entry, ForgedCountsAllocateNothing) {
   EncodeType(registry::Type{.kind = Kind::kVector, .of = "e", .dimensions = 60'000}, vector);
   wide_vector.append(9'000 * 17, '\0');
 
+  std::string null_elements;
+  ByteWriter list(null_elements);
+  head(list);
+  list.Varint(1);
+  list.Varint(1);
+  list.String("l");
+  EncodeType(registry::Type{.kind = Kind::kInt64, .list = true}, list);
+  null_elements.append(1 + 16 + 16 + 1, '\0');  // the record's hashes and time
+  list.Fixed(uint8_t{0});                  // a column follows
+  list.Fixed(uint8_t{0});                  // no row is null
+  list.Varint(uint64_t{1} << 24);          // elements …
+  list.Fixed(uint8_t{2});                  // … that are all null
+
+  std::string two_lists;
+  ByteWriter lists(two_lists);
+  head(lists);
+  lists.Varint(1);
+  lists.Varint(2);
+  for (const char* name : {"a", "b"}) {
+    lists.String(name);
+    EncodeType(registry::Type{.kind = Kind::kBool, .list = true}, lists);
+  }
+  two_lists.append(1 + 16 + 16 + 1, '\0');
+  two_lists.append(std::string("\0\0\1\0\0", 5));  // one element
+  lists.Fixed(uint8_t{0});
+  lists.Fixed(uint8_t{0});
+  lists.Varint(uint64_t{1} << 24);                // and as many as the limit
+  two_lists.append(1 + (size_t{1} << 21), '\0');
+
+  EXPECT_THAT(DecodeEntry(WithChecksum(two_lists)), StatusIs(StatusCode::kDataLoss, _));
+  EXPECT_THAT(DecodeEntry(WithChecksum(null_elements)), StatusIs(StatusCode::kDataLoss, _));
   EXPECT_THAT(DecodeEntry(WithChecksum(many_rows)), StatusIs(StatusCode::kDataLoss, _));
   EXPECT_THAT(DecodeEntry(WithChecksum(wide_vector)), StatusIs(StatusCode::kDataLoss, _));
 }

@@ -38,7 +38,6 @@ class MemoryLog : public Log {
     }
     return OkStatus();
   }
-  Status Truncate(uint64_t) override { return Unimplemented("not here"); }
 
   uint64_t groups() const {
     const MutexLock lock(mutex_);

@@ -41,6 +41,18 @@ TEST(PowerCutFileSystem, ForgetsAFileWhoseDirectoryWasNotSynced) {
   EXPECT_FALSE(fs.Exists(dir.File("a")));
 }
 
+TEST(PowerCutFileSystem, ForgetsADirectoryWhoseParentWasNotSynced) {
+  const TempDir dir;
+  PowerCutFileSystem fs(dir.path());
+  ASSERT_OK(fs.MakeDirs(dir.File("b/c")));  // which syncs what it makes
+  ASSERT_OK(fs.MakeDir(dir.File("a")));
+
+  fs.PowerCut(Mode::kDrop, 1);
+
+  EXPECT_FALSE(fs.Exists(dir.File("a")));
+  EXPECT_TRUE(fs.IsDirectory(dir.File("b/c")));
+}
+
 TEST(PowerCutFileSystem, UndoesUnsyncedRenamesAndRemovals) {
   const TempDir dir;
   PowerCutFileSystem fs(dir.path());

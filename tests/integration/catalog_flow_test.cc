@@ -16,6 +16,7 @@ namespace {
 
 using nlohmann::json;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class CatalogFlowTest : public testing::Test {
  protected:
@@ -134,6 +135,27 @@ TEST_F(CatalogFlowTest, ANewEncoderOverExistingRowsIsAJobAndAnActivate) {
   EXPECT_EQ(server_.Stop(), 0);
   server_.Start();
   EXPECT_EQ(Similar("nginx"), after);
+}
+
+TEST_F(CatalogFlowTest, ApplyingAgainRepairsADamagedEncoder) {
+  Apply();
+  const std::string artifacts = dir_.File("data/artifacts");
+  std::string model;
+  for (const auto& entry : std::filesystem::directory_iterator(artifacts)) {
+    const std::string path = entry.path().string() + "/model.safetensors";
+    if (std::filesystem::exists(path)) model = path;
+  }
+  std::fstream(model, std::ios::in | std::ios::out) << "damaged!";
+
+  const ProcessResult repair = server_.Cli({"apply", definitions_});  // no --yes: nothing changes
+  EXPECT_EQ(repair.exit_code, 0) << repair.err;
+  EXPECT_THAT(repair.err, HasSubstr("uploading"));
+  const ProcessResult again = server_.Cli({"apply", definitions_});
+  EXPECT_EQ(again.exit_code, 0) << again.err;
+  EXPECT_THAT(again.err, Not(HasSubstr("uploading")));
+
+  EXPECT_EQ(server_.Stop(), 0);
+  server_.Start();
 }
 
 TEST_F(CatalogFlowTest, AWindowOverOldRecordsIsNeverComputedAndNamesStayOnTheOldVersion) {

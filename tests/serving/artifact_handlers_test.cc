@@ -60,6 +60,17 @@ TEST(ArtifactUpload, StoresFilesThatComeInPieces) {
   EXPECT_EQ(parts[2].file().name(), "b/c.txt");
 }
 
+TEST(StatArtifacts, ADamagedCopyIsNotPresent) {
+  ServingWorld world("");
+  v1::StatRequest stat;
+  stat.add_digests(world.encoder_digest.Hex());
+  ASSERT_TRUE(StatArtifacts(stat, world.context())->present(0));
+
+  world.DamageEncoder();
+
+  EXPECT_FALSE(StatArtifacts(stat, world.context())->present(0));
+}
+
 TEST(ArtifactUpload, RefusesContentThatHasAnotherDigest) {
   ServingWorld world("");
   ArtifactUpload upload(*world.artifacts);

@@ -70,6 +70,21 @@ TEST(Embed, GivesTheSameCodesInEveryBatch) {
   EXPECT_EQ(all.codes().child().values().substr(599 * 16), one.codes().child().values());
 }
 
+TEST(Encoders, NamesTheFirstTextThatIsTooLongByItsPlaceAmongAll) {
+  ServingWorld world;
+  const std::string too_long(kMaxTextBytes + 1, 'a');
+  std::vector<std::string_view> texts(300, "apple");
+  texts[150] = texts[290] = too_long;
+  std::vector<int8_t> out(texts.size() *
+                          static_cast<size_t>(*world.encoders->Load(world.encoder_digest)));
+
+  EXPECT_THAT(world.encoders->Embed(world.encoder_digest, texts, out),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("text 150: ")));
+  out.pop_back();
+  EXPECT_THAT(world.encoders->Embed(world.encoder_digest, texts, out),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("300 texts need")));
+}
+
 TEST(Embed, RefusesWhatItDoesNotKnowOrWhatPassesALimit) {
   ServingWorld world;
   v1::EmbedRequest request = Request({"apple"});

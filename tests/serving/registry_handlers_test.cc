@@ -69,6 +69,26 @@ TEST(Plan, NamesArtifactsThatMustBePutFirst) {
   EXPECT_EQ(reply.missing_artifacts(0), Sha256("missing").Hex());
 }
 
+TEST(Plan, NamesADamagedArtifactAndApplyRefusesIt) {
+  ServingWorld world;
+  world.DamageEncoder();
+
+  ASSERT_OK_AND_ASSIGN(
+      const auto reply,
+      Plan(world.Definitions<v1::PlanRequest>(kTestDefinitions), world.context()));
+  ASSERT_EQ(reply.missing_artifacts_size(), 1);
+  EXPECT_EQ(reply.missing_artifacts(0), world.encoder_digest.Hex());
+  auto request = world.Definitions<v1::ApplyRequest>(
+      Replaced(kTestDefinitions, "count(over 7d)", "count(over 1d)"));
+  request.set_base_revision(1);
+  EXPECT_THAT(Apply(request, world.context()),
+              StatusIs(StatusCode::kDataLoss, HasSubstr(world.encoder_digest.Hex())));
+
+  ASSERT_OK(featurestore::PutDirectory(*world.artifacts, FileSystem::Posix(),
+                                       world.dir.File("encoder")));
+  EXPECT_OK(Apply(request, world.context()));
+}
+
 TEST(Apply, MakesTheNextRevision) {
   ServingWorld world;
   auto request = world.Definitions<v1::ApplyRequest>(

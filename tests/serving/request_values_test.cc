@@ -97,6 +97,18 @@ TEST(RequestValues, NamesTheColumnAndTheTypeOfAWrongValue) {
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("expected string")));
 }
 
+TEST(RequestValues, LongNamesAndTextsAreCutBetweenCharacters) {
+  std::string text = "x";
+  for (int i = 0; i < 60; ++i) text += "ä";  // of two bytes: a cut after an even number is inside
+  EXPECT_THAT(One(Scalar(Kind::kInt64), Text(text)),
+              StatusIs(StatusCode::kInvalidArgument,
+                       HasSubstr("got '" + text.substr(0, 39) + "'")));
+  ValueMap values;
+  values[text] = Text("9");
+  EXPECT_THAT(RequestColumns({}, values),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("'" + text.substr(0, 99) + "'")));
+}
+
 TEST(RequestValues, RefusesWhatNoColumnMayHold) {
   v1::Value value;
   value.set_double_value(std::numeric_limits<double>::quiet_NaN());

@@ -76,6 +76,10 @@ TEST(ServerOptions, NameAFieldThatIsOutOfItsRange) {
   options = Good();
   options.dedupe_ids = 1;
   EXPECT_THAT(options.Validate(), StatusIs(StatusCode::kInvalidArgument, HasSubstr("dedupe_ids")));
+  options = Good();
+  options.cached_keys = 0;
+  EXPECT_THAT(options.Validate(), StatusIs(StatusCode::kInvalidArgument,
+                                           HasSubstr("cached_keys: expected 1 to 1000000000")));
 }
 
 }  // namespace

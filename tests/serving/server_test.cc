@@ -128,6 +128,40 @@ TEST(Server, ServesWhatWasIngestedAndStillDoesAfterARestart) {
   EXPECT_EQ(Numbers<double>(reply.scores()), scores);
 }
 
+TEST(Server, SaysWhichEncoderIsDamagedAndHowToRepairIt) {
+  const TempDir dir;
+  const ServingWorld world;  // for its encoder
+  FileSystem& fs = FileSystem::Posix();
+  {
+    ASSERT_OK_AND_ASSIGN(const auto server, Server::Start(Options(dir)));
+    Prepare(world, ChannelTo(*server));
+  }
+  const std::string artifact = dir.File("data/artifacts/" + world.encoder_digest.Hex());
+  const std::string model = JoinPath(artifact, "model.safetensors");
+  ASSERT_OK_AND_ASSIGN(const std::string good, fs.Read(model, 1 << 22));
+  const auto refused = [&](const std::string& named) {
+    EXPECT_THAT(Server::Start(Options(dir)),
+                StatusIs(StatusCode::kDataLoss,
+                         testing::AllOf(HasSubstr("encoder 'titles'"), HasSubstr(named),
+                                        HasSubstr("copy"), HasSubstr(artifact))));
+  };
+
+  ASSERT_OK(WriteFileAtomically(fs, model, good.substr(0, good.size() - 1)));
+  refused(model);
+  std::string flipped = good;
+  flipped.back() = static_cast<char>(flipped.back() ^ 1);
+  ASSERT_OK(WriteFileAtomically(fs, model, flipped));
+  refused("have changed");
+  ASSERT_OK(fs.Remove(model));
+  refused(model);
+  ASSERT_OK(fs.Rename(artifact, dir.File("gone")));
+  refused("gone");
+
+  ASSERT_OK(fs.Rename(dir.File("gone"), artifact));
+  ASSERT_OK(WriteFileAtomically(fs, model, good));
+  EXPECT_OK(Server::Start(Options(dir)));
+}
+
 TEST(Server, AnswersHealthAndMetricsOverHttp) {
   const TempDir dir;
   ServerOptions options = Options(dir);

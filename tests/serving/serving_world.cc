@@ -110,6 +110,14 @@ ServingWorld::ServingWorld(std::string_view definitions) {
   if (!applied.ok()) ADD_FAILURE() << applied.status().ToString();
 }
 
+void ServingWorld::DamageEncoder() {
+  FileSystem& fs = FileSystem::Posix();
+  const std::string path = *artifacts->Path(encoder_digest) + "/model.safetensors";
+  std::string bytes = *fs.Read(path, 1 << 22);
+  bytes.back() = static_cast<char>(bytes.back() ^ 1);
+  if (!WriteFileAtomically(fs, path, bytes).ok()) ADD_FAILURE() << path;
+}
+
 void ServingWorld::AddItem(const std::string& key, const std::string& title,
                            const std::string& language, double price) {
   store->SetRow("catalog", key,

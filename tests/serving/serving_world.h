@@ -56,6 +56,8 @@ struct ServingWorld {
     return request;
   }
   // An item with a title of one of the encoder's subjects.
+  // Changes a byte of the encoder in the artifact store.
+  void DamageEncoder();
   void AddItem(const std::string& key, const std::string& title, const std::string& language = "en",
                double price = 1);
 };

@@ -128,19 +128,10 @@ DiskModel::FilePtr DiskModel::Find(const std::string& path) {
 }
 
 void DiskModel::NoteDir(const std::string& path) {
-  mutex_.AssertHeld();
-  const stdfs::path relative = stdfs::path(path).lexically_normal().lexically_relative(root_);
-  if (relative.empty() || *relative.begin() == ".." || *relative.begin() == ".") return;
-  Node* node = &tree_;
-  for (const auto& part : relative) {
-    if (part.empty()) continue;
-    NodePtr& child = node->live[part.string()];
-    if (child == nullptr) {
-      child = std::make_shared<Node>();
-      node->synced[part.string()] = child;
-    }
-    node = child.get();
-  }
+  const auto [parent, name] = Locate(path);
+  if (parent == nullptr) return;
+  NodePtr& node = parent->live[name];
+  if (node == nullptr) node = std::make_shared<Node>();
 }
 
 void DiskModel::NoteRenamed(const std::string& from, const std::string& to) {

@@ -238,6 +238,10 @@ StatusOr<std::unique_ptr<WritableFile>> PowerCutFileSystem::Create(const std::st
 StatusOr<std::string> PowerCutFileSystem::Read(const std::string& path, uint64_t max_bytes) {
   return FileSystem::Posix().Read(path, max_bytes);
 }
+Status PowerCutFileSystem::Stream(const std::string& path,
+                                  const std::function<Status(std::string_view bytes)>& piece) {
+  return FileSystem::Posix().Stream(path, piece);
+}
 StatusOr<uint64_t> PowerCutFileSystem::Size(const std::string& path) {
   return FileSystem::Posix().Size(path);
 }
@@ -250,8 +254,8 @@ StatusOr<std::vector<std::string>> PowerCutFileSystem::List(const std::string& d
 bool PowerCutFileSystem::IsDirectory(const std::string& path) {
   return FileSystem::Posix().IsDirectory(path);
 }
-Status PowerCutFileSystem::MakeDirs(const std::string& dir) {
-  return model_->Change([&] { return FileSystem::Posix().MakeDirs(dir); },
+Status PowerCutFileSystem::MakeDir(const std::string& dir) {
+  return model_->Change([&] { return FileSystem::Posix().MakeDir(dir); },
                         [&] { model_->NoteDir(dir); });
 }
 Status PowerCutFileSystem::Rename(const std::string& from, const std::string& to) {

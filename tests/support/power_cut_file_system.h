@@ -3,6 +3,7 @@
 #define LARDER_TESTS_SUPPORT_POWER_CUT_FILE_SYSTEM_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -23,9 +24,9 @@ class DiskModel;
 // would have kept if the power had failed: the bytes of a file up to its last Sync/Fsync, the
 // entries of a directory (creations, renames, removals) as of its last SyncDir/Fsync.
 //
-// `*this` serves Larder's own files and `env()` RocksDB's, over one model. Simplifications: a new
-// directory is durable at once; RangeSync promises nothing; RocksDB's LOG files are not modelled
-// and vanish. No real fsync is made, so tests are fast. Only files under `root` are modelled.
+// `*this` serves Larder's own files and `env()` RocksDB's, over one model. Simplifications:
+// RangeSync promises nothing; RocksDB's LOG files are not modelled and vanish. No real fsync is
+// made, so tests are fast. Only files under `root` are modelled.
 //
 // Use: run a store over it; Freeze() (the machine is dead: every change fails from here on);
 // destroy the store; PowerCut(); open a store again.
@@ -58,11 +59,13 @@ class PowerCutFileSystem : public FileSystem {
 
   StatusOr<std::unique_ptr<WritableFile>> Create(const std::string& path) override;
   StatusOr<std::string> Read(const std::string& path, uint64_t max_bytes) override;
+  Status Stream(const std::string& path,
+                const std::function<Status(std::string_view bytes)>& piece) override;
   StatusOr<uint64_t> Size(const std::string& path) override;
   bool Exists(const std::string& path) override;
   StatusOr<std::vector<std::string>> List(const std::string& dir) override;
   bool IsDirectory(const std::string& path) override;
-  Status MakeDirs(const std::string& dir) override;
+  Status MakeDir(const std::string& dir) override;
   Status Rename(const std::string& from, const std::string& to) override;
   Status Remove(const std::string& path) override;
   Status RemoveTree(const std::string& path) override;

@@ -19,7 +19,10 @@ using testing::HasSubstr;
 class LetterEncoder final : public Encoder {
  public:
   LetterEncoder() : Encoder({.dimensions = 26}) {}
-  Status Encode(std::span<const std::string_view> texts, std::span<int8_t> out) const override {
+
+ private:
+  Status EncodeTexts(std::span<const std::string_view> texts, std::span<int8_t> out,
+                     size_t) const override {
     std::fill(out.begin(), out.end(), int8_t{0});
     for (size_t i = 0; i < texts.size(); ++i) {
       for (const char c : texts[i]) {
@@ -34,7 +37,9 @@ class LetterEncoder final : public Encoder {
 class BrokenEncoder final : public Encoder {
  public:
   BrokenEncoder() : Encoder({.dimensions = 4}) {}
-  Status Encode(std::span<const std::string_view>, std::span<int8_t>) const override {
+
+ private:
+  Status EncodeTexts(std::span<const std::string_view>, std::span<int8_t>, size_t) const override {
     return Internal("broken");
   }
 };
