@@ -2,7 +2,6 @@
 #include "registry/aggregate_call.h"
 
 #include <algorithm>
-#include <iterator>
 #include <utility>
 
 namespace larder::registry {
@@ -43,7 +42,6 @@ class Reader {
       Arguments();
     }
     for (const Clause& clause : call_.clauses) Take(clause);
-    if (result_.windows.empty()) result_.windows.push_back(Window{});
     if (diagnostics_.size() != before_) return std::nullopt;
     return std::move(result_);
   }
@@ -85,7 +83,7 @@ class Reader {
   void Take(const Clause& clause) {
     switch (clause.kind) {
       case Clause::kWhere: result_.where = &clause.value[0]; return;
-      case Clause::kOver: Windows(clause); return;
+      case Clause::kOver: TakeWindow(clause.windows[0]); return;
       case Clause::kDistinct:
         result_.distinct = true;
         if (call_.text != "last" || call_.args.size() < 2) {
@@ -101,45 +99,25 @@ class Reader {
     }
   }
 
-  void Windows(const Clause& clause) {
-    result_.fan_out = clause.window_list;
-    if (clause.windows.size() > kMaxWindows) {
-      ReportAt(diagnostics_, call_, clause.at, "at most ", kMaxWindows,
-               " windows in one 'over', got ", clause.windows.size());
+  void TakeWindow(const WindowExpr& window) {
+    if (window.kind == WindowExpr::Kind::kDay || window.kind == WindowExpr::Kind::kCandidates) {
+      ReportAt(diagnostics_, call_, window.at, "'over ",
+               window.kind == WindowExpr::Kind::kDay ? "day" : "candidates",
+               "' is not supported yet");
       return;
     }
-    for (const WindowExpr& window : clause.windows) {
-      if (window.kind == WindowExpr::Kind::kDay || window.kind == WindowExpr::Kind::kCandidates) {
-        ReportAt(diagnostics_, call_, window.at, "'over ",
-                 window.kind == WindowExpr::Kind::kDay ? "day" : "candidates",
-                 "' is not supported yet");
-        continue;
-      }
-      if (window.width < kMinWindow || window.width > kMaxWindow) {
-        ReportAt(diagnostics_, call_, window.at, "window ", window.text, " must be ",
-                 FormatDuration(kMinWindow), " to ", FormatDuration(kMaxWindow), " wide");
-        continue;
-      }
-      Window made;
-      made.width = window.width;
-      if (window.kind == WindowExpr::Kind::kExact) {
-        made.kind = Window::Kind::kExact;
-      } else {
-        made.kind = Window::Kind::kTiled;
-        made.hop = HopOf(window.width);
-      }
-      AddWindow(window, made);
+    if (window.width < kMinWindow || window.width > kMaxWindow) {
+      ReportAt(diagnostics_, call_, window.at, "window ", window.text, " must be ",
+               FormatDuration(kMinWindow), " to ", FormatDuration(kMaxWindow), " wide");
+      return;
     }
-  }
-
-  void AddWindow(const WindowExpr& expr, const Window& window) {
-    result_.windows.push_back(window);
-    if (!result_.fan_out) return;
-    const auto same = std::find(result_.suffixes.begin(), result_.suffixes.end(), expr.text);
-    if (same != result_.suffixes.end()) {
-      ReportAt(diagnostics_, call_, expr.at, "window ", expr.text, " stands twice in the list");
+    result_.window.width = window.width;
+    if (window.kind == WindowExpr::Kind::kExact) {
+      result_.window.kind = Window::Kind::kExact;
+    } else {
+      result_.window.kind = Window::Kind::kTiled;
+      result_.window.hop = HopOf(window.width);
     }
-    result_.suffixes.push_back(expr.text);
   }
 
   const Expr& call_;

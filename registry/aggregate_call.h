@@ -3,7 +3,6 @@
 #define LARDER_REGISTRY_AGGREGATE_CALL_H_
 
 #include <optional>
-#include <string>
 #include <string_view>
 #include <vector>
 
@@ -26,9 +25,7 @@ struct AggregateCall {
   const Expr* where = nullptr;
   uint32_t n = 0;  // last(x, n); 0: a single value
   bool distinct = false;
-  std::vector<Window> windows;     // one of kind kAll without `over`
-  bool fan_out = false;            // `over [...]`: one definition per window …
-  std::vector<std::string> suffixes;  // … named name_suffix: "1h", "7d" (as written); else empty
+  Window window;  // of kind kAll without `over`
 };
 
 // True for count, sum, mean, min, max, first, last and those not supported yet (variance,
@@ -38,6 +35,7 @@ bool IsAggregateName(std::string_view function);
 // Takes a call of an aggregate apart. nullopt after at least one diagnostic: `not supported yet`
 // for by, having, half_life, day, candidates, count_distinct, quantile and variance; widths and n
 // outside the limits; clauses or arguments that do not fit.
+// `over [...]` was fanned out before: of a list only the first window is taken.
 // `call` must be a call with IsAggregateName(call.text). HopOf (S3.1) is defined here too.
 std::optional<AggregateCall> AsAggregate(const Expr& call, std::vector<Diagnostic>& diagnostics);
 

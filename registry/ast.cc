@@ -189,6 +189,15 @@ std::string Canonical(const Expr& expr) {
   return writer.Take();
 }
 
+int HeightOf(const Expr& expr) {
+  int below = 0;
+  for (const Expr& arg : expr.args) below = std::max(below, HeightOf(arg));
+  for (const Clause& clause : expr.clauses) {
+    for (const Expr& value : clause.value) below = std::max(below, HeightOf(value));
+  }
+  return below + 1;
+}
+
 bool IsReserved(std::string_view name) {
   return std::find(std::begin(kReserved), std::end(kReserved), name) != std::end(kReserved);
 }

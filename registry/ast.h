@@ -80,6 +80,9 @@ const char* ClauseName(Clause::Kind kind);
 // because they name what the definition fans out to.
 std::string Canonical(const Expr& expr);
 
+// How many nodes stand above each other at most, clauses included; 1 for a number.
+int HeightOf(const Expr& expr);
+
 // Reserved words (L3): not allowed as names of definitions, features, columns or roles.
 bool IsReserved(std::string_view name);
 // [a-z][a-z0-9_]* and not reserved.

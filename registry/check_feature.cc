@@ -6,9 +6,6 @@
 namespace larder::registry {
 namespace {
 
-// Features may be defined by features, this deep: it bounds the compiler's recursion.
-constexpr size_t kMaxChain = 32;
-
 std::string Name(const FeatureModel& feature) {
   return Concat(feature.view->name, ".", feature.name);
 }
@@ -98,6 +95,11 @@ bool CheckNew(FeatureModel& feature, CompileContext& context) {
   const std::string what = Concat(feature.view->What(), ": ", feature.at.text);
   context.Take(std::move(complaints), what);
   if (node < 0) return false;
+  feature.depth = feature.usage.depth.Above(HeightOf(*feature.expr));
+  if (const std::string problem = feature.depth.Problem(); !problem.empty()) {
+    context.Complain(feature.at, Concat(what, ": ", problem));
+    return false;
+  }
   feature.type = builder.type(node);
   if (const std::string problem = WireProblem(feature.type, feature.wire); !problem.empty()) {
     context.Complain(feature.at, Concat(what, ": ", problem));
@@ -130,13 +132,18 @@ bool CheckFeature(FeatureModel& feature, const Expr* user, CompileContext& conte
     return false;
   }
   if (feature.state == FeatureModel::State::kNew) {
-    if (context.checking.size() >= kMaxChain && user != nullptr) {
-      Report(complaints, *user, "definitions by definitions deeper than ", kMaxChain);
+    // The first feature of the chain is at least this deep: no other order of checking saves it.
+    const Depth before = context.checking_depth;
+    const Depth depth = before.Above(HeightOf(*feature.expr));
+    if (const std::string problem = depth.Problem(); user != nullptr && !problem.empty()) {
+      Report(complaints, *user, problem);
       return false;
     }
     feature.state = FeatureModel::State::kChecking;
     context.checking.push_back(&feature);
+    context.checking_depth = depth;
     const bool good = CheckNew(feature, context);
+    context.checking_depth = before;
     context.checking.pop_back();
     feature.state = good ? FeatureModel::State::kGood : FeatureModel::State::kBroken;
   }

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "registry/compile_context.h"
-#include "registry/nearest_name.h"
+#include "registry/parser.h"
 
 namespace larder::registry {
 namespace {
@@ -115,7 +115,11 @@ std::shared_ptr<const CompiledRegistry> Assemble(CompileContext& context) {
   return registry;
 }
 
+// The first complaints in order of their places, each once, and the number of the others.
 void SortDiagnostics(std::vector<Diagnostic>& diagnostics) {
+  const size_t uncounted = std::erase_if(diagnostics, [](const Diagnostic& d) {
+    return d.message.empty();
+  });
   const auto key = [](const Diagnostic& d) {
     return std::tie(d.file, d.line, d.column, d.message);
   };
@@ -125,7 +129,10 @@ void SortDiagnostics(std::vector<Diagnostic>& diagnostics) {
       diagnostics.begin(), diagnostics.end(),
       [&](const Diagnostic& a, const Diagnostic& b) { return key(a) == key(b); });
   diagnostics.erase(end, diagnostics.end());
-  if (diagnostics.size() > kMaxDiagnostics) diagnostics.resize(kMaxDiagnostics);
+  if (diagnostics.size() <= kMaxDiagnostics) return;
+  const size_t more = diagnostics.size() - kMaxDiagnostics + uncounted;
+  diagnostics.resize(kMaxDiagnostics);
+  diagnostics.push_back({"", 0, 0, Concat("and ", more, " more")});
 }
 
 void CompileAll(CompileContext& context) {
@@ -143,8 +150,19 @@ void CompileAll(CompileContext& context) {
 }  // namespace
 
 std::string Diagnostic::ToString() const {
+  if (file.empty()) return message;
   if (line == 0) return Concat(file, ": ", message);
   return Concat(file, ":", line, ":", column, ": ", message);
+}
+
+std::string Depth::Problem() const {
+  // Several times the recursion of the deepest definition must fit a thread's stack.
+  constexpr int kMaxLinks = 32;
+  constexpr int kMaxLevels = 2 * kMaxExpressionHeight;
+  if (links > kMaxLinks) return Concat("definitions by definitions deeper than ", kMaxLinks);
+  if (levels <= kMaxLevels) return {};
+  return Concat("with the definitions that it uses, an expression higher than ", kMaxLevels,
+                " operators");
 }
 
 FeatureModel* ViewModel::Find(std::string_view feature) {
@@ -157,12 +175,13 @@ FeatureModel* ViewModel::Find(std::string_view feature) {
 void CompileContext::Take(std::vector<Diagnostic> complaints, std::string_view what) {
   for (Diagnostic& complaint : complaints) {
     complaint.message = Concat(what, ": ", complaint.message);
-    diagnostics.push_back(std::move(complaint));
+    AddDiagnostic(diagnostics, std::move(complaint));
   }
 }
 
 std::string CompileContext::Suggest(std::string_view name,
-                                    std::initializer_list<DocumentKind> kinds) const {
+                                    std::initializer_list<DocumentKind> kinds) {
+  if (!MaySuggest()) return {};
   std::vector<std::string_view> names;
   for (const auto& [known, document] : by_name) {
     for (const DocumentKind kind : kinds) {
@@ -182,7 +201,8 @@ const Document* CompileContext::Require(const SourceText& name,
   const auto it = by_name.find(name.text);
   if (it == by_name.end() && lost_names.contains(name.text)) return nullptr;
   if (it == by_name.end()) {
-    Complain(name, Concat(what, ": no ", wanted, " '", name.text, "'", Suggest(name.text, kinds)));
+    Complain(name, Concat(what, ": no ", wanted, " '", Clipped(name.text), "'",
+                          Suggest(name.text, kinds)));
     return nullptr;
   }
   for (const DocumentKind kind : kinds) {

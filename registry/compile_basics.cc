@@ -17,10 +17,10 @@ void CompileEntity(const Document& document, CompileContext& context) {
   EntityModel& model = context.entities[name];
   model.document = &document;
   model.entity.name = name;
-  model.composite = document.Has("keys");
+  model.broken = document.Has("keys");
   const std::string what = Concat("entity ", name);
   const SourceText* key = document.Text("key");
-  if (model.composite) {
+  if (model.broken) {
     if (key != nullptr) context.Complain(*key, Concat(what, ": has both 'key:' and 'keys:'"));
     return;
   }
@@ -28,7 +28,7 @@ void CompileEntity(const Document& document, CompileContext& context) {
     if (!document.Has("key")) {
       context.Complain(document.kind_text(), Concat(what, ": 'key:' is missing"));
     }
-    model.composite = true;
+    model.broken = true;
     return;
   }
   if (!CheckName(*key, what, context.diagnostics)) return;
@@ -147,7 +147,7 @@ class RequestCompiler {
         good = false;
       } else {
         good = context_.Require(entry.value.text, {DocumentKind::kEntity}, what_) && good;
-        good = good && !context_.entities.at(entry.value.text.text).composite;
+        good = good && !context_.entities.at(entry.value.text.text).broken;
       }
       if (good) {
         model_.request.roles.push_back({role.text, entry.value.text.text, false});
@@ -168,9 +168,9 @@ class RequestCompiler {
                         Concat(what_, ": more than ", kMaxRequestColumns, " columns"));
     }
     for (const YamlEntry& entry : columns->entries) {
+      if (!CheckName(entry.key, what_, context_.diagnostics)) continue;
       const std::string what = Concat(what_, ", column ", entry.key.text);
       std::optional<Type> type;
-      if (!CheckName(entry.key, what_, context_.diagnostics)) continue;
       if (entry.value.kind != YamlNode::Kind::kScalar) {
         context_.Complain(entry.value.text, Concat(what, ": expected a type"));
       } else if (!entry.value.broken) {

@@ -2,6 +2,7 @@
 #ifndef LARDER_REGISTRY_COMPILE_CONTEXT_H_
 #define LARDER_REGISTRY_COMPILE_CONTEXT_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -17,21 +18,39 @@
 #include "registry/compile.h"
 #include "registry/compiled_registry.h"
 #include "registry/document.h"
+#include "registry/nearest_name.h"
 
 // What the compiler knows while it runs; private to the compiler's files (compile*.cc, *_scope.cc).
 namespace larder::registry {
+
+// How deep definitions by definitions go. It bounds the recursion of whatever follows them: all
+// paths that the compiler walks are at most this long.
+struct Depth {
+  int links = 0;   // definitions in a row
+  int levels = 0;  // of their expressions inside each other (HeightOf)
+
+  void Use(const Depth& used) {
+    links = std::max(links, used.links);
+    levels = std::max(levels, used.levels);
+  }
+  // One definition more, whose expression is so high.
+  Depth Above(int height) const { return {links + 1, levels + height}; }
+  // What is wrong with it, or empty.
+  std::string Problem() const;
+};
 
 // What a definition was made from: for its digest (`parts`: a label and the digest of each part
 // that is really used) and for `used by` (`names` of other definitions).
 struct Usage {
   std::set<std::string> names;
   std::map<std::string, Digest> parts;
+  Depth depth;  // of the features used
 };
 
 struct EntityModel {
   const Document* document = nullptr;
   Entity entity;
-  bool composite = false;  // not supported yet, said already
+  bool broken = false;  // its key is missing or not supported yet; said already
 };
 
 struct SourceModel {
@@ -58,6 +77,7 @@ struct FeatureModel {
   Digest identity;
   std::optional<StoredFeature> stored;  // it is stored as it is, under the view's own ttl
   Usage usage;
+  Depth depth;
 };
 
 struct ViewModel {
@@ -113,6 +133,8 @@ struct CompileContext {
   // Aggregates of views by their call, so that inlining does not compile them again.
   std::map<const Expr*, StoredFeature> compiled_calls;
   std::vector<FeatureModel*> checking;  // the chain of features being checked, for cycles
+  Depth checking_depth;                 // of that chain so far
+  int suggestions = 0;                  // names that were looked for, to suggest another
 
   void Complain(const SourceText& at, std::string message) {
     registry::Complain(diagnostics, at, std::move(message));
@@ -124,8 +146,15 @@ struct CompileContext {
   // document of the right kind may still be broken.
   const Document* Require(const SourceText& name, std::initializer_list<DocumentKind> kinds,
                           std::string_view what);
-  // "; did you mean …?" among the names of `kinds`.
-  std::string Suggest(std::string_view name, std::initializer_list<DocumentKind> kinds) const;
+  // "; did you mean …?" among the names of `kinds`, or of anything with names. Only the first
+  // complaints of a run get suggestions: each costs a look at all names.
+  std::string Suggest(std::string_view name, std::initializer_list<DocumentKind> kinds);
+  template <typename Named>
+  std::string SuggestOf(std::string_view name, const Named& known) {
+    if (!MaySuggest()) return {};
+    return DidYouMeanOneOf(name, known);
+  }
+  bool MaySuggest() { return suggestions++ < 50; }
 
   // Adds the definition of a document; its digest covers `identity` and the parts of `usage`.
   void Define(const Document& document, std::string canonical, std::string_view identity,

@@ -10,6 +10,7 @@ namespace larder::registry {
 namespace {
 
 constexpr uint32_t kMaxDimensions = 4096;
+constexpr size_t kMaxTypeBytes = 256;
 
 struct ScalarName {
   std::string_view name;
@@ -48,7 +49,7 @@ class TypeReader {
       if (scalar.name == text) return MakeType(scalar.kind);
     }
     if (Inside(text, "map<")) {
-      problem_ = Concat("type '", text, "': maps are not supported yet");
+      problem_ = Concat("type '", Clipped(text), "': maps are not supported yet");
     } else {
       problem_ = UnknownType(text);
     }
@@ -59,19 +60,19 @@ class TypeReader {
   static std::string UnknownType(std::string_view text) {
     std::vector<std::string_view> names;
     for (const ScalarName& scalar : kScalars) names.push_back(scalar.name);
-    return Concat("unknown type '", text, "'", DidYouMean(text, names),
+    return Concat("unknown type '", Clipped(text), "'", DidYouMean(text, names),
                   " (bool int64 float double string timestamp duration key<entity> list<T> "
                   "vector<encoder or n>)");
   }
 
+  // The only step back to Read, and at most one: a list does not hold lists.
   std::optional<Type> ReadList(std::string_view element) {
-    std::optional<Type> type = Read(element);
-    if (!type) return std::nullopt;
-    if (type->list || type->kind == Kind::kVector) {
-      problem_ = Concat("list<", element, ">: a list holds scalars, not lists or vectors");
+    if (element.starts_with("list<") || element.starts_with("vector<")) {
+      problem_ = Concat("list<", Clipped(element), ">: a list holds scalars, not lists or vectors");
       return std::nullopt;
     }
-    type->list = true;
+    std::optional<Type> type = Read(element);
+    if (type) type->list = true;
     return type;
   }
 
@@ -79,7 +80,7 @@ class TypeReader {
     if (context_.lost_names.contains(entity)) return std::nullopt;
     const auto it = context_.entities.find(entity);
     if (it == context_.entities.end()) {
-      problem_ = Concat("no entity '", entity, "'",
+      problem_ = Concat("no entity '", Clipped(entity), "'",
                         context_.Suggest(entity, {DocumentKind::kEntity}));
       return std::nullopt;
     }
@@ -91,14 +92,14 @@ class TypeReader {
       if (*dimensions >= 1 && *dimensions <= kMaxDimensions) {
         return MakeType(Kind::kVector, "", static_cast<uint32_t>(*dimensions));
       }
-      problem_ = Concat("vector<", space, ">: dimensions must be 1 to ", kMaxDimensions);
+      problem_ = Concat("vector<", Clipped(space), ">: dimensions must be 1 to ", kMaxDimensions);
       return std::nullopt;
     }
     if (context_.broken_encoders.contains(std::string(space))) return std::nullopt;
     if (context_.lost_names.contains(space)) return std::nullopt;
     const auto it = context_.encoders.find(space);
     if (it == context_.encoders.end()) {
-      problem_ = Concat("no encoder '", space, "'",
+      problem_ = Concat("no encoder '", Clipped(space), "'",
                         context_.Suggest(space, {DocumentKind::kEncoder}));
       return std::nullopt;
     }
@@ -127,14 +128,23 @@ Type MakeType(Kind kind, std::string_view of, uint32_t dimensions) {
 std::optional<Type> ReadType(const SourceText& text, std::string_view what,
                              CompileContext& context) {
   std::string problem;
-  std::optional<Type> type = TypeReader(context, problem).Read(text.text);
+  std::optional<Type> type;
+  if (text.text.size() > kMaxTypeBytes) {
+    problem = Concat("a type has at most ", kMaxTypeBytes, " bytes");
+  } else {
+    type = TypeReader(context, problem).Read(text.text);
+  }
   if (!problem.empty()) context.Complain(text, Concat(what, ": ", problem));
   return type;
 }
 
 std::optional<DurationUs> ReadDuration(const SourceText& text, std::string_view what,
                                        CompileContext& context) {
-  const StatusOr<DurationUs> duration = ParseDuration(text.text);
+  StatusOr<DurationUs> duration = ParseDuration(text.text);
+  if (text.text.ends_with("us")) {  // in data, but not in the language (L3)
+    duration = InvalidArgument("durations end in ms, s, m (minutes), h, d or w, got '",
+                               Clipped(text.text), "'");
+  }
   if (!duration.ok()) {
     context.Complain(text, Concat(what, ": ", Message(duration.status())));
     return std::nullopt;
@@ -147,7 +157,7 @@ std::optional<int64_t> ReadInteger(const SourceText& text, int64_t min, int64_t 
   const std::optional<int64_t> value = ToInteger(text.text);
   if (!value || *value < min || *value > max) {
     context.Complain(text, Concat(what, ": expected a whole number from ", min, " to ", max,
-                                  ", got '", text.text, "'"));
+                                  ", got '", Clipped(text.text), "'"));
     return std::nullopt;
   }
   return value;
@@ -169,7 +179,7 @@ std::optional<Kind> ReadWireKind(const YamlNode& definition, std::string_view wh
   if (as->text.text == "double") return Kind::kDouble;
   if (as->text.text == "int64") return Kind::kInt64;
   context.Complain(as->text, Concat(what, ": 'as:' must be float, double or int64, not '",
-                                    as->text.text, "'"));
+                                    Clipped(as->text.text), "'"));
   return std::nullopt;
 }
 

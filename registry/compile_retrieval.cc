@@ -51,13 +51,14 @@ class RetrievalCompiler {
     if (channels == nullptr) return false;
     if (channels->entries.empty() || channels->entries.size() > kMaxChannels) {
       Complain(channels->text, Concat("needs 1 to ", kMaxChannels, " channels"));
+      return false;
     }
     bool good = true;
     JsonObject canonical;
     for (const YamlEntry& entry : channels->entries) {
+      if (!CheckName(entry.key, what_, context_.diagnostics)) continue;
       const std::string what = Concat(what_, ", channel ", entry.key.text);
       channel_names_.insert(entry.key.text);
-      if (!CheckName(entry.key, what_, context_.diagnostics)) continue;
       if (entry.value.kind != YamlNode::Kind::kMap && !entry.value.broken) {
         context_.Complain(entry.value.text, Concat(what, ": expected a map"));
       }

@@ -11,7 +11,6 @@ namespace larder::registry {
 namespace {
 
 constexpr size_t kMaxSetColumns = 4'096;
-constexpr size_t kMaxOwnChain = 32;
 
 // One column of a set.
 struct ColumnModel {
@@ -23,6 +22,7 @@ struct ColumnModel {
   std::optional<Kind> wire;
   State state = State::kNew;
   int node = -1;
+  Depth depth;  // over the set's own columns
 };
 
 // The names of a set: those of roles, and its own columns.
@@ -36,11 +36,20 @@ class SetScope : public RoleScope {
   int Compile(ColumnModel& column) {
     if (column.state == ColumnModel::State::kDone) return column.node;
     column.state = ColumnModel::State::kChecking;
+    const int height = HeightOf(column.expr);
+    const Depth before = std::exchange(chain_depth_, chain_depth_.Above(height));
     chain_.push_back(&column);
     std::vector<Diagnostic> complaints;
     column.node = Lower(column.expr, *this, resolver_.builder(), complaints);
+    column.depth = column.depth.Above(height);
+    const std::string problem = column.depth.Problem();
+    if (column.node >= 0 && !problem.empty()) {
+      Report(complaints, column.expr, problem);
+      column.node = -1;
+    }
     resolver_.context().Take(std::move(complaints), What(column));
     chain_.pop_back();
+    chain_depth_ = before;
     column.state = ColumnModel::State::kDone;
     return column.node;
   }
@@ -57,11 +66,14 @@ class SetScope : public RoleScope {
         Report(complaints, path, "a cycle of columns: ", CycleText(column));
         return -1;
       }
-      if (chain_.size() >= kMaxOwnChain) {
-        Report(complaints, path, "columns by columns deeper than ", kMaxOwnChain);
+      const std::string problem = chain_depth_.Above(HeightOf(column.expr)).Problem();
+      if (column.state == ColumnModel::State::kNew && !problem.empty()) {
+        Report(complaints, path, problem);
         return -1;
       }
-      return Compile(column);
+      const int node = Compile(column);
+      chain_.back()->depth.Use(column.depth);
+      return node;
     }
     // With `include:` there may be columns whose names are not known.
     if (open_ && path.names.size() == 1) return -1;
@@ -81,7 +93,8 @@ class SetScope : public RoleScope {
 
   std::deque<ColumnModel>& columns_;
   const bool open_;
-  std::vector<const ColumnModel*> chain_;
+  std::vector<ColumnModel*> chain_;
+  Depth chain_depth_;
 };
 
 // Compiles one `set` document.
@@ -136,8 +149,8 @@ class SetCompiler {
   }
 
   void ReadNamed(const YamlEntry& entry) {
-    const std::string what = Concat(what_, ": ", entry.key.text);
     if (!CheckName(entry.key, what_, context_.diagnostics)) return;
+    const std::string what = Concat(what_, ": ", entry.key.text);
     for (const Role& role : frame_.roles) {
       if (role.name == entry.key.text) {
         Complain(entry.key, Concat("column '", role.name, "' has the name of a role"));

@@ -74,8 +74,8 @@ class SourceCompiler {
       return;
     }
     for (const YamlEntry& entry : columns->entries) {
-      const std::string what = Concat(what_, ", column ", entry.key.text);
       if (!CheckName(entry.key, what_, context_.diagnostics)) continue;
+      const std::string what = Concat(what_, ", column ", entry.key.text);
       std::optional<Type> type;
       if (entry.value.kind != YamlNode::Kind::kScalar) {
         context_.Complain(entry.value.text, Concat(what, ": expected a type"));
@@ -95,6 +95,7 @@ class SourceCompiler {
     const YamlNode* with = document_.Map("with");
     if (with == nullptr) return;
     for (const YamlEntry& entry : with->entries) {
+      if (!CheckName(entry.key, what_, context_.diagnostics)) continue;
       if (Find(entry.key.text) == nullptr) model_.unknown.insert(entry.key.text);
       if (entry.value.kind == YamlNode::Kind::kScalar && !entry.value.broken) {
         ReadExpression(entry.value.text, Concat(what_, ", with ", entry.key.text), context_);
@@ -107,7 +108,7 @@ class SourceCompiler {
     const bool broken = std::exchange(model_.broken, true);
     if (of == nullptr || !context_.Require(*of, {DocumentKind::kEntity}, what_)) return;
     const EntityModel& entity = context_.entities.at(of->text);
-    if (entity.composite) return;
+    if (entity.broken) return;
     model_.broken = broken;
     model_.source.entity = of->text;
     AddKey({entity.entity.key, of->file, of->positions}, of->text);
@@ -219,9 +220,8 @@ class SourceCompiler {
     if (model_.unknown.contains(id.text)) return;
     const int column = model_.source.FindColumn(id.text);
     if (column < 0) {
-      std::vector<std::string_view> names;
-      for (const SourceColumn& known : model_.source.columns) names.push_back(known.name);
-      Complain(id, Concat("'id:' names no column: '", id.text, "'", DidYouMean(id.text, names)));
+      Complain(id, Concat("'id:' names no column: '", Clipped(id.text), "'",
+                          context_.SuggestOf(id.text, model_.source.columns)));
       return;
     }
     const Type& type = model_.source.columns[static_cast<size_t>(column)].type;

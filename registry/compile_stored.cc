@@ -9,8 +9,6 @@
 namespace larder::registry {
 namespace {
 
-constexpr size_t kMaxEmbedFields = 16;
-
 std::string FeatureName(const FeatureModel& feature) {
   return Concat(feature.view->name, ".", feature.name);
 }
@@ -87,6 +85,20 @@ bool CompileInputs(const AggregateCall& call, const Expr& expr, const std::optio
 
 }  // namespace
 
+bool CheckWhere(const ViewModel& view, std::vector<Diagnostic>& complaints,
+                CompileContext& context) {
+  ProgramBuilder builder;
+  RecordScope scope(*view.source, "in 'where:'", context);
+  const int node =
+      LowerAs(*view.where, MakeType(Kind::kBool), "where", scope, builder, complaints);
+  if (node < 0) return false;
+  const int outputs[] = {node};
+  if (!UsesNow(builder.Finish(outputs))) return true;
+  Report(complaints, *view.where, "now and age(…) cannot be used in 'where:': what it keeps is "
+         "stored");
+  return false;
+}
+
 Type VectorType(const Encoder& encoder) {
   Type type = MakeType(Kind::kVector, encoder.name, encoder.dimensions);
   type.int8 = !encoder.external;
@@ -130,9 +142,9 @@ std::optional<StoredFeature> CompileAggregate(const Expr& call, const FeatureMod
   aggregate.function = parts->function;
   aggregate.n = parts->n;
   aggregate.distinct = parts->distinct;
-  aggregate.window = parts->windows.front();
+  aggregate.window = parts->window;
   const std::optional<Expr> where = Condition(view.where, parts->where);
-  RecordScope scope(*view.source, "inside an aggregate");
+  RecordScope scope(*view.source, "inside an aggregate", context);
   if (!CompileInputs(*parts, call, where, scope, aggregate, complaints)) return std::nullopt;
   aggregate.digest =
       AggregateDigest(aggregate, view.source->source, parts->argument, where, scope);
@@ -169,7 +181,7 @@ std::optional<StoredFeature> CompileVector(const Expr& call, const FeatureModel&
     return std::nullopt;
   }
   ProgramBuilder builder;
-  RecordScope scope(*view.source, "inside embed");
+  RecordScope scope(*view.source, "inside embed", context);
   std::vector<int> fields;
   IdentityDigest digest("larder-vector-1");
   digest.Text(view.source->source.name).Text(view.entity).Of(encoder->second.digest);

@@ -5,7 +5,7 @@
 
 #include "registry/aggregate_call.h"
 #include "registry/compile_context.h"
-#include "registry/feature_resolver.h"
+#include "registry/view_scope.h"
 
 namespace larder::registry {
 namespace {
@@ -21,6 +21,11 @@ void FindFanOuts(Expr& expr, std::vector<Clause*>& found) {
     return;
   }
   for (Expr& arg : expr.args) FindFanOuts(arg, found);
+}
+
+bool HasAggregate(const Expr& expr) {
+  if (expr.kind == Expr::Kind::kCall && IsAggregateName(expr.text)) return true;
+  return std::any_of(expr.args.begin(), expr.args.end(), HasAggregate);
 }
 
 // Compiles the frame of one `view` document and takes its definitions apart.
@@ -46,6 +51,10 @@ class ViewCompiler {
       if (define->entries.empty()) Complain(define->text, "'define:' must not be empty");
       for (const YamlEntry& entry : define->entries) ReadDefinition(entry);
     }
+    if (IsEvents() && view_.where && !aggregates_ && !view_.broken && !view_.open) {
+      Complain(*document_.Text("where"),
+               "'where:' does nothing here: no definition of this view aggregates records");
+    }
   }
 
  private:
@@ -53,11 +62,13 @@ class ViewCompiler {
     context_.Complain(at, Concat(what_, ": ", message));
   }
 
+  bool IsEvents() const { return view_.source != nullptr && !view_.source->source.table; }
+
   bool ReadEntity() {
     const SourceText* of = document_.Text("of");
     if (of == nullptr || !context_.Require(*of, {DocumentKind::kEntity}, what_)) return false;
     view_.entity = of->text;
-    return !context_.entities.at(of->text).composite;
+    return !context_.entities.at(of->text).broken;
   }
 
   bool ReadSource() {
@@ -136,12 +147,20 @@ class ViewCompiler {
       Complain(*where, "'where:' over a table is not supported yet");
     } else if (view_.source == nullptr && !view_.broken) {
       Complain(*where, "'where:' needs 'from:' events");
+    } else if (!view_.broken) {
+      // By itself, so that what is wrong with it is said once and not in every aggregate.
+      std::vector<Diagnostic> complaints;
+      view_.broken = !CheckWhere(view_, complaints, context_);
+      context_.Take(std::move(complaints), what_);
     }
   }
 
   void ReadDefinition(const YamlEntry& entry) {
+    if (!CheckName(entry.key, what_, context_.diagnostics)) {
+      view_.open = true;
+      return;
+    }
     const std::string what = Concat(what_, ": ", entry.key.text);
-    const bool named = CheckName(entry.key, what_, context_.diagnostics);
     const SourceText* text = nullptr;
     std::optional<Kind> wire;
     if (entry.value.kind == YamlNode::Kind::kScalar) {
@@ -156,7 +175,7 @@ class ViewCompiler {
     }
     std::optional<Expr> expr;
     if (text != nullptr) expr = ReadExpression(*text, what, context_);
-    if (!named || !expr) {
+    if (!expr) {
       // What it would have been called after a fan-out cannot be known.
       view_.open = true;
       return;
@@ -167,10 +186,14 @@ class ViewCompiler {
   void AddDefinition(const SourceText& name, Expr expr, std::optional<Kind> wire) {
     view_.define.Set(name.text, CanonicalDefinition(expr, wire));
     std::vector<Clause*> fan_outs;
-    const bool events = view_.source != nullptr && !view_.source->source.table;
-    if (events) FindFanOuts(expr, fan_outs);
-    if (fan_outs.size() > 1) {
-      Complain(name, Concat(name.text, ": at most one `over [...]` in a definition"));
+    if (IsEvents()) FindFanOuts(expr, fan_outs);
+    aggregates_ = aggregates_ || (IsEvents() && HasAggregate(expr));
+    if (fan_outs.size() > 1 ||
+        (fan_outs.size() == 1 && fan_outs[0]->windows.size() > kMaxWindows)) {
+      Complain(name, fan_outs.size() > 1
+                         ? Concat(name.text, ": at most one `over [...]` in a definition")
+                         : Concat(name.text, ": at most ", kMaxWindows, " windows in one `over`, ",
+                                  "got ", fan_outs[0]->windows.size()));
       view_.open = true;
       return;
     }
@@ -198,7 +221,10 @@ class ViewCompiler {
   }
 
   bool CheckFeatureName(const SourceText& at, const std::string& name) {
-    if (view_.source != nullptr && view_.source->source.FindColumn(name) >= 0) {
+    if (name.size() > kMaxNameBytes) {
+      Complain(at, Concat("feature '", Clipped(name), "': a name has at most ", kMaxNameBytes,
+                          " bytes, with its window"));
+    } else if (view_.source != nullptr && view_.source->source.FindColumn(name) >= 0) {
       Complain(at, Concat("feature '", name, "' has the name of a column of ",
                           view_.source->source.name));
     } else if (view_.Find(name) != nullptr) {
@@ -215,6 +241,7 @@ class ViewCompiler {
   ViewModel& view_;
   CompileContext& context_;
   const std::string what_;
+  bool aggregates_ = false;  // some definition aggregates records
 };
 
 void DefineView(const ViewModel& view, CompileContext& context) {

@@ -12,8 +12,6 @@ namespace {
 
 using Shape = KeySpec::Shape;
 
-constexpr size_t kMaxNameBytes = 64;
-
 constexpr KeySpec kEntityKeys[] = {
     {.name = "key"},
     {.name = "keys", .shape = Shape::kMap, .supported = false},
@@ -193,7 +191,7 @@ void CheckEntries(const YamlNode& map, size_t first, std::span<const KeySpec> sp
     const KeySpec* spec = FindSpec(specs, key);
     if (spec == nullptr) spec = FindSpec(common, key);
     if (spec == nullptr) {
-      Complain(diagnostics, entry.key, Concat(what, ": unknown key '", key, "'",
+      Complain(diagnostics, entry.key, Concat(what, ": unknown key '", Clipped(key), "'",
                                         DidYouMean(key, NamesOf(specs, common)),
                                         map.flow ? kCommaHint : std::string_view()));
     } else if (!spec->supported) {
@@ -226,7 +224,7 @@ std::string UnknownKind(std::string_view word) {
     names.push_back(kind.name);
     all.append(all.empty() ? "" : " ").append(kind.name);
   }
-  return Concat("a document must start with one of ", all, "; it starts with '", word, "'",
+  return Concat("a document must start with one of ", all, "; it starts with '", Clipped(word), "'",
                 DidYouMean(word, names));
 }
 

@@ -66,6 +66,8 @@ std::optional<Document> ReadDocument(const YamlNode& node, std::vector<Diagnosti
 void CheckKeys(const YamlNode& map, std::span<const KeySpec> specs, std::string_view what,
                std::vector<Diagnostic>& diagnostics);
 
+inline constexpr size_t kMaxNameBytes = 64;
+
 // True for a name of the language: [a-z][a-z0-9_]*, at most 64 bytes, not reserved (L3).
 // If it is not, complains.
 bool CheckName(const SourceText& name, std::string_view what, std::vector<Diagnostic>& diagnostics);

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 
-#include "registry/nearest_name.h"
 #include "registry/view_scope.h"
 
 namespace larder::registry {
@@ -16,18 +15,6 @@ std::string Prefix(const Expr& path, size_t count) {
     text.append(text.empty() ? "" : ".").append(path.names[i]);
   }
   return text;
-}
-
-std::vector<std::string_view> FeatureNames(const ViewModel& view) {
-  std::vector<std::string_view> names;
-  for (const FeatureModel& feature : view.features) names.push_back(feature.name);
-  return names;
-}
-
-std::vector<std::string_view> ColumnNames(const Source& source) {
-  std::vector<std::string_view> names;
-  for (const SourceColumn& column : source.columns) names.push_back(column.name);
-  return names;
 }
 
 }  // namespace
@@ -104,7 +91,7 @@ int FeatureResolver::Feature(int key, ViewModel& view, const Expr& path, size_t 
   if (feature == nullptr) {
     if (!view.open) {
       ReportAt(complaints, path, path.name_positions[name], "view ", view.name,
-               " has no feature '", text, "'", DidYouMean(text, FeatureNames(view)));
+               " has no feature '", text, "'", context_.SuggestOf(text, view.features));
     }
     return -1;
   }
@@ -118,8 +105,15 @@ int FeatureResolver::Feature(int key, ViewModel& view, const Expr& path, size_t 
   if (options.usage != nullptr) {
     options.usage->names.insert(view.name);
     options.usage->parts[Concat("feature ", view.name, ".", text)] = feature->identity;
+    options.usage->depth.Use(feature->depth);
   }
-  return Inline(*feature, key, options.ttl);
+  const int node = Inline(*feature, key, options.ttl);
+  if (node < 0) {
+    ReportAt(complaints, path, path.name_positions[name], "'", view.name, ".", text,
+             "': with the definitions that it uses this makes more than ",
+             ProgramBuilder::kMaxNodes, " steps");
+  }
+  return node;
 }
 
 int FeatureResolver::Column(int key, const SourceModel& model, const Expr& path, size_t name,
@@ -130,7 +124,7 @@ int FeatureResolver::Column(int key, const SourceModel& model, const Expr& path,
   if (index < 0) {
     if (!model.unknown.contains(text)) {
       ReportAt(complaints, path, path.name_positions[name], "table ", table.name,
-               " has no column '", text, "'", DidYouMean(text, ColumnNames(table)));
+               " has no column '", text, "'", context_.SuggestOf(text, table.columns));
     }
     return -1;
   }
@@ -141,8 +135,8 @@ int FeatureResolver::Column(int key, const SourceModel& model, const Expr& path,
     options.usage->parts[Concat("column ", table.name, ".", text)] =
         IdentityDigest("larder-column-1").Text(table.entity).Of(type).Finish();
   }
-  // The key column holds the key that is looked up.
-  if (column == table.key_column) return key;
+  // The key column holds the key that is looked up, unless it was declared as something else.
+  if (column == table.key_column && type.kind == Kind::kKey) return key;
   const bool time = column == table.time_column;
   StoredFeature stored =
       MakeStored(time ? StoredKind::kRowTime : StoredKind::kTableColumn, table.entity, table.name,
@@ -160,7 +154,7 @@ int FeatureResolver::Inline(const FeatureModel& feature, int key, DurationUs ttl
     stored.ttl = MinTtl(stored.ttl, ttl);
     node = builder_.Lookup(stored, key);
   } else {
-    // It was checked by itself, so lowering it again finds nothing to complain about.
+    // It was checked by itself, so lowering it again finds nothing to complain about but size.
     std::vector<Diagnostic> none;
     ViewScope scope(*this, feature, key, ttl, nullptr);
     node = Lower(*feature.expr, scope, builder_, none);
@@ -178,7 +172,7 @@ int FeatureResolver::BuildKey(const Expr& key, Scope& scope, const FollowOptions
            context_.Suggest(key.text, {DocumentKind::kEntity}));
     return -1;
   }
-  if (it->second.composite) return -1;
+  if (it->second.broken) return -1;
   if (key.args.size() != 1) {
     Report(complaints, key, "entity ", key.text, " has one key: expected ", key.text, "[key]");
     return -1;

@@ -44,7 +44,7 @@ class FeatureResolver {
   int Column(int key, const SourceModel& table, const Expr& path, size_t name,
              const FollowOptions& options, std::vector<Diagnostic>& complaints);
 
-  // The value of `feature`, which must be kGood, for `key`.
+  // The value of `feature`, which must be kGood, for `key`; -1 if that takes too many steps.
   int Inline(const FeatureModel& feature, int key, DurationUs ttl);
 
   // A key built in an expression, `country[request.country]`, and what follows it.

@@ -85,7 +85,7 @@ std::vector<Function> TextFunctions() {
   lower.name = "lower";
   lower.usage = "lower(text: string) -> string";
   lower.nulls = kNullPropagates;
-  lower.doc = "Latin, Greek and Cyrillic capitals as small letters; the rest stays.";
+  lower.doc = "Small letters for capitals of Latin (up to U+017F), Greek and Cyrillic.";
   lower.example = "lower('NGINX Ärger')";
   lower.result = "'nginx ärger'";
   lower.signatures = {Of({kTextArg}, kTextArg, LowerKernel)};

@@ -21,12 +21,10 @@ void InUnits(const KernelArgs& args, Column& out) {
   }
 }
 
-int64_t FloorDivide(int64_t a, int64_t b) { return a / b - (a % b < 0 ? 1 : 0); }
-
 // No sum here can overflow: the time is first cut to its place in the day.
 int64_t HourOf(TimeUs time, DurationUs offset) {
-  const DurationUs in_day = time - FloorDivide(time, kDayUs) * kDayUs;
-  return FloorDivide((in_day + offset + kDayUs) % kDayUs, kHourUs);
+  const DurationUs in_day = (time % kDayUs + kDayUs) % kDayUs;
+  return (in_day + offset + kDayUs) % kDayUs / kHourUs;
 }
 
 // The zone is a constant that the compiler has checked.

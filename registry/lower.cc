@@ -19,6 +19,7 @@ class Lowering {
       : scope_(scope), builder_(builder), diagnostics_(diagnostics) {}
 
   int Any(const Expr& expr) {
+    if (builder_.full()) return TooLarge(expr);
     switch (expr.kind) {
       case Expr::Kind::kInt: return builder_.ConstantInt(expr.integer);
       case Expr::Kind::kDouble: return builder_.ConstantDouble(expr.number);
@@ -42,6 +43,13 @@ class Lowering {
   int Fail(const Expr& expr, const Parts&... parts) {
     Report(diagnostics_, expr, parts...);
     return -1;
+  }
+
+  // One complaint is enough: what comes after it fails for the same reason.
+  int TooLarge(const Expr& expr) {
+    if (!diagnostics_.empty()) return -1;
+    return Fail(expr, "with the definitions that it uses this makes more than ",
+                ProgramBuilder::kMaxNodes, " steps");
   }
 
   // All of `exprs` from the `first` on, or nullopt if one of them is wrong; all are looked at.
@@ -190,9 +198,9 @@ class Lowering {
   }
 
   int Embed(const Expr& expr) {
-    if (expr.args.size() < 2) {
-      return Fail(expr, "embed(encoder, text, ...) takes 2 arguments or more, got ",
-                  expr.args.size());
+    if (expr.args.size() < 2 || expr.args.size() > kMaxEmbedFields + 1) {
+      return Fail(expr, "embed(encoder, text, ...) takes an encoder and 1 to ", kMaxEmbedFields,
+                  " texts, got ", expr.args.size(), " arguments");
     }
     const Expr& name = expr.args[0];
     if (name.kind != Expr::Kind::kPath || name.names.size() != 1) {

@@ -40,6 +40,8 @@ class Scope {
                                          std::vector<Diagnostic>& diagnostics);
 };
 
+inline constexpr size_t kMaxEmbedFields = 16;  // texts in one embed(…)
+
 // Adds the nodes of `expr` to `builder`, checking names, types and functions; returns the node of
 // its value, or -1 after at least one diagnostic (all that can be found are).
 //

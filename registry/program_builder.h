@@ -22,6 +22,11 @@ namespace larder::registry {
 // Thread-safety: thread-compatible.
 class ProgramBuilder {
  public:
+  // Programs do not grow beyond this: whoever builds them asks full() from time to time, because
+  // features by features can ask for exponentially many nodes.
+  static constexpr size_t kMaxNodes = 20'000;
+  bool full() const { return nodes_.size() >= kMaxNodes; }
+
   // `value` has one row.
   int Constant(Column value);
   int ConstantBool(bool value);

@@ -24,7 +24,7 @@ std::optional<RoleFrame> ReadRoleFrame(const Document& document, CompileContext&
   if (!good) return std::nullopt;
   frame.request = &context.requests.at(request->text);
   frame.candidate = candidate->text;
-  if (context.entities.at(frame.candidate).composite || frame.request->broken) return std::nullopt;
+  if (context.entities.at(frame.candidate).broken || frame.request->broken) return std::nullopt;
   frame.roles = frame.request->request.roles;
   frame.roles.push_back({"candidate", frame.candidate, true});
   for (const std::string_view key : {"roles", "define"}) {
@@ -69,10 +69,8 @@ int RoleScope::ResolveRequest(const Expr& path, std::vector<Diagnostic>& complai
     return -1;
   }
   const std::string& name = path.names[1];
-  std::vector<std::string_view> names;
   for (size_t i = 0; i < request.columns.size(); ++i) {
     const RequestColumn& column = request.columns[i];
-    names.push_back(column.name);
     if (column.name != name) continue;
     usage_.parts[Concat("request column ", name)] =
         IdentityDigest("larder-request-column-1").Of(column.type).Finish();
@@ -81,7 +79,8 @@ int RoleScope::ResolveRequest(const Expr& path, std::vector<Diagnostic>& complai
   }
   if (!frame_.request->unknown.contains(name)) {
     ReportAt(complaints, path, path.name_positions[1], "request ", request.name,
-             " has no column '", name, "'", DidYouMean(name, names));
+             " has no column '", Clipped(name), "'",
+             resolver_.context().SuggestOf(name, request.columns));
   }
   return -1;
 }
@@ -105,7 +104,7 @@ int RoleScope::Unknown(const Expr& path, std::vector<Diagnostic>& complaints) {
     Report(complaints, path, "'", name, "' is of kind ", it->second->kind_name(),
            ": a path starts with the role whose ", name, " is meant (", all, ")");
   } else {
-    Report(complaints, path, "unknown name '", name, "': expected one of ", all,
+    Report(complaints, path, "unknown name '", Clipped(name), "': expected one of ", all,
            DidYouMean(name, names));
   }
   return -1;
@@ -130,10 +129,9 @@ std::optional<int> RoleScope::ResolveCall(const Expr& call, ProgramBuilder&,
   if (call.IsCall("embed") && !call.args.empty() && call.args[0].names.size() == 1) {
     const std::string& name = call.args[0].names[0];
     if (context.broken_encoders.contains(name)) return -1;
-    const auto it = context.encoders.find(name);
-    if (it == context.encoders.end() || !it->second.external) return std::nullopt;
-    Report(complaints, call.args[0], "encoder ", name, " is external: its vectors come from "
-           "outside, it cannot embed text");
+    if (context.encoders.contains(name)) return std::nullopt;
+    Report(complaints, call.args[0], "no encoder '", Clipped(name), "'",
+           context.Suggest(name, {DocumentKind::kEncoder}));
     return -1;
   }
   const bool over_records = IsAggregateName(call.text) &&

@@ -50,6 +50,7 @@ class Walker {
       return;
     }
     if (quote_ == '"' && file_[at_] == '\\') return StepEscape(text, positions);
+    if (quote_ == '"' && IsSpace(wanted)) return StepSpace(text, positions);
     positions.push_back(static_cast<uint32_t>(at_));
     if (IsSpace(wanted)) {
       if (file_[at_] == wanted) ++at_;
@@ -60,6 +61,19 @@ class Walker {
       return;
     }
     at_ += quote_ == '\'' && wanted == '\'' ? 2 : 1;
+  }
+
+  // Blanks in double quotes: those around a line break are folded into one blank, or into one line
+  // feed for each empty line between.
+  void StepSpace(std::string_view text, std::vector<uint32_t>& positions) {
+    const size_t start = at_;
+    size_t end = at_;
+    while (end < file_.size() && IsSpace(file_[end])) ++end;
+    const auto breaks = static_cast<size_t>(std::count(file_.begin() + start, file_.begin() + end,
+                                                       '\n'));
+    at_ = breaks > 0 ? end : std::min(at_ + 1, end);
+    const size_t made = std::min(breaks > 2 ? breaks - 1 : 1, text.size() - positions.size());
+    positions.insert(positions.end(), made, static_cast<uint32_t>(start));
   }
 
   // A backslash in double quotes: all bytes that it makes stand where it stands.

@@ -27,4 +27,12 @@ SourceText SourceText::Plain(std::string_view text, std::string_view file, Sourc
   return source;
 }
 
+std::string Clipped(std::string_view text) {
+  constexpr size_t kMaxBytes = 64;
+  if (text.size() <= kMaxBytes) return std::string(text);
+  size_t end = kMaxBytes;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  return std::string(text.substr(0, end)) + "…";
+}
+
 }  // namespace larder::registry

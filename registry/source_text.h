@@ -29,6 +29,9 @@ struct SourceText {
                           SourcePosition begin = {1, 1});
 };
 
+// `text` as messages quote it: the first 64 bytes and "…" if it is longer, cut between code points.
+std::string Clipped(std::string_view text);
+
 }  // namespace larder::registry
 
 #endif  // LARDER_REGISTRY_SOURCE_TEXT_H_

@@ -5,6 +5,15 @@
 #include "registry/nearest_name.h"
 
 namespace larder::registry {
+namespace {
+
+// Whether a call can only mean records: `mean(x)` may also mean the elements of a list.
+bool AggregatesRecords(const Expr& call) {
+  return IsAggregateName(call.text) && (call.args.empty() || !call.clauses.empty() ||
+                                        call.IsCall("first") || call.IsCall("last"));
+}
+
+}  // namespace
 
 int RecordScope::Resolve(const Expr& path, ProgramBuilder& builder,
                          std::vector<Diagnostic>& complaints) {
@@ -17,10 +26,8 @@ int RecordScope::Resolve(const Expr& path, ProgramBuilder& builder,
   const int column = source_.source.FindColumn(name);
   if (column < 0) {
     if (!source_.unknown.contains(name)) {
-      std::vector<std::string_view> names;
-      for (const SourceColumn& known : source_.source.columns) names.push_back(known.name);
       Report(complaints, path, source_.source.table ? "table " : "events ", source_.source.name,
-             " has no column '", name, "'", DidYouMean(name, names));
+             " has no column '", name, "'", context_.SuggestOf(name, source_.source.columns));
     }
     return -1;
   }
@@ -38,8 +45,13 @@ int RecordScope::ResolveFrom(int, const Expr& path, ProgramBuilder&,
 
 std::optional<int> RecordScope::ResolveCall(const Expr& call, ProgramBuilder&,
                                             std::vector<Diagnostic>& complaints) {
-  if (!call.IsCall("embed")) return std::nullopt;
-  Report(complaints, call, where_, " embed cannot be used");
+  if (call.IsCall("embed")) {
+    Report(complaints, call, where_, " embed cannot be used");
+    return -1;
+  }
+  if (!AggregatesRecords(call)) return std::nullopt;
+  Report(complaints, call, where_, " there cannot be another aggregate: give each a name, and use "
+         "the names in a view without 'from:'");
   return -1;
 }
 
@@ -90,7 +102,8 @@ int ViewScope::ResolveName(const Expr& path, std::vector<Diagnostic>& complaints
   if (IsTableView()) {
     for (const SourceColumn& column : view_.source->source.columns) names.push_back(column.name);
   }
-  Report(complaints, path, "unknown name '", name, "'", DidYouMean(name, names));
+  Report(complaints, path, "unknown name '", Clipped(name), "'",
+         context_.MaySuggest() ? DidYouMean(name, names) : std::string());
   return -1;
 }
 
@@ -118,9 +131,7 @@ std::optional<int> ViewScope::ResolveCall(const Expr& call, ProgramBuilder& buil
     stored->ttl = options_.ttl;
     return builder.Lookup(*stored, key_);
   }
-  const bool over_records = call.args.empty() || !call.clauses.empty() || call.IsCall("first") ||
-                            call.IsCall("last");
-  if (!over_records) return std::nullopt;
+  if (!AggregatesRecords(call)) return std::nullopt;
   Report(complaints, call, "aggregate ", call.text,
          "(…) needs a view 'from:' events; this view is ",
          IsTableView() ? Concat("over the table ", view_.source->source.name)

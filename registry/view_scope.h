@@ -17,8 +17,8 @@ namespace larder::registry {
 class RecordScope : public Scope {
  public:
   // `where` says where this is, for messages: "inside an aggregate".
-  RecordScope(const SourceModel& source, std::string_view where)
-      : source_(source), where_(where) {}
+  RecordScope(const SourceModel& source, std::string_view where, CompileContext& context)
+      : source_(source), where_(where), context_(context) {}
 
   int Resolve(const Expr& path, ProgramBuilder& builder,
               std::vector<Diagnostic>& complaints) override;
@@ -32,6 +32,7 @@ class RecordScope : public Scope {
  private:
   const SourceModel& source_;
   std::string_view where_;
+  CompileContext& context_;
   std::map<std::string, Type> columns_;
 };
 
@@ -62,6 +63,10 @@ class ViewScope : public Scope {
   int key_;
   FollowOptions options_;
 };
+
+// Whether the `where:` of a view over events is a condition over its records; if not, says why.
+bool CheckWhere(const ViewModel& view, std::vector<Diagnostic>& complaints,
+                CompileContext& context);
 
 // Compiles one call of an aggregate of a view over events, registers it in the context, and
 // returns it as a stored feature. nullopt after a complaint.

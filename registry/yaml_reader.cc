@@ -36,7 +36,7 @@ class TreeBuilder : public YAML::EventHandler {
 
   void Report(size_t offset, std::string message) {
     const SourcePosition at = PositionAt(offset);
-    diagnostics_.push_back({file_.path, at.line, at.column, std::move(message)});
+    AddDiagnostic(diagnostics_, {file_.path, at.line, at.column, std::move(message)});
   }
 
   std::vector<YamlNode> TakeDocuments() { return std::move(documents_); }
@@ -48,7 +48,10 @@ class TreeBuilder : public YAML::EventHandler {
     const size_t offset = OffsetOf(mark);
     if (open_.empty() && anchor == 0) return;  // nothing between two `---`
     RejectProperties(offset, "?", anchor);
-    if (IsKeyNext()) {
+    if (const std::string_view word = NullWord(offset); !word.empty()) {
+      Report(offset, Concat("'", word, "' means nothing in YAML, and nulls are not part of the "
+                            "language; quote it if the word is meant"));
+    } else if (IsKeyNext()) {
       Report(offset, "a key is missing before ':'");
     } else {
       ReportMissingValue(offset);
@@ -71,7 +74,7 @@ class TreeBuilder : public YAML::EventHandler {
     YamlNode node = NewNode(YamlNode::Kind::kScalar, offset);
     node.broken = RejectProperties(offset, tag, anchor);
     node.text = TextAt(offset, value);
-    if (!IsClosed(offset, value)) {
+    if (!IsClosed(offset)) {
       Report(offset, "the quote that begins here is not closed");
       throw StopReading();
     }
@@ -110,12 +113,20 @@ class TreeBuilder : public YAML::EventHandler {
   }
 
   // yaml-cpp takes the end of the file for a closing quote.
-  bool IsClosed(size_t offset, const std::string& value) const {
-    const char quote = offset < file_.text.size() ? file_.text[offset] : '\0';
+  bool IsClosed(size_t offset) const {
+    const std::string_view text = file_.text;
+    const char quote = offset < text.size() ? text[offset] : '\0';
     if (quote != '"' && quote != '\'') return true;
-    const size_t end = ScalarPositions(file_.text, offset, value).back();
-    const size_t next = file_.text.find_first_not_of(" \t\r\n\\", end);
-    return next != std::string::npos && file_.text[next] == quote;
+    for (size_t i = offset + 1; i < text.size(); ++i) {
+      if (quote == '"' && text[i] == '\\') {
+        ++i;
+      } else if (quote == '\'' && text.substr(i, 2) == "''") {
+        ++i;
+      } else if (text[i] == quote) {
+        return true;
+      }
+    }
+    return false;
   }
 
   SourceText TextAt(size_t offset, const std::string& value) const {
@@ -134,6 +145,17 @@ class TreeBuilder : public YAML::EventHandler {
     if (flow_map && std::exchange(open_.back().node.broken, true)) return;
     Report(offset, Concat("a value is missing here; nulls are not part of the language",
                           flow_map ? kCommaHint : std::string_view()));
+  }
+
+  // The word for null that stands at `offset`, or empty.
+  std::string_view NullWord(size_t offset) const {
+    for (const std::string_view word : {"null", "Null", "NULL"}) {
+      if (std::string_view(file_.text).substr(std::min(offset, file_.text.size()))
+              .starts_with(word)) {
+        return word;
+      }
+    }
+    return {};
   }
 
   bool IsKeyNext() const {
@@ -200,9 +222,10 @@ class TreeBuilder : public YAML::EventHandler {
     const auto [first, is_new] = open.seen.emplace(name, open.node.entries.size());
     if (!is_new) {
       const YamlEntry& earlier = open.node.entries[first->second];
-      Complain(diagnostics_, key.text, Concat("key '", name, "' appears twice; first on line ",
-                                earlier.key.positions.front().line,
-                                open.node.flow ? kCommaHint : std::string_view()));
+      Complain(diagnostics_, key.text,
+               Concat("key '", Clipped(name), "' appears twice; first on line ",
+                      earlier.key.positions.front().line,
+                      open.node.flow ? kCommaHint : std::string_view()));
       return;
     }
     open.node.entries.push_back({std::move(key.text), std::move(value)});
@@ -234,6 +257,11 @@ bool CheckLines(const DefinitionFile& file, std::vector<Diagnostic>& diagnostics
     }
     if (std::any_of(bytes.begin(), bytes.end(), IsBadByte)) {
       diagnostics.push_back({file.path, line, 1, "this line has a control character"});
+      return false;
+    }
+    if (bytes.find('\r') < bytes.size() - 1) {
+      diagnostics.push_back({file.path, line, 1, "this line has a carriage return inside; lines "
+                                                 "end in \\n or \\r\\n"});
       return false;
     }
     begin = end + 1;
@@ -284,9 +312,15 @@ YamlFile ReadYaml(const DefinitionFile& file, std::vector<Diagnostic>& diagnosti
   return read;
 }
 
+void AddDiagnostic(std::vector<Diagnostic>& diagnostics, Diagnostic diagnostic) {
+  constexpr size_t kMaxKept = 10'000;
+  if (diagnostics.size() >= kMaxKept) diagnostic = {};
+  diagnostics.push_back(std::move(diagnostic));
+}
+
 void Complain(std::vector<Diagnostic>& diagnostics, const SourceText& at, std::string message) {
   const SourcePosition begin = at.positions.empty() ? SourcePosition{} : at.positions.front();
-  diagnostics.push_back({at.file, begin.line, begin.column, std::move(message)});
+  AddDiagnostic(diagnostics, {at.file, begin.line, begin.column, std::move(message)});
 }
 
 }  // namespace larder::registry

@@ -56,6 +56,10 @@ struct YamlFile {
 // Thread-safety: thread-safe. Cost: O(bytes), about 40 bytes of memory for each.
 YamlFile ReadYaml(const DefinitionFile& file, std::vector<Diagnostic>& diagnostics);
 
+// Adds a complaint. After many thousands only their number is kept, as empty ones, so that a file
+// that is wrong all over costs no memory.
+void AddDiagnostic(std::vector<Diagnostic>& diagnostics, Diagnostic diagnostic);
+
 // A complaint at the beginning of `at`.
 void Complain(std::vector<Diagnostic>& diagnostics, const SourceText& at, std::string message);
 

@@ -227,6 +227,29 @@ const Case kViews[] = {
     {"view: v\nof: item\nfrom: catalog\nwhere: hidden\ndefine:\n  a: {is: price, as: int64}",
      "4:8: view v: 'where:' over a table is not supported yet\n"
      "6:3: view v: a: 'as: int64' does not fit double; nothing is narrowed but double to float"},
+    {"view: v\nof: user\nfrom: clicks\nwhere: dwel_s > 1\ndefine:\n  a: count()\n  b: sum(dwell_s)",
+     "4:8: view v: events clicks has no column 'dwel_s'; did you mean 'dwell_s'?"},
+    {"view: v\nof: user\nfrom: clicks\nwhere: dwell_s\ndefine: {a: count()}",
+     "4:8: view v: where: expected bool, got double"},
+    {"view: v\nof: user\nfrom: clicks\nwhere: age(clicked_at) < 1h\ndefine: {a: count()}",
+     "4:24: view v: now and age(…) cannot be used in 'where:': what it keeps is stored"},
+    {"view: v\nof: user\nfrom: clicks\nwhere: valid\ndefine: {a: hours(taste.since)}",
+     "4:8: view v: 'where:' does nothing here: no definition of this view aggregates records"},
+    {"view: v\nof: user\nfrom: clicks\ndefine:\n  a: mean(last(dwell_s, 5))\n"
+     "  b: sum(count(where valid))",
+     "5:11: view v: a: inside an aggregate there cannot be another aggregate: give each a name, "
+     "and use the names in a view without 'from:'\n"
+     "6:10: view v: b: inside an aggregate there cannot be another aggregate: give each a name, "
+     "and use the names in a view without 'from:'"},
+    {"view: v\nof: user\nfrom: clicks\nttl: 5us\ndefine: {a: count()}",
+     "4:6: view v, ttl: durations end in ms, s, m (minutes), h, d or w, got '5us'"},
+    {"view: v\nof: item\nfrom: catalog\nabout: null\ndefine: {a: stock, null: stock}",
+     "4:8: 'null' means nothing in YAML, and nulls are not part of the language; quote it if the "
+     "word is meant\n"
+     "5:20: 'null' means nothing in YAML, and nulls are not part of the language; quote it if the "
+     "word is meant"},
+    {"entity: a\rkey: b\r",
+     "1:1: this line has a carriage return inside; lines end in \\n or \\r\\n"},
     {"view: v\nof: item\nfrom: catalog\ndefine: {a: if(hidden, 1, 2)}",
      "4:25: a value is missing here; nulls are not part of the language (is a comma inside an "
      "expression? quote it or use block style)"},
@@ -280,8 +303,10 @@ const Case kSets[] = {
      "5:8: set s: a: 'cosine': vector<tower> and vector<titles> are vectors of two spaces\n"
      "6:8: set s: b: 'dot': vector<tower> and vector<other> are vectors of two spaces\n"
      "7:38: set s: c: 'taste' is of entity user, but the key is a key of item\n"
-     "8:14: set s: d: encoder tower is external: its vectors come from outside, it cannot embed "
-     "text"},
+     "8:14: set s: d: embed: encoder 'tower' is external: its vectors come with the rows, in a "
+     "column of type vector<tower>"},
+    {"set: s\nfor: page\ncandidate: item\ncolumns:\n  - a: embed(title, page.query)",
+     "5:14: set s: a: no encoder 'title'; did you mean 'titles'?"},
     {"set: s\nfor: page\ncandidate: item\nroles: {maker: candidate.catalog.creator}\n"
      "include: [base_set]\nrows: {from: clicks}\nlabels: [x]\n"
      "columns: [maker.x.y, {a: b}]",
@@ -379,14 +404,16 @@ TEST(CompileErrors, ReportsAtMostAThousand) {
     for (int i = 0; i < 800; ++i) text += "  f" + std::to_string(i) + ": nothing\n";
   }
   const CompileResult result = CompileText(text);
-  EXPECT_EQ(result.diagnostics.size(), 1'000u);
+  ASSERT_EQ(result.diagnostics.size(), 1'001u);
+  EXPECT_EQ(result.diagnostics[999].line, result.diagnostics[0].line + 999 + 4);
+  EXPECT_EQ(result.diagnostics.back().ToString(), "and 600 more");
   EXPECT_EQ(result.registry, nullptr);
 }
 
 TEST(CompileErrors, RefusesTooManyBytes) {
   const std::vector<DefinitionFile> files(9, {"a.yaml", std::string(size_t{1} << 20, '#')});
   EXPECT_EQ(Text(Compile(files, {}).diagnostics),
-            ": definitions are limited to 10000 files of 8388608 bytes together; these are 9 files "
+            "definitions are limited to 10000 files of 8388608 bytes together; these are 9 files "
             "of 9437184 bytes\n");
 }
 

@@ -61,6 +61,22 @@ TEST(Compile, KeepsTheDeclaredTypeOfKeyColumns) {
   EXPECT_EQ(user.type.Name(), "key<user>");
 }
 
+// L1.2: what is declared as a number is a number in paths too, and still the key of its rows.
+TEST(Compile, KeepsTheDeclaredTypeOfATablesKey) {
+  const auto feature = [](const std::string& columns, const std::string& define) {
+    const auto registry = MustCompile(
+        "entity: item\nkey: item_id\n---\ntable: t\nof: item\ntime: at\ncolumns: {" + columns +
+        "price: double}\n---\nview: v\nof: item\nfrom: t\ndefine: {x: " + define + "}\n");
+    return registry->FindView("v")->features[0];
+  };
+  EXPECT_EQ(feature("item_id: int64, ", "item_id + 1").type.Name(), "int64");
+  EXPECT_EQ(feature("item_id: int64, ", "t.item_id").type.Name(), "int64");
+  EXPECT_EQ(feature("item_id: int64, ", "t.item_id").stored->column, "item_id");
+  EXPECT_EQ(feature("item_id: string, ", "item_id").type.Name(), "string");
+  EXPECT_EQ(feature("item_id: key<item>, ", "item_id").type.Name(), "key<item>");
+  EXPECT_FALSE(feature("", "item_id").stored.has_value());
+}
+
 TEST(Compile, MakesOneAggregatePerWindow) {
   const Aggregate& hour = AggregateNamed("quality.clicks_1h");
   EXPECT_EQ(hour.source, "clicks");

@@ -192,7 +192,8 @@ TEST(Lower, ChecksEncodersAndZones) {
   EXPECT_THAT(Errors("embed(tilte, s)"), ElementsAre("1:7: embed: unknown encoder 'tilte'"));
   EXPECT_THAT(Errors("embed(titles, i)"), ElementsAre("1:15: embed: expected string, got int64"));
   EXPECT_THAT(Errors("embed(titles)"),
-              ElementsAre("1:1: embed(encoder, text, ...) takes 2 arguments or more, got 1"));
+              ElementsAre("1:1: embed(encoder, text, ...) takes an encoder and 1 to 16 texts, got "
+                          "1 arguments"));
   EXPECT_THAT(Errors("embed(tower, s)"), ElementsAre(HasSubstr("1:7: embed: encoder 'tower' is ")));
   EXPECT_THAT(Errors("hour(now, 'Europe/Berlin')"),
               ElementsAre("1:11: time zone 'Europe/Berlin' is not supported yet; use \"UTC\" or a "

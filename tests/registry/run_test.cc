@@ -282,6 +282,42 @@ TEST_F(RunTest, RefusesInputsThatDoNotFit) {
               StatusIs(StatusCode::kInternal, HasSubstr("expected 2 rows, got 3")));
 }
 
+// S4.3: a null decides nothing, but what is found is found.
+TEST_F(RunTest, InIsThreeValued) {
+  scope_.records = {{"x", TypeOf(Kind::kInt64)}, {"l", ListOfType(TypeOf(Kind::kInt64))}};
+  record_ = {Column::Of(scope_.records[0].second), Column::Of(scope_.records[1].second)};
+  const auto add = [&](std::optional<int64_t> x, std::vector<std::optional<int64_t>> list) {
+    x ? record_[0].AppendInt(*x) : record_[0].AppendNull(Reason::kInputNull);
+    for (const std::optional<int64_t>& value : list) {
+      record_[1].ints.push_back(value.value_or(0));
+      record_[1].element_reasons.push_back(value ? Reason::kValid : Reason::kEmpty);
+    }
+    record_[1].EndList();
+  };
+  add(1, {1, std::nullopt});
+  add(1, {2, std::nullopt});
+  add(std::nullopt, {1});
+  add(1, {2, 3});
+  add(0, {std::nullopt});
+  roles_[1] = TextColumn({"i0", "i1", "i2", "i3", "i4"}, KeyOf("item"));
+
+  const Column found = Eval("x in l");
+
+  EXPECT_THAT(found.ints, ElementsAre(1, 0, 0, 0, 0));
+  EXPECT_THAT(found.reasons, ElementsAre(Reason::kValid, Reason::kEmpty, Reason::kInputNull,
+                                         Reason::kValid, Reason::kEmpty));
+}
+
+TEST_F(RunTest, HoursOfTheFirstTimeThereIs) {
+  scope_.records = {{"t", TypeOf(Kind::kTimestamp)}};
+  record_ = {Column::Of(TypeOf(Kind::kTimestamp))};
+  record_[0].AppendInt(std::numeric_limits<int64_t>::min());
+  roles_[1] = TextColumn({"i0"}, KeyOf("item"));
+
+  EXPECT_THAT(Eval("hour(t, 'UTC')").ints, ElementsAre(19));
+  EXPECT_THAT(Eval("hour(t, '-18:00')").ints, ElementsAre(1));
+}
+
 TEST_F(RunTest, Int8VectorsStandForTheirDirection) {
   scope_.records = {{"v", VectorOf("titles", 2, true)},
                     {"w", VectorOf("titles", 2, false)},

@@ -64,6 +64,8 @@ TEST(YamlReader, KnowsThePlaceOfEachByteInEveryStyle) {
   EXPECT_EQ(PlaceOfX("a: 'it''s X'\n"), "1:11");
   EXPECT_EQ(PlaceOfX("a: \"\\u00e9\\tX\"\n"), "1:13");
   EXPECT_EQ(PlaceOfX("a: \"one \\\n    X\"\n"), "2:5");
+  EXPECT_EQ(PlaceOfX("a: \"one\n  \\ X\"\n"), "2:5");
+  EXPECT_EQ(PlaceOfX("a: \"one  \n\n\n  \\\n \\ X\"\n"), "5:4");
   EXPECT_EQ(PlaceOfX("a: >-  # folded\n  one\n  two X\n"), "3:7");
   EXPECT_EQ(PlaceOfX("a: |\n    one\n      X\n"), "3:7");
   EXPECT_EQ(PlaceOfX("a: |2\n    one X\n"), "2:9");
@@ -94,7 +96,9 @@ TEST(YamlReader, RejectsWhatTheLanguageDoesNotHave) {
 TEST(YamlReader, RejectsNullsAndHintsAtCommasInFlowMaps) {
   const std::string null = "a value is missing here; nulls are not part of the language";
   EXPECT_EQ(Complaints("a: ~\n"), "1:4: " + null + "\n");
-  EXPECT_EQ(Complaints("a: null\n"), "1:4: " + null + "\n");
+  EXPECT_EQ(Complaints("a: null\n"),
+            "1:4: 'null' means nothing in YAML, and nulls are not part of the language; quote it "
+            "if the word is meant\n");
   EXPECT_EQ(Complaints("a: \"null\"\n"), "");
   EXPECT_EQ(Complaints("d: {a: count(where x, over 7d)}\n"),
             "1:31: " + null + std::string(kCommaHint) + "\n");
