@@ -8,7 +8,8 @@
 Installs the packages that the build needs, builds `larder` (release), fetches the distribution's own
 package catalog, trains an encoder on it, starts a server under build/quickstart, applies the
 definitions of examples/debian, ingests, builds the index and shows what came out. After the first
-run it needs no network.
+run it needs no network. Definitions that you edit in build/quickstart/definitions, and files that
+you add there, stay as they are.
 """
 
 import argparse
@@ -22,6 +23,9 @@ import subprocess
 import sys
 import time
 
+import quickstart_data
+import quickstart_home
+
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 HOME = os.path.join("build", "quickstart")
 LARDER = os.path.join("build", "release", "cli", "larder")
@@ -31,6 +35,7 @@ DATA = os.path.join(HOME, "data")
 SOURCES = {"catalog": "catalog.jsonl", "depends": "edges.jsonl", "views": "sessions.jsonl"}
 START_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 60
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Quickstart:
@@ -117,7 +122,7 @@ def have(*names):
 
 def prepare_data(quick):
     """Catalog, edges, tags and sessions: made once."""
-    if not have("apt/lists"):
+    if not quickstart_data.have_lists(HOME):
         with quick.step("fetch the distribution's package lists"):
             data_tool("fetch", HOME)
     if not have("catalog.jsonl", "edges.jsonl", "tags.jsonl"):
@@ -128,15 +133,14 @@ def prepare_data(quick):
             data_tool("sessions", HOME)
 
 
-def prepare_definitions():
-    """A copy of examples/debian, beside which the encoder lies; files that are gone go."""
-    os.makedirs(DEFINITIONS, exist_ok=True)
-    for name in os.listdir(DEFINITIONS):
-        if name.endswith(".yaml"):
-            os.remove(os.path.join(DEFINITIONS, name))
-    for name in sorted(os.listdir("examples/debian")):
-        if name.endswith(".yaml"):
-            shutil.copy(os.path.join("examples/debian", name), DEFINITIONS)
+def prepare_definitions(quick):
+    """A copy of examples/debian, beside which the encoder lies; what somebody edited there stays."""
+    copied, edited = quickstart_home.copy_definitions("examples/debian", DEFINITIONS,
+                                                      quick.facts.get("definitions", {}))
+    quick.remember("definitions", copied)
+    for name in edited:
+        print(f"quickstart: {os.path.join(DEFINITIONS, name)} was edited and stays as it is; "
+              "delete it to get the example's again")
 
 
 def train(quick):
@@ -180,9 +184,15 @@ def start_server(quick):
     with quick.step("start the server") as notes:
         address = f"127.0.0.1:{free_port()}"
         log = open(os.path.join(HOME, "server.log"), "ab")
-        quick.server = subprocess.Popen(
-            [LARDER, "serve", "--data", DATA, "--listen", address, "--http",
-             f"127.0.0.1:{free_port()}"], stdout=log, stderr=log, start_new_session=True)
+        # A signal that came between starting the server and noting it would leave it behind.
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+        try:
+            quick.server = subprocess.Popen(
+                [LARDER, "serve", "--data", DATA, "--listen", address, "--http",
+                 f"127.0.0.1:{free_port()}"], stdout=log, stderr=log, start_new_session=True,
+                preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS))
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
         os.environ["LARDER_SERVER"] = address
         deadline = time.monotonic() + START_TIMEOUT_S
         while True:
@@ -191,7 +201,10 @@ def start_server(quick):
             if answer.returncode == 0:
                 break
             if quick.server.poll() is not None or time.monotonic() > deadline:
-                sys.exit(f"quickstart: the server did not start, see {HOME}/server.log")
+                log_path = os.path.join(HOME, "server.log")
+                sys.exit(f"quickstart: the server did not start: "
+                         f"{quickstart_home.last_line(log_path)}\nquickstart: all that it said is "
+                         f"in {log_path}")
             time.sleep(0.05)
         recovered = json.loads(answer.stdout)["recovery_s"]
         notes.append(f"at {address}, recovered in {recovered:.2f} s")
@@ -209,6 +222,26 @@ def stop_server(quick):
         sys.exit("quickstart: the server did not stop within a minute")
     if code != 0:
         sys.exit(f"quickstart: the server ended with exit code {code}, see {HOME}/server.log")
+
+
+@contextlib.contextmanager
+def no_orphan(quick):
+    """Whatever ends the body, a signal or an error, the server does not outlive it."""
+    def give_up(number, _):
+        sys.exit(f"quickstart: stopped by {signal.Signals(number).name}")
+
+    for number in STOP_SIGNALS:
+        if signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
+            signal.signal(number, give_up)
+    try:
+        yield
+    finally:
+        if quick.server is not None and quick.server.poll() is None:
+            quick.server.terminate()
+            try:
+                quick.server.wait(STOP_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                quick.server.kill()
 
 
 def fingerprint(name):
@@ -237,15 +270,22 @@ def fill(quick):
     with quick.step("wait for background work (vectors, index)") as notes:
         told = larder_json("status", "--wait")
         for index in told["indexes"]:
-            notes.append(f"{index['feature']}: {index['vectors']:,} vectors, "
-                         f"{index['base_vectors']:,} in the graph, recall@10 against the exact "
-                         f"scan {index['recall_at_10']:.4f}")
+            notes.append(index_note(index))
+
+
+def index_note(index):
+    """What `larder status` says about an index; one that has no graph yet has no recall either."""
+    note = (f"{index['feature']}: {index['vectors']:,} vectors, {index['base_vectors']:,} in the "
+            "graph")
+    recall = index.get("recall_at_10")
+    return note if recall is None else f"{note}, recall@10 against the exact scan {recall:.4f}"
 
 
 def pick_user():
     """Somebody with a history: the user of the newest view."""
     with open(os.path.join(HOME, "sessions.jsonl"), "rb") as file:
-        file.seek(-4096, os.SEEK_END)
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - 4096))
         return json.loads(file.readlines()[-1])["user_id"]
 
 
@@ -297,14 +337,15 @@ and try:
 The definitions are in {DEFINITIONS}: edit one, then `{LARDER} plan {DEFINITIONS}`.""")
 
 
-def refresh():
-    """Forgets what earlier runs made; the server must not run."""
-    for name in ("apt", "data", "definitions"):
-        shutil.rmtree(os.path.join(HOME, name), ignore_errors=True)
-    for name in ("catalog.jsonl", "edges.jsonl", "tags.jsonl", "sessions.jsonl", "tokenizer.model",
-                 "quickstart.json"):
+def refresh(quick):
+    """Forgets what earlier runs made, except what somebody edited; no server may run on it."""
+    quickstart_home.remove_data(DATA)
+    for name in (os.path.join(HOME, "apt"), ENCODER):
+        shutil.rmtree(name, ignore_errors=True)
+    for name in ("catalog.jsonl", "edges.jsonl", "tags.jsonl", "sessions.jsonl", "tokenizer.model"):
         with contextlib.suppress(FileNotFoundError):
             os.remove(os.path.join(HOME, name))
+    quick.facts = {"definitions": quick.facts.get("definitions", {})}
 
 
 def main():
@@ -316,26 +357,22 @@ def main():
     options = parser.parse_args()
     os.chdir(ROOT)
     started = time.monotonic()
-    if options.refresh:
-        refresh()
     os.makedirs(HOME, exist_ok=True)
     quick = Quickstart()
-    if not os.path.isdir(DATA):
-        quick.remember("ingested", {})
-    build(quick)
-    prepare_data(quick)
-    prepare_definitions()
-    train(quick)
-    try:
+    with no_orphan(quick):
+        if options.refresh:
+            refresh(quick)
+        if not os.path.isdir(DATA):
+            quick.remember("ingested", {})
+        build(quick)
+        prepare_data(quick)
+        prepare_definitions(quick)
+        train(quick)
         start_server(quick)
         fill(quick)
         show_results(quick)
         with quick.step("stop the server"):
             stop_server(quick)
-    finally:
-        if quick.server is not None and quick.server.poll() is None:
-            quick.server.terminate()
-            quick.server.wait(STOP_TIMEOUT_S)
     print_times(quick, time.monotonic() - started)
     print_next()
 

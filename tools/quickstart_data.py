@@ -21,6 +21,7 @@ import itertools
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 
@@ -32,22 +33,38 @@ SESSION_DAYS = 30
 # ---- apt ---------------------------------------------------------------------------------------
 
 
-def apt_options(folder):
+def apt_options(apt):
     """Options that keep apt's lists and cache in a private folder and want English descriptions."""
-    apt = os.path.abspath(os.path.join(folder, "apt"))
+    apt = os.path.abspath(apt)
     return ["-o", "Acquire::Languages=en", "-o", f"Dir::State::lists={apt}/lists",
             "-o", f"Dir::Cache={apt}/cache"]
 
 
+def have_lists(folder):
+    """True if `fetch` has succeeded."""
+    return any(glob.glob(glob.escape(prefix) + "*_Packages*")
+               for prefix in distribution_releases(os.path.join(folder, "apt")))
+
+
 def fetch(folder):
-    """Downloads the lists of the configured sources. Nothing on the system changes."""
+    """Downloads the lists of the configured sources: all of them, or nothing is kept.
+
+    Nothing on the system changes.
+    """
+    apt, partial = os.path.join(folder, "apt"), os.path.join(folder, "fetching")
+    shutil.rmtree(partial, ignore_errors=True)
     for part in ("lists/partial", "cache/archives/partial"):
-        os.makedirs(os.path.join(folder, "apt", part), exist_ok=True)
-    done = subprocess.run(["apt-get", "update", "-q", *apt_options(folder)],
+        os.makedirs(os.path.join(partial, "apt", part))
+    done = subprocess.run(["apt-get", "update", "-q", *apt_options(os.path.join(partial, "apt"))],
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-    if done.returncode != 0 or not distribution_releases(folder):
-        sys.exit(f"{done.stdout}\nquickstart: apt-get could not fetch the package lists: is the "
-                 "network there?")
+    if done.returncode != 0 or not have_lists(partial):
+        shutil.rmtree(partial, ignore_errors=True)
+        sys.exit(f"{done.stdout}\nquickstart: apt-get could not fetch Debian's package lists; what "
+                 "it said is above. It needs the network, and main of Debian in /etc/apt: see to "
+                 "that and run tools/quickstart again. Nothing was kept.")
+    shutil.rmtree(apt, ignore_errors=True)
+    os.rename(os.path.join(partial, "apt"), apt)
+    os.rmdir(partial)
 
 
 def release_fields(path):
@@ -63,10 +80,10 @@ def release_fields(path):
     return fields
 
 
-def distribution_releases(folder):
+def distribution_releases(apt):
     """Prefix of the list files -> release date (POSIX seconds), of Debian's own archives only."""
     releases = {}
-    for path in glob.glob(os.path.join(folder, "apt/lists/*Release")):
+    for path in glob.glob(os.path.join(glob.escape(apt), "lists/*Release")):
         fields = release_fields(path)
         if fields.get("Origin") == "Debian" and "Date" in fields:
             date = email.utils.parsedate_to_datetime(fields["Date"])
@@ -205,7 +222,8 @@ def edge_records(packages, catalog, updated_at):
 
 def make_catalog(folder):
     """Writes catalog.jsonl, edges.jsonl and, for evaluation only, tags.jsonl."""
-    releases = distribution_releases(folder)
+    apt = os.path.join(folder, "apt")
+    releases = distribution_releases(apt)
     updated_at = rfc3339(max(releases.values()))
     descriptions = {f["Description-md5"]: f.get("Description-en", "")
                     for f in list_stanzas(releases, "*_Translation-en*")}
@@ -215,7 +233,7 @@ def make_catalog(folder):
         if "Tag" in fields:  # security updates carry no tags
             tags[fields["Package"]] = tag_list(fields["Tag"])
     # apt knows which version is the newest.
-    packages = [f for f in stanzas(["apt-cache", "dumpavail", *apt_options(folder)])
+    packages = [f for f in stanzas(["apt-cache", "dumpavail", *apt_options(apt)])
                 if f["Package"] in known]
     packages.sort(key=lambda f: f["Package"])
     catalog = {f["Package"]: package_record(f, descriptions, updated_at) for f in packages}
