@@ -150,7 +150,7 @@ Applier::Outcome Applier::ApplyRevision(const Entry& entry) {
       outcome.decision = (*revision)->number;
       outcome.new_definitions = true;
       p_.state.new_notes.push_back(std::move(note));
-      outcome.disk = LoadNewlyResident();
+      outcome.failure = LoadNewlyResident();
       for (const auto& source : p_.state.sources()) {
         for (const SourceState::VectorUse& use : source->vectors) {
           if (use.feature->column >= 0) FillExternalVectors(*source, use);

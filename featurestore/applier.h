@@ -25,8 +25,9 @@
 namespace larder::featurestore {
 
 // Folds log entries into the state, one after the other: deterministic, and it never fails on what
-// a logged record says (errors are those of the disk). Prepares without the lock and publishes at
-// most 256 records at a time under the writer lock; the sink has a record before P passes it.
+// a logged record says (errors are those of the disk, and of an encoder that cannot be used).
+// Prepares without the lock and publishes at most 256 records at a time under the writer lock; the
+// sink has a record before P passes it.
 //
 // Thread-safety: single-thread; readers of the state hold the reader lock.
 class Applier {
@@ -45,7 +46,7 @@ class Applier {
   // Applies what is after the applied position. Returns what a control entry decided: the number
   // of the new revision, or why there is none; 0 for other entries.
   struct Outcome {
-    Status disk;  // not OK: nothing can be applied any more
+    Status failure;  // not OK: nothing can be applied any more
     StatusOr<uint64_t> decision = 0;
     bool new_definitions = false;  // a revision was made: write a checkpoint before the next entry
   };

@@ -47,6 +47,7 @@ void ApplyThread::OnSynced(std::shared_ptr<const Entry> entry) {
          (queue_.size() >= kQueueEntries || queued_records_ >= kQueueRecords)) {
     changed_.Wait(mutex_);
   }
+  if (!failure_.ok()) return;  // the log has it, for the next start
   queued_records_ += entry->batch.size();
   queue_.push_back(std::move(entry));
   changed_.SignalAll();
@@ -55,7 +56,7 @@ void ApplyThread::OnSynced(std::shared_ptr<const Entry> entry) {
 Status ApplyThread::WaitApplied(uint64_t number) {
   MutexLock lock(mutex_);
   while (failure_.ok() && applied_entry_ < number) changed_.Wait(mutex_);
-  return applied_entry_ >= number ? OkStatus() : failure_;
+  return applied_entry_ >= number ? OkStatus() : FailureLocked();
 }
 
 StatusOr<uint64_t> ApplyThread::Decision(uint64_t number) const {
@@ -69,7 +70,7 @@ Status ApplyThread::WaitPosition(Position position,
                                  std::chrono::steady_clock::time_point deadline) {
   MutexLock lock(mutex_);
   while (applied_ < position) {
-    if (!failure_.ok()) return Unavailable("apply has stopped: ", Message(failure_));
+    LARDER_RETURN_IF_ERROR(FailureLocked());
     if (!changed_.WaitUntil(mutex_, deadline) && applied_ < position) {
       return Unavailable("position ", position.value, " was not applied before the deadline");
     }
@@ -79,7 +80,12 @@ Status ApplyThread::WaitPosition(Position position,
 
 Status ApplyThread::failure() const {
   MutexLock lock(mutex_);
-  return failure_;
+  return FailureLocked();
+}
+
+Status ApplyThread::FailureLocked() const {
+  if (failure_.ok()) return OkStatus();
+  return Unavailable("apply has stopped: ", Message(failure_));
 }
 
 uint64_t ApplyThread::applied_entries() const {
@@ -108,17 +114,19 @@ void ApplyThread::Run() {
     const GateLock gate(gate_);
     const Applier::Outcome outcome = applier_.Apply(*entry);
     const bool control = entry->kind != EntryKind::kData;
-    if (control && outcome.disk.ok() && on_control_) on_control_();
-    Status disk = outcome.disk;
-    if (disk.ok() && outcome.new_definitions) disk = checkpointer_.Run();
+    if (control && outcome.failure.ok() && on_control_) on_control_();
+    Status failure = outcome.failure;
+    if (failure.ok() && outcome.new_definitions) failure = checkpointer_.Run();
     MutexLock lock(mutex_);
-    if (disk.ok()) {
+    if (failure.ok()) {
       applied_entry_ = entry->number;
       ++applied_entries_;
       if (control) decisions_.insert_or_assign(entry->number, outcome.decision);
       if (decisions_.size() > kDecisions) decisions_.erase(decisions_.begin());
     } else {
-      failure_ = disk;
+      failure_ = failure;
+      queue_.clear();
+      queued_records_ = 0;
     }
     changed_.SignalAll();
   }

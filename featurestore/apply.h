@@ -60,7 +60,7 @@ class ApplyThread : public EntryConsumer {
               std::function<void()> on_control);
   ~ApplyThread() override;
 
-  // Blocks while the queue is full.
+  // Blocks while the queue is full. After a failure the entry is dropped: the log has it.
   void OnSynced(std::shared_ptr<const Entry> entry) override;
   Status WaitApplied(uint64_t number) override;
   // What a control entry that is applied decided; remembered for the newest few hundred.
@@ -71,13 +71,14 @@ class ApplyThread : public EntryConsumer {
 
   // Applies what waits, then ends the thread. Idempotent.
   void Stop();
-  // Why nothing is applied any more: the disk failed.
-  Status failure() const;
+  // Why nothing is applied any more, kUnavailable: the disk failed, or an encoder.
+  Status failure() const override;
   // Entries applied since the start.
   uint64_t applied_entries() const;
 
  private:
   void Run();
+  Status FailureLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Published(Position applied);
 
   Applier& applier_;

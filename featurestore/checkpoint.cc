@@ -99,15 +99,32 @@ Hash128 Checkpointer::sum() const {
   return sum_;
 }
 
+Status Checkpointer::failure() const {
+  MutexLock lock(mutex_);
+  if (failure_.ok()) return OkStatus();
+  return Unavailable("the last checkpoint failed: ", Message(failure_));
+}
+
 Status Checkpointer::Run() {
   MutexLock run(run_mutex_);
-  if (failure_.ok()) failure_ = RunLocked();
-  return failure_;
+  Status status;
+  if (work_.has_value()) status = Finish();
+  if (status.ok()) {
+    {
+      // Apply fills these lists, and readers count them. Only lists change hands here: a moment.
+      WriterLock lock(lock_);
+      work_ = Take();
+    }
+    status = Finish();
+  }
+  MutexLock lock(mutex_);
+  failure_ = status;
+  return status;
 }
 
 void Checkpointer::WhileIdle(const std::function<void()>& idle) {
   MutexLock run(run_mutex_);
-  if (failure_.ok()) idle();
+  if (!work_.has_value()) idle();
 }
 
 Checkpointer::Work Checkpointer::Take() {
@@ -120,82 +137,86 @@ Checkpointer::Work Checkpointer::Take() {
   for (const auto& entity : state_.entities()) {
     work.record.keys[entity->name()] =
         entity->complete() ? entity->keys().size() : std::numeric_limits<uint64_t>::max();
-    work.seen.emplace_back(entity.get(), entity->TakeDirtySeen());
   }
-  for (const auto& table : state_.windows())
-    work.windows.emplace_back(table.get(), table->TakeDirty());
-  for (const auto& table : state_.tables()) work.rows.emplace_back(table.get(), table->TakeDirty());
-  for (const auto& table : state_.vectors())
-    work.vectors.emplace_back(table.get(), table->TakeDirty());
+  for (const auto& table : state_.tables()) {
+    work.parts.push_back({.entity = state_.FindEntity(table->entity()),
+                          .rows = table.get(),
+                          .ordinals = table->TakeDirty()});
+  }
+  for (const auto& table : state_.vectors()) {
+    work.parts.push_back({.entity = state_.FindEntity(table->feature().entity),
+                          .vectors = table.get(),
+                          .ordinals = table->TakeDirty()});
+  }
+  // Keys before their windows: a key that is not in memory is looked for by its key alone, so no
+  // window may be stored without it.
+  for (const auto& entity : state_.entities()) {
+    work.parts.push_back({.entity = entity.get(), .ordinals = entity->TakeDirtySeen()});
+  }
+  for (const auto& table : state_.windows()) {
+    work.parts.push_back({.entity = state_.FindEntity(table->entity()),
+                          .windows = table.get(),
+                          .ordinals = table->TakeDirty()});
+  }
   work.notes = std::exchange(state_.new_notes, {});
   work.ids = std::exchange(state_.new_ids, {});
   return work;
 }
 
-template <typename Write>
-Status Checkpointer::ForEachSlice(const std::vector<Ordinal>& ordinals, const Write& write) {
-  for (size_t begin = 0; begin < ordinals.size(); begin += kSliceBlobs) {
+Status Checkpointer::WritePart(Part& part) {
+  while (part.collected < part.ordinals.size()) {
     {
       ReaderLock lock(lock_);
       WriteLayouts();
-      for (size_t i = begin; i < std::min(begin + kSliceBlobs, ordinals.size()); ++i) {
-        write(ordinals[i]);
-      }
+      const size_t end = std::min(part.collected + kSliceBlobs, part.ordinals.size());
+      while (part.collected < end) WriteBlob(part, part.ordinals[part.collected++]);
     }
     if (batch_->SizeBytes() >= kBatchBytes) LARDER_RETURN_IF_ERROR(Flush(/*sync=*/false));
   }
   return OkStatus();
 }
 
-Status Checkpointer::RunLocked() {
-  Work work;
-  {
-    // Apply fills these lists, and readers count them. Only lists change hands here: a moment.
-    WriterLock lock(lock_);
-    work = Take();
-  }
-  batch_ = db_.NewBatch();
-  for (auto& [table, ordinals] : work.rows) {
-    const EntityState& entity = *state_.FindEntity(table->entity());
-    LARDER_RETURN_IF_ERROR(
-        ForEachSlice(ordinals, [&](Ordinal ordinal) { WriteRow(*table, entity, ordinal); }));
-  }
-  for (auto& [table, ordinals] : work.vectors) {
-    const EntityState& entity = *state_.FindEntity(table->feature().entity);
-    LARDER_RETURN_IF_ERROR(
-        ForEachSlice(ordinals, [&](Ordinal ordinal) { WriteVector(*table, entity, ordinal); }));
-  }
-  for (auto& [table, ordinals] : work.windows) {
-    const EntityState& entity = *state_.FindEntity(table->entity());
-    LARDER_RETURN_IF_ERROR(
-        ForEachSlice(ordinals, [&](Ordinal ordinal) { WriteWindow(*table, entity, ordinal); }));
-  }
-  for (auto& [entity, ordinals] : work.seen) {
-    LARDER_RETURN_IF_ERROR(
-        ForEachSlice(ordinals, [&](Ordinal ordinal) { WriteSeen(*entity, ordinal); }));
-  }
-  for (const ControlNote& note : work.notes) {
+void Checkpointer::WriteBlob(const Part& part, Ordinal ordinal) {
+  if (part.rows != nullptr) return WriteRow(*part.rows, *part.entity, ordinal);
+  if (part.vectors != nullptr) return WriteVector(*part.vectors, *part.entity, ordinal);
+  if (part.windows != nullptr) return WriteWindow(*part.windows, *part.entity, ordinal);
+  WriteSeen(*part.entity, ordinal);
+}
+
+Status Checkpointer::Finish() {
+  if (batch_complete_) LARDER_RETURN_IF_ERROR(Flush(/*sync=*/false));
+  if (batch_ == nullptr) batch_ = db_.NewBatch();
+  for (Part& part : work_->parts) LARDER_RETURN_IF_ERROR(WritePart(part));
+  for (const ControlNote& note : work_->notes) {
     batch_->Put(NumberBlobKey(BlobKind::kControl, note.position.value), note.position, {},
                 EncodeControlNote(note));
   }
-  for (const StoreState::NewIds& ids : work.ids) {
+  work_->notes.clear();
+  while (!work_->ids.empty()) {
+    const StoreState::NewIds& ids = work_->ids.back();
     batch_->Put(IdsBlobKey(ids.source, ids.entry), Position::Of(ids.entry, 0), {}, ids.bytes);
+    work_->ids.pop_back();
     if (batch_->SizeBytes() >= kBatchBytes) LARDER_RETURN_IF_ERROR(Flush(/*sync=*/false));
   }
   DropForgottenIds();
-  batch_->Put(std::string(1, static_cast<char>(BlobKind::kCheckpoint)), work.record.position, {},
-              EncodeCheckpoint(work.record));
+  batch_->Put(std::string(1, static_cast<char>(BlobKind::kCheckpoint)), work_->record.position, {},
+              EncodeCheckpoint(work_->record));
   LARDER_RETURN_IF_ERROR(Flush(/*sync=*/true));
   MutexLock lock(mutex_);
-  position_ = work.record.position;
+  position_ = work_->record.position;
   sum_ = running_sum_;
+  work_.reset();
   return OkStatus();
 }
 
 Status Checkpointer::Flush(bool sync) {
-  batch_->Put(std::string(1, static_cast<char>(BlobKind::kSum)), {}, running_sum_, {});
+  if (!batch_complete_) {
+    batch_->Put(std::string(1, static_cast<char>(BlobKind::kSum)), {}, running_sum_, {});
+    batch_complete_ = true;
+  }
   LARDER_RETURN_IF_ERROR(db_.Write(*batch_, sync));
   batch_ = db_.NewBatch();
+  batch_complete_ = false;
   return OkStatus();
 }
 

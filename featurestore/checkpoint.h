@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -51,7 +52,8 @@ inline void SubtractShare(Hash128& sum, const Hash128& share) {
 // writes them without it, then the checkpoint record, synced. Each write carries the running state
 // hash of the blobs that are then stored, so any prefix of the writes is consistent.
 //
-// After a failed write it is unknown what is stored: every later Run fails too.
+// A write that failed is tried again, as it was, by the next Run: whether it was stored or not, the
+// state is consistent before and after.
 // Thread-safety: thread-safe; runs exclude each other.
 class Checkpointer {
  public:
@@ -61,7 +63,10 @@ class Checkpointer {
   // What recovery found.
   void Restore(Position position, const Hash128& sum);
 
+  // Writes everything that was dirty when it began. Errors: the disk's.
   Status Run();
+  // What the last Run failed with, kUnavailable; OK if it succeeded.
+  Status failure() const;
   // Runs `idle` while no write is under way and all that was collected is written.
   void WhileIdle(const std::function<void()>& idle);
 
@@ -70,22 +75,29 @@ class Checkpointer {
   Hash128 sum() const;
 
  private:
+  // The dirty blobs of one table: of the one that is set, or the keys seen of the entity.
+  struct Part {
+    EntityState* entity = nullptr;
+    RowTable* rows = nullptr;
+    VectorTable* vectors = nullptr;
+    WindowTable* windows = nullptr;
+    std::vector<registry::Ordinal> ordinals;
+    size_t collected = 0;  // of them
+  };
   // Everything dirty at one position.
   struct Work {
     CheckpointRecord record;
-    std::vector<std::pair<WindowTable*, std::vector<registry::Ordinal>>> windows;
-    std::vector<std::pair<RowTable*, std::vector<registry::Ordinal>>> rows;
-    std::vector<std::pair<VectorTable*, std::vector<registry::Ordinal>>> vectors;
-    std::vector<std::pair<EntityState*, std::vector<registry::Ordinal>>> seen;
+    std::vector<Part> parts;  // in the order in which they are written
     std::vector<ControlNote> notes;
     std::vector<StoreState::NewIds> ids;
   };
 
-  Status RunLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mutex_);
   Work Take();
-  // Calls `write(ordinal)` for all, a few hundred under each hold of the reader lock.
-  template <typename Write>
-  Status ForEachSlice(const std::vector<registry::Ordinal>& ordinals, const Write& write)
+  // Writes what is left of `work_`.
+  Status Finish() ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mutex_);
+  // A few hundred blobs under each hold of the reader lock.
+  Status WritePart(Part& part) ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mutex_);
+  void WriteBlob(const Part& part, registry::Ordinal ordinal)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mutex_);
   void WriteWindow(WindowTable& table, const EntityState& entity, registry::Ordinal ordinal)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mutex_);
@@ -97,6 +109,7 @@ class Checkpointer {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mutex_);
   void WriteLayouts() ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mutex_);
   void DropForgottenIds() ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mutex_);
+  // Writes the batch, which stays as it is if that fails.
   Status Flush(bool sync) ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mutex_);
 
   StoreState& state_;
@@ -105,12 +118,14 @@ class Checkpointer {
   const Dedupe& dedupe_;
 
   Mutex run_mutex_;
-  Status failure_ ABSL_GUARDED_BY(run_mutex_);
+  std::optional<Work> work_ ABSL_GUARDED_BY(run_mutex_);  // under way, or left by a failure
   std::unique_ptr<StateDb::Batch> batch_ ABSL_GUARDED_BY(run_mutex_);
+  bool batch_complete_ ABSL_GUARDED_BY(run_mutex_) = false;  // it has its sum; write it as it is
   Hash128 running_sum_ ABSL_GUARDED_BY(run_mutex_);
   std::map<std::string, uint64_t> ids_dropped_ ABSL_GUARDED_BY(run_mutex_);
 
   mutable Mutex mutex_;
+  Status failure_ ABSL_GUARDED_BY(mutex_);
   Position position_ ABSL_GUARDED_BY(mutex_);
   Hash128 sum_ ABSL_GUARDED_BY(mutex_);
 };

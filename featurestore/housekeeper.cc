@@ -53,7 +53,7 @@ void Housekeeper::Warm(LoadedKeys keys) {
 
 bool Housekeeper::CheckpointIsDue() {
   const uint64_t entries = apply_.applied_entries() - checkpoint_at_;
-  if (entries == 0) {
+  if (entries == 0 && checkpointer_.failure().ok()) {
     last_ = steady_clock::now();
     return false;
   }
@@ -76,7 +76,7 @@ void Housekeeper::Run() {
     if (!CheckpointIsDue()) continue;
     checkpoint_at_ = apply_.applied_entries();
     last_ = steady_clock::now();
-    // A failure stays with the checkpointer and shows in Checkpoint(); the log keeps everything.
+    // A failure is tried again when the next one is due, and shows meanwhile (Store::Health).
     if (checkpointer_.Run().ok()) Evict();
   }
 }

@@ -179,8 +179,7 @@ class Preparer {
       if (content.has_value()) encode.push_back(out_.vector_changes.size());
       out_.vector_changes.push_back({row, use.vectors, content.value_or(Hash128{}), {}});
     }
-    Encode(use, texts, encode);
-    return OkStatus();
+    return Encode(use, texts, encode);
   }
 
   // Whether the row's content differs from what its key's vector is made of at that moment.
@@ -197,19 +196,20 @@ class Preparer {
     return true;
   }
 
-  void Encode(const SourceState::VectorUse& use,
-              const std::vector<std::optional<std::string>>& texts,
-              const std::vector<size_t>& changes) {
-    if (changes.empty()) return;
+  // Every text can be encoded (JoinFields cuts it), so an error is the artifact's. Going on without
+  // vectors would make their loss part of the state (R3, R4).
+  Status Encode(const SourceState::VectorUse& use,
+                const std::vector<std::optional<std::string>>& texts,
+                const std::vector<size_t>& changes) {
+    if (changes.empty()) return OkStatus();
     const size_t dimensions = use.feature->dimensions;
     std::vector<std::string_view> views;
     for (const size_t change : changes) views.push_back(*texts[out_.vector_changes[change].row]);
     std::vector<int8_t> codes(changes.size() * dimensions);
-    // Without its encoder a row goes in all the same, without a vector (apply never fails).
     const Status status = embedder_.Embed(use.feature->space, views, codes);
     if (!status.ok()) {
-      use.vectors->failed += changes.size();
-      return;
+      return Annotate(status, Concat("vector feature '", use.feature->name, "': encoder artifact ",
+                                     use.feature->space.Hex()));
     }
     use.vectors->encoded += changes.size();
     for (size_t i = 0; i < changes.size(); ++i) {
@@ -217,6 +217,7 @@ class Preparer {
       out_.vector_changes[changes[i]].codes.assign(
           first, first + static_cast<std::ptrdiff_t>(dimensions));
     }
+    return OkStatus();
   }
 
   void TakeExternal(const SourceState::VectorUse& use) {

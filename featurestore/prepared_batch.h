@@ -57,7 +57,8 @@ struct PreparedBatch {
 };
 
 // Prepares an entry on top of `state`, which nobody else changes meanwhile.
-// Errors: only those of reading stored keys; what is wrong with a record or an encoder is counted.
+// Errors: those of reading stored keys, and the encoder's, naming its artifact. What is wrong with
+// a record is no error.
 StatusOr<PreparedBatch> Prepare(const Entry& entry, StoreState& state, StateDb& db,
                                 registry::TextEmbedder& embedder);
 

@@ -265,7 +265,7 @@ class Recovery {
                             checkpoint_.position.index() + 1 < entry.batch.size();
       if (replayed) ++recovered_.replayed_entries;
       const Applier::Outcome outcome = p_.applier.Apply(entry);
-      LARDER_RETURN_IF_ERROR(outcome.disk);
+      LARDER_RETURN_IF_ERROR(outcome.failure);
       // As when it was applied first: no blob of a definition before a checkpoint that has it.
       if (outcome.new_definitions ||
           recovered_.replayed_entries % kCheckpointEntries == kCheckpointEntries - 1) {

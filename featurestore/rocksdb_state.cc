@@ -172,9 +172,12 @@ class RocksDbState : public StateDb {
   Status Write(Batch& batch, bool sync) override {
     auto& own = static_cast<RocksDbBatch&>(batch);
     LARDER_RETURN_IF_ERROR(FromRocksDb(own.status(), dir_));
+    // After an error RocksDB takes nothing until it is told to go on, which it does if it can.
+    if (!error_.ok() && !db_->Resume().ok()) return error_;
     rocksdb::WriteOptions options;
     options.sync = sync;
-    return FromRocksDb(db_->Write(options, &own.batch()), dir_);
+    error_ = FromRocksDb(db_->Write(options, &own.batch()), dir_);
+    return error_;
   }
 
   Status Get(std::string_view key, const std::function<Status(const Blob&)>& visit) override {
@@ -216,6 +219,7 @@ class RocksDbState : public StateDb {
 
   std::unique_ptr<rocksdb::DB> db_;
   const std::string dir_;
+  Status error_;  // of the last write; the one writer's
 };
 
 }  // namespace

@@ -78,7 +78,8 @@ class StateDb {
     virtual size_t SizeBytes() const = 0;
   };
   virtual std::unique_ptr<Batch> NewBatch() = 0;
-  // `sync`: durable, with all that was written before, when it returns.
+  // `sync`: durable, with all that was written before, when it returns. After an error it is not
+  // known whether the batch is stored; the same batch can be written again, and no other before it.
   virtual Status Write(Batch& batch, bool sync) = 0;
 
   // Errors: kNotFound; kDataLoss naming the blob.

@@ -133,8 +133,17 @@ StatusOr<Position> Sequencer::Control(EntryKind kind, std::string control) {
   return item.position;
 }
 
+Status Sequencer::failure() const {
+  const MutexLock lock(mutex_);
+  return FailureLocked();
+}
+
+Status Sequencer::FailureLocked() const {
+  return failure_.ok() ? consumer_.failure() : Detached(failure_);
+}
+
 Status Sequencer::AdmitLocked() const {
-  if (!failure_.ok()) return Detached(failure_);
+  LARDER_RETURN_IF_ERROR(FailureLocked());
   if (stopping_) return Unavailable("the store is shutting down");
   if (queue_.size() >= options_.queue_batches) {
     return ResourceExhausted("the append queue is full: ", queue_.size(),
@@ -181,15 +190,19 @@ void Sequencer::Run() {
     }
     Group group;
     for (Item* item : waiting) {
-      if (failure.ok() && item->request != nullptr) {
-        SequenceBatch(*item, group);
+      if (failure.ok() && item->kind == EntryKind::kRevision) {
+        failure = Commit(group);
+        if (failure.ok()) failure = SequenceRevision(*item);
+        if (!failure.ok()) FinishOne(*item, failure);
+      } else if (failure.ok()) {
+        if (item->request != nullptr) {
+          SequenceBatch(*item, group);
+        } else if (AddControl(*item, group)) {
+          group.items.push_back(item);
+        }
         const bool full = group.entries.size() >= options_.group_batches ||
                           group.bytes >= options_.group_bytes;
         if (full) failure = Commit(group);
-      } else if (failure.ok()) {
-        failure = Commit(group);
-        if (failure.ok()) failure = SequenceControl(*item);
-        if (!failure.ok()) FinishOne(*item, failure);
       } else {
         FinishOne(*item, failure);
       }
@@ -278,11 +291,11 @@ void Sequencer::SelectRows(Item& item, DedupeIndex& ids, Entry& entry) const {
   entry.batch = Filter(std::move(parsed.good), keep, kept);
 }
 
-Status Sequencer::SequenceControl(Item& item) {
+bool Sequencer::AddControl(Item& item, Group& group) {
   const StatusOr<TimeUs> arrival = StampArrival();
   if (!arrival.ok()) {
     FinishOne(item, arrival.status());
-    return OkStatus();
+    return false;
   }
   auto entry = std::make_shared<Entry>();
   entry->number = end_.number + 1;
@@ -292,11 +305,16 @@ Status Sequencer::SequenceControl(Item& item) {
   entry->kind = item.kind;
   entry->control = std::move(item.control);
   item.position = Position::Of(entry->number, 0);
-  Group group;
   Add(std::move(entry), group);
+  return true;
+}
+
+Status Sequencer::SequenceRevision(Item& item) {
+  Group group;
+  if (!AddControl(item, group)) return OkStatus();
   LARDER_RETURN_IF_ERROR(Commit(group));
   const Status applied = consumer_.WaitApplied(item.position.entry());
-  if (!applied.ok()) return Fail(Annotate(applied, "apply stopped"));
+  if (!applied.ok()) return Fail(applied);
   FinishOne(item, OkStatus());
   return OkStatus();
 }
@@ -308,13 +326,14 @@ Status Sequencer::Commit(Group& group) {
     status = Fail(Annotate(status, "the log could not be written; whether the batch is durable is "
                                    "unknown until the server is started again"));
   }
-  for (const auto& entry : group.entries) {
-    if (!status.ok()) break;
-    consumer_.OnSynced(entry);
+  if (status.ok() && !group.entries.empty()) {
     const MutexLock lock(mutex_);
-    synced_ = entry->number;
+    synced_ = group.entries.back()->number;
   }
   Finish(group.items, status);
+  if (status.ok()) {
+    for (auto& entry : group.entries) consumer_.OnSynced(std::move(entry));
+  }
   group = Group{};
   return status;
 }

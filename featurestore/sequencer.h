@@ -41,15 +41,17 @@ class BatchValidator {
 };
 
 // Takes synced entries in log order.
-// Thread-safety: called from the sequencer's thread only.
+// Thread-safety: called from the sequencer's thread only; failure() from any.
 class EntryConsumer {
  public:
   virtual ~EntryConsumer() = default;
   // May block: the log then does not run further ahead of apply.
   virtual void OnSynced(std::shared_ptr<const Entry> entry) = 0;
-  // Returns when entry `number`, handed over before, is applied. After an error the sequencer
-  // takes nothing more.
+  // Returns when entry `number`, a revision handed over before, is applied. After an error the
+  // sequencer takes nothing more.
   virtual Status WaitApplied(uint64_t number) = 0;
+  // Why nothing more can be applied, or OK. For good: nothing more is admitted then.
+  virtual Status failure() const = 0;
 };
 
 struct SequencerOptions {
@@ -72,8 +74,9 @@ struct LogEnd {
 // The one thread that orders: it decides duplicates, stamps arrivals, numbers and chains entries,
 // syncs a group of them at once and hands them to the consumer, in that order (S1.7, S2.1, S2.2).
 //
-// A control entry is a barrier: nothing is sequenced between handing it over and its being
-// applied, so "the live revision" is never ambiguous. Once an append failed, what is durable is
+// A revision is a barrier: nothing is sequenced between handing it over and its being applied, so
+// "the live revision" is never ambiguous. Callers of everything else are answered once it is
+// synced, before it is handed over. Once an append failed, what is durable is
 // unknown; everything after is refused with kUnavailable until the store is opened again.
 //
 // All references must outlive it. Destruction refuses what is new, finishes what waits and joins.
@@ -88,24 +91,28 @@ class Sequencer {
 
   // Validates on the caller's thread, waits for its turn and for the sync.
   // Errors: of the whole batch: the validator's; kResourceExhausted when the queue is full;
-  //         kFailedPrecondition when the clock is behind (S2.1); kUnavailable when the log has
-  //         failed or the sequencer is stopping. Per record: kInvalidArgument, kAlreadyExists.
+  //         kFailedPrecondition when the clock is behind (S2.1); kUnavailable when the log or the
+  //         consumer has failed or the sequencer is stopping. Per record: kInvalidArgument,
+  //         kAlreadyExists.
   StatusOr<IngestResult> Ingest(const IngestRequest& request);
 
-  // Appends a control entry; returns its position when it is durable and applied.
+  // Appends a control entry; returns its position when it is durable and, for a revision, applied.
   StatusOr<Position> Control(EntryKind kind, std::string control);
 
   // Refuses everything new, finishes what waits. Idempotent.
   void Stop();
 
   size_t queued() const;
-  // The newest entry that is synced and handed over.
+  // The newest entry that is synced.
   uint64_t synced() const;
+  // Why nothing more is taken, or OK: kUnavailable naming the log's or the consumer's failure.
+  Status failure() const;
 
  private:
   struct Item;
   struct Group;
 
+  Status FailureLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Status AdmitLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Waits until the item is finished; returns its status.
   Status Enqueue(Item& item);
@@ -118,10 +125,12 @@ class Sequencer {
   void SequenceBatch(Item& item, Group& group);
   // Decides each row: goes in, duplicate or refused; fills the item's result and `entry.batch`.
   void SelectRows(Item& item, DedupeIndex& ids, Entry& entry) const;
-  Status SequenceControl(Item& item);
+  Status SequenceRevision(Item& item);
+  // False if the item is refused, and so finished.
+  bool AddControl(Item& item, Group& group);
   StatusOr<TimeUs> StampArrival() const;
   void Add(std::shared_ptr<const Entry> entry, Group& group);
-  // Syncs the group, hands it over and finishes its items.
+  // Syncs the group, finishes its items and hands it over.
   Status Commit(Group& group);
   Status Fail(const Status& status);
 

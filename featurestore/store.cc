@@ -93,11 +93,12 @@ class StoreImpl : public Store {
         dedupe_(options_.dedupe_ids) {}
 
   ~StoreImpl() override {
-    if (sequencer_ != nullptr) sequencer_->Stop();
-    if (apply_ != nullptr) apply_->Stop();
-    if (housekeeper_ != nullptr) housekeeper_->Stop();
+    if (sequencer_ == nullptr) return;  // it could not be opened
+    sequencer_.reset();                 // hands everything that it took to apply
+    apply_->Stop();
+    housekeeper_->Stop();
     // Only spares the next start a replay: the log has everything.
-    if (checkpointer_ != nullptr && sequencer_ != nullptr) (void)checkpointer_->Run();
+    (void)checkpointer_->Run();
   }
 
   Status Start() {
@@ -135,6 +136,7 @@ class StoreImpl : public Store {
   }
 
   StatusOr<IngestResult> Ingest(const IngestRequest& request) override {
+    LARDER_RETURN_IF_ERROR(CheckUnstored());
     return sequencer_->Ingest(request);
   }
 
@@ -175,6 +177,7 @@ class StoreImpl : public Store {
     LARDER_ASSIGN_OR_RETURN(
         const Position at,
         sequencer_->Control(EntryKind::kActivate, EncodeActivation(activation)));
+    LARDER_RETURN_IF_ERROR(apply_->WaitApplied(at.entry()));
     LARDER_RETURN_IF_ERROR(apply_->Decision(at.entry()).status());
     return at;
   }
@@ -209,10 +212,23 @@ class StoreImpl : public Store {
 
   Status Checkpoint() override { return checkpointer_->Run(); }
 
+  Status Health() const override {
+    LARDER_RETURN_IF_ERROR(sequencer_->failure());
+    return checkpointer_->failure();
+  }
   StoreStats Stats() const override;
   const Clock& clock() const override { return *options_.clock; }
 
  private:
+  // Invariant 10: what is not stored waits in memory.
+  Status CheckUnstored() const {
+    const Status failure = checkpointer_->failure();
+    if (failure.ok()) return failure;
+    const uint64_t waiting = sequencer_->synced() - checkpointer_->position().entry();
+    if (waiting < StoreOptions::kUnstoredFactor * options_.checkpoint_entries) return OkStatus();
+    return Annotate(failure, Concat(waiting, " entries of the log wait for a checkpoint"));
+  }
+
   const StoreOptions options_;
   ArtifactStore& artifacts_;
   registry::TextEmbedder& embedder_;
@@ -269,6 +285,7 @@ StoreStats StoreImpl::Stats() const {
   stats.queued_batches = sequencer_->queued();
   stats.recovery_seconds = recovery_seconds_;
   stats.replayed_entries = replayed_entries_;
+  stats.failure = Message(Health());
   const Applier::ArtifactErrors errors = applier_->artifact_errors();
   stats.artifact_errors = errors.count;
   stats.last_artifact_error = errors.last;

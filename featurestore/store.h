@@ -43,7 +43,9 @@ struct StoreOptions {
   size_t queue_batches = 256;
   // Log entries applied but not yet durable as state before a checkpoint starts, and the longest
   // time between checkpoints. Lower: faster restart, more writing.
+  // While checkpoints fail, ingest is refused once kUnstoredFactor times as many entries wait.
   size_t checkpoint_entries = 4'096;
+  static constexpr size_t kUnstoredFactor = 4;
   std::chrono::milliseconds checkpoint_every{5'000};
   // Keys of entities that are no candidates kept in memory (clean ones are dropped beyond it).
   size_t cached_keys = 1'000'000;
@@ -127,6 +129,7 @@ struct StoreStats {
   std::vector<VectorStats> vectors;
   double recovery_seconds = 0;
   uint64_t replayed_entries = 0;   // at start
+  std::string failure;             // what Store::Health says; empty: all is well
   uint64_t artifact_errors = 0;    // artifacts of `activate` records that could not be used
   std::string last_artifact_error;
 };
@@ -141,12 +144,13 @@ struct VectorInput {
 // The log, its deterministic apply, and the state that reads are served from (§6).
 //
 // Threads of its own: sequencer (orders, stamps, syncs), apply, checkpoint. Destruction drains and
-// writes a checkpoint. Thread-safety: thread-safe.
+// writes a checkpoint; a store that could not be opened writes none. Thread-safety: thread-safe.
 class Store {
  public:
   // Recovers: checkpoint, then replay of the whole durable log (S11). Returns when serving may
   // start. `sink` and `embedder` must outlive the store.
-  // Errors: kFailedPrecondition if another process holds the directory; kDataLoss naming the file.
+  // Errors: kFailedPrecondition if another process holds the directory; kDataLoss naming the file;
+  //         the embedder's, naming the encoder's artifact, if an entry to replay needs it.
   static StatusOr<std::unique_ptr<Store>> Open(StoreOptions options, ArtifactStore& artifacts,
                                                registry::TextEmbedder& embedder, RowSink& sink);
   virtual ~Store() = default;
@@ -154,6 +158,7 @@ class Store {
   // Validates, orders and appends one batch; returns when it is durable (not: applied).
   // A batch-level error (unknown source, too large, queue full, wrong revision) is the status;
   // a bad record is its own status and the others go in.
+  // Errors: also kUnavailable naming why, once Health() says that nothing more is taken.
   virtual StatusOr<IngestResult> Ingest(const IngestRequest& request) = 0;
 
   // Appends a revision and returns what apply decided (S7.1): the new revision's number.
@@ -183,6 +188,9 @@ class Store {
   // Writes all dirty state and a checkpoint now.
   virtual Status Checkpoint() = 0;
 
+  // OK, or kUnavailable: the log or apply has failed, so that nothing more is taken until the store
+  // is opened again, or the last checkpoint failed, which is tried again. Cheap.
+  virtual Status Health() const = 0;
   virtual StoreStats Stats() const = 0;
   virtual const Clock& clock() const = 0;
 };

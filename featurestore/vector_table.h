@@ -70,7 +70,6 @@ class VectorTable {
   // Since the store was opened.
   std::atomic<uint64_t> encoded{0};
   std::atomic<uint64_t> reused{0};
-  std::atomic<uint64_t> failed{0};  // the encoder gave an error
 
  private:
   struct Info {

@@ -42,6 +42,7 @@ void SetStats(const featurestore::StoreStats& stats, v1::StatusResponse& reply) 
   reply.set_window_states(stats.window_states);
   reply.set_dirty_blobs(stats.dirty_blobs);
   reply.set_queued_batches(stats.queued_batches);
+  reply.set_failure(stats.failure);
   reply.set_artifact_errors(stats.artifact_errors);
   reply.set_last_artifact_error(stats.last_artifact_error);
   for (const featurestore::SourceStats& source : stats.sources) {
@@ -154,6 +155,8 @@ void AddStoreGauges(const featurestore::StoreStats& stats, Gauges& gauges) {
              static_cast<double>(stats.window_states));
   gauges.Add("larder_dirty_blobs", "State changes not yet in durable blobs",
              static_cast<double>(stats.dirty_blobs));
+  gauges.Add("larder_store_failed", "1 if the log, apply or the last checkpoint has failed, else 0",
+             stats.failure.empty() ? 0 : 1);
   gauges.Add("larder_artifact_errors_total", "Activated artifacts that could not be used",
              static_cast<double>(stats.artifact_errors), true);
   gauges.Add("larder_recovery_seconds", "How long recovery took", stats.recovery_seconds);

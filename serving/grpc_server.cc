@@ -8,9 +8,11 @@
 
 #include <algorithm>
 #include <mutex>
+#include <stop_token>
 #include <thread>
 #include <utility>
 
+#include "base/sync.h"
 #include "larder/v1/admin_service.grpc.pb.h"
 #include "larder/v1/artifact_service.grpc.pb.h"
 #include "larder/v1/feature_service.grpc.pb.h"
@@ -165,7 +167,8 @@ void Configure(const GrpcServer::Options& options, grpc::ServerBuilder& builder)
 class GrpcServerImpl : public GrpcServer {
  public:
   GrpcServerImpl(const Options& options, const Parts& parts)
-      : calls_(parts.backend, parts.metrics, options.default_deadline),
+      : store_(parts.backend.store),
+        calls_(parts.backend, parts.metrics, options.default_deadline),
         registry_(calls_),
         artifacts_(calls_, parts.fs),
         ingest_(calls_),
@@ -201,12 +204,21 @@ class GrpcServerImpl : public GrpcServer {
       return Unavailable("cannot listen on ", options.address, " for gRPC: is it in use?");
     }
     port_ = static_cast<uint16_t>(port);
+    health_ = std::jthread([this, every = options.health_every](const std::stop_token& stop) {
+      WatchHealth(every, stop);
+    });
     return OkStatus();
   }
 
   uint16_t port() const override { return port_; }
 
   void Shutdown(std::chrono::milliseconds drain) override {
+    health_.request_stop();
+    {
+      MutexLock lock(health_mu_);
+      health_wake_.SignalAll();
+    }
+    health_.join();
     if (auto* health = server_->GetHealthCheckService(); health != nullptr) {
       health->SetServingStatus(false);
     }
@@ -217,6 +229,20 @@ class GrpcServerImpl : public GrpcServer {
   }
 
  private:
+  // The health service of the library is told, it does not ask.
+  void WatchHealth(std::chrono::milliseconds every, const std::stop_token& stop) {
+    while (!stop.stop_requested()) {
+      if (auto* health = server_->GetHealthCheckService(); health != nullptr) {
+        health->SetServingStatus(store_.Health().ok());
+      }
+      MutexLock lock(health_mu_);
+      if (!stop.stop_requested()) {
+        health_wake_.WaitUntil(health_mu_, std::chrono::steady_clock::now() + every);
+      }
+    }
+  }
+
+  const featurestore::Store& store_;
   CallRunner calls_;
   RegistryService registry_;
   ArtifactService artifacts_;
@@ -227,6 +253,9 @@ class GrpcServerImpl : public GrpcServer {
   AdminService admin_;
   uint16_t port_ = 0;
   std::unique_ptr<grpc::Server> server_;
+  Mutex health_mu_;
+  CondVar health_wake_;
+  std::jthread health_;
 };
 
 }  // namespace

@@ -15,7 +15,8 @@
 
 namespace larder::serving {
 
-// The gRPC port: the services of larder.v1, health and reflection, over the handlers.
+// The gRPC port: the services of larder.v1, health and reflection, over the handlers. The health
+// service says what Store::Health said within the last second.
 // Borrows everything in Parts. Thread-safety: thread-safe.
 class GrpcServer {
  public:
@@ -30,6 +31,8 @@ class GrpcServer {
     size_t threads = 64;
     size_t buffer_bytes = size_t{512} << 20;
     std::chrono::milliseconds default_deadline{30'000};
+    // How often the health service looks at the store.
+    std::chrono::milliseconds health_every{1'000};
   };
 
   // Answers when it returns. Errors: kUnavailable if it cannot listen there.

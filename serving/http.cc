@@ -38,9 +38,9 @@ StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const std::string& host,
     setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
   });
   impl.server.Get("/healthz", [&impl](const httplib::Request&, httplib::Response& response) {
-    const bool ready = impl.handlers.ready();
-    response.status = ready ? 200 : 503;
-    response.set_content(ready ? "ok\n" : "starting or shutting down\n", "text/plain");
+    const Status health = impl.handlers.health();
+    response.status = health.ok() ? 200 : 503;
+    response.set_content(health.ok() ? "ok\n" : Concat(Message(health), "\n"), "text/plain");
   });
   impl.server.Get("/metrics", [&impl](const httplib::Request&, httplib::Response& response) {
     response.set_content(impl.handlers.metrics(), "text/plain; version=0.0.4");

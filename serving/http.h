@@ -19,7 +19,7 @@ class HttpServer {
  public:
   // Both are called from the server's threads.
   struct Handlers {
-    std::function<bool()> ready;
+    std::function<Status()> health;
     std::function<std::string()> metrics;
   };
 

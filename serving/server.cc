@@ -89,12 +89,15 @@ class ServerImpl : public Server {
     LARDER_ASSIGN_OR_RETURN(const HostPort address, ParseHostPort(options_.http));
     LARDER_ASSIGN_OR_RETURN(
         http_, HttpServer::Start(address.host, address.port, options_.http_threads,
-                                 {.ready = [this] { return IsReady(); },
+                                 {.health = [this] { return Health(); },
                                   .metrics = [this] { return MetricsText(); }}));
     return OkStatus();
   }
 
   bool IsReady() const { return ready_.load(std::memory_order_acquire); }
+  Status Health() const {
+    return IsReady() ? store_->Health() : Unavailable("starting or shutting down");
+  }
 
   std::string MetricsText() {
     if (!IsReady()) return metrics_.Text({});

@@ -16,7 +16,8 @@ namespace larder::serving {
 // Thread-safety: single-thread; its ports answer from threads of its own.
 class Server {
  public:
-  // Opens everything and returns once it answers. While it recovers, /healthz says 503.
+  // Opens everything and returns once it answers. While it recovers, and when its store has failed,
+  // /healthz says 503.
   // Errors: as ServerOptions::Validate; kFailedPrecondition if another process has the directory;
   // kDataLoss naming the file; kUnavailable for a port that is in use.
   static StatusOr<std::unique_ptr<Server>> Start(const ServerOptions& options,

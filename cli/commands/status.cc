@@ -95,6 +95,7 @@ Json ToJson(const v1::StatusResponse& status) {
   Json json = {{"version", status.version()},
                {"semantics", status.semantics()},
                {"idle", status.idle()},
+               {"failure", status.failure()},
                {"data_dir", status.data_dir()},
                {"uptime_s", Seconds(status.uptime())},
                {"recovery_s", status.recovery_seconds()},
@@ -186,6 +187,7 @@ void Print(std::ostream& out, const v1::StatusResponse& status) {
       << status.applied().value() << ", " << FormatBytes(status.memory_bytes()) << " of memory, "
       << FormatCount(status.keys()) << " keys, " << FormatCount(status.window_states())
       << " window states\n";
+  if (!status.failure().empty()) out << "FAILED: " << status.failure() << "\n";
   if (!status.state_hash().empty()) {
     out << "state hash " << status.state_hash() << " at position "
         << status.state_hash_position().value() << "\n";
@@ -216,6 +218,7 @@ StatusOr<int> Run(Cli& cli, const Options& options) {
   Progress progress(cli.io.err);
   LARDER_ASSIGN_OR_RETURN(v1::StatusResponse status, ask(options.state_hash && !options.wait));
   while (options.wait && !status.idle()) {
+    if (!status.failure().empty()) return Unavailable(status.failure());
     if (progress.Due()) progress.Show(WaitLine(status));
     std::this_thread::sleep_for(kPollEvery);
     LARDER_ASSIGN_OR_RETURN(status, ask(false));

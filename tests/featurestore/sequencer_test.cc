@@ -72,16 +72,20 @@ class FakeConsumer : public EntryConsumer {
     entries_.push_back(std::move(entry));
   }
   Status WaitApplied(uint64_t number) override {
+    EXPECT_FALSE(never_applied) << number;
     validator_.SetRevision(number);
-    return wait_applied_result;
+    return failure();
   }
   std::vector<std::shared_ptr<const Entry>> entries() const {
     const MutexLock lock(mutex_);
     return entries_;
   }
 
+  Status failure() const override { return failed.load() ? Unavailable("broken") : OkStatus(); }
+
   std::function<void()> before_synced;
-  Status wait_applied_result;
+  std::atomic<bool> failed{false};
+  bool never_applied = false;
 
  private:
   FakeValidator& validator_;
@@ -102,6 +106,11 @@ struct Fixture {
     request.producer = "test";
     request.records.assign(records.begin(), records.end());
     return sequencer->Ingest(request);
+  }
+  // What was handed over of all that is synced: it comes after the answer.
+  std::vector<std::shared_ptr<const Entry>> Entries() const {
+    while (consumer.entries().size() < sequencer->synced() - end.number) std::this_thread::yield();
+    return consumer.entries();
   }
   // Waits until so many batches are queued.
   void AwaitQueued(size_t count) {
@@ -134,7 +143,7 @@ TEST(Sequencer, NumbersChainsStampsAndHandsOverInOrder) {
   EXPECT_EQ(first.records[1].position, Position::Of(1, 1));
   EXPECT_EQ(first.last, Position::Of(1, 1));
   EXPECT_EQ(second.last, Position::Of(2, 0));
-  const auto entries = f.consumer.entries();
+  const auto entries = f.Entries();
   ASSERT_EQ(entries.size(), 2u);
   EXPECT_EQ(entries[0]->arrival, kNow);
   EXPECT_EQ(entries[1]->arrival, kNow + kSecondUs);
@@ -158,8 +167,8 @@ TEST(Sequencer, ContinuesAfterTheRecoveredEnd) {
   ASSERT_OK_AND_ASSIGN(const IngestResult result, f.Ingest({Click("a", 1)}));
 
   EXPECT_EQ(result.last, Position::Of(2, 0));
-  EXPECT_EQ(f.consumer.entries()[0]->previous_checksum, 99u);
-  EXPECT_EQ(f.consumer.entries()[0]->arrival, kNow + kSecondUs);  // S2.1: never decreasing
+  EXPECT_EQ(f.Entries()[0]->previous_checksum, 99u);
+  EXPECT_EQ(f.Entries()[0]->arrival, kNow + kSecondUs);  // S2.1: never decreasing
 }
 
 TEST(Sequencer, RefusedRowsAreDroppedAndTheOthersGoIn) {
@@ -172,7 +181,7 @@ TEST(Sequencer, RefusedRowsAreDroppedAndTheOthersGoIn) {
   EXPECT_OK(result.records[0].status);
   EXPECT_THAT(result.records[1].status, StatusIs(StatusCode::kInvalidArgument, _));
   EXPECT_EQ(result.records[2].position, Position::Of(1, 1));
-  EXPECT_EQ(f.consumer.entries()[0]->batch.size(), 2u);
+  EXPECT_EQ(f.Entries()[0]->batch.size(), 2u);
 }
 
 TEST(Sequencer, TheSameIdAndPayloadIsADuplicateWithTheOriginalsPosition) {  // S1.7
@@ -189,7 +198,7 @@ TEST(Sequencer, TheSameIdAndPayloadIsADuplicateWithTheOriginalsPosition) {  // S
   EXPECT_EQ(again.records[1].position, Position::Of(2, 0));
   EXPECT_TRUE(again.records[2].duplicate);
   EXPECT_EQ(again.records[2].position, Position::Of(2, 0));
-  EXPECT_EQ(f.consumer.entries()[1]->batch.size(), 1u);
+  EXPECT_EQ(f.Entries()[1]->batch.size(), 1u);
   EXPECT_EQ(f.dedupe.Stats()["clicks"].duplicates, 2u);
 }
 
@@ -229,7 +238,7 @@ TEST(Sequencer, ATimeUpToTenMinutesAheadIsStoredAsArrival) {  // S2.2
                        f.Ingest({Click("a", 1, ahead), Click("b", 1, ahead + 1)}));
 
   EXPECT_OK(result.records[0].status);
-  const RecordInfo& info = f.consumer.entries()[0]->batch.infos[0];
+  const RecordInfo& info = f.Entries()[0]->batch.infos[0];
   EXPECT_EQ(info.event_time, kNow);
   EXPECT_EQ(info.original_event_time, ahead);
   EXPECT_THAT(result.records[1].status,
@@ -250,7 +259,7 @@ TEST(Sequencer, AClockMoreThanAMinuteBehindIsRefused) {  // S2.1
               StatusIs(StatusCode::kFailedPrecondition, _));
   f.clock.Set(kNow - kMinuteUs);
   EXPECT_OK(f.Ingest({Click("b", 1)}));
-  EXPECT_EQ(f.consumer.entries()[1]->arrival, kNow);
+  EXPECT_EQ(f.Entries()[1]->arrival, kNow);
 }
 
 TEST(Sequencer, ClockSkewCanBeAccepted) {  // S2.1
@@ -261,7 +270,7 @@ TEST(Sequencer, ClockSkewCanBeAccepted) {  // S2.1
 
   ASSERT_OK(f.Ingest({Click("b", 1)}));
 
-  EXPECT_EQ(f.consumer.entries()[1]->arrival, kNow);
+  EXPECT_EQ(f.Entries()[1]->arrival, kNow);
 }
 
 TEST(Sequencer, ErrorsOfTheWholeBatchAreReturned) {
@@ -343,7 +352,7 @@ TEST(Sequencer, AFailedAppendFailsItsCallersAndEverythingAfter) {
   EXPECT_THAT(f.Ingest({Click("a", 1)}), StatusIs(StatusCode::kUnavailable, _));
   EXPECT_THAT(f.sequencer->Control(EntryKind::kRevision, "r"),
               StatusIs(StatusCode::kUnavailable, _));
-  EXPECT_EQ(f.consumer.entries().size(), 1u);
+  EXPECT_EQ(f.Entries().size(), 1u);
   EXPECT_EQ(f.sequencer->synced(), 1u);
 }
 
@@ -375,7 +384,7 @@ TEST(Sequencer, AControlEntryIsAppliedBeforeAnythingElseIsSequenced) {  // S1.9
   gate.Open();
   for (std::thread* thread : {&first, &control, &second, &pinned}) thread->join();
 
-  const auto entries = f.consumer.entries();
+  const auto entries = f.Entries();
   ASSERT_EQ(entries.size(), 4u);
   EXPECT_EQ(entries[0]->revision, 1u);
   EXPECT_EQ(entries[1]->kind, EntryKind::kRevision);
@@ -387,12 +396,69 @@ TEST(Sequencer, AControlEntryIsAppliedBeforeAnythingElseIsSequenced) {  // S1.9
 
 TEST(Sequencer, AfterApplyFailedNothingMoreIsTaken) {
   Fixture f;
-  f.consumer.wait_applied_result = Internal("broken");
+  f.Start();
+  ASSERT_OK(f.Ingest({Click("a", 1)}));
+  EXPECT_OK(f.sequencer->failure());
+
+  f.consumer.failed = true;
+
+  EXPECT_THAT(f.Ingest({Click("b", 1)}),
+              StatusIs(StatusCode::kUnavailable, HasSubstr("broken")));
+  EXPECT_THAT(f.sequencer->Control(EntryKind::kRevision, "r"),
+              StatusIs(StatusCode::kUnavailable, HasSubstr("broken")));
+  EXPECT_THAT(f.sequencer->failure(), StatusIs(StatusCode::kUnavailable, HasSubstr("broken")));
+  EXPECT_EQ(f.log.last(), 1u);
+}
+
+TEST(Sequencer, ARevisionThatCouldNotBeAppliedStopsEverything) {
+  Fixture f;
+  Gate gate;
+  std::atomic<bool> appending{false};
+  f.log.before_append = [&] {
+    appending.store(true);
+    gate.Wait();
+    return OkStatus();
+  };
+  f.Start();
+  std::thread revision([&] {
+    EXPECT_THAT(f.sequencer->Control(EntryKind::kRevision, "r"),
+                StatusIs(StatusCode::kUnavailable, HasSubstr("broken")));
+  });
+  while (!appending.load()) std::this_thread::yield();
+  // It was let in before the failure, and its revision is not the live one.
+  std::thread batch([&] {
+    EXPECT_THAT(f.Ingest({Click("a", 1)}), StatusIs(StatusCode::kUnavailable, HasSubstr("broken")));
+  });
+  f.AwaitQueued(1);
+  f.consumer.failed = true;
+  gate.Open();
+  revision.join();
+  batch.join();
+
+  EXPECT_EQ(f.log.last(), 1u);
+}
+
+// A full queue of apply holds up what comes next, not who is durable already.
+TEST(Sequencer, CallersAreAnsweredBeforeTheEntriesAreHandedOver) {
+  Gate gate;
+  Fixture f;
+  f.consumer.before_synced = [&] { gate.Wait(); };
   f.Start();
 
-  EXPECT_THAT(f.sequencer->Control(EntryKind::kRevision, "r"),
-              StatusIs(StatusCode::kUnavailable, HasSubstr("apply stopped: broken")));
-  EXPECT_THAT(f.Ingest({Click("a", 1)}), StatusIs(StatusCode::kUnavailable, _));
+  EXPECT_OK(f.Ingest({Click("a", 1)}));
+  EXPECT_EQ(f.sequencer->synced(), 1u);
+  EXPECT_TRUE(f.consumer.entries().empty());
+
+  gate.Open();
+}
+
+TEST(Sequencer, AnActivationHoldsUpNobody) {
+  Fixture f;
+  f.consumer.never_applied = true;
+  f.Start();
+
+  EXPECT_THAT(f.sequencer->Control(EntryKind::kActivate, "a"), IsOkAndHolds(Position::Of(1, 0)));
+  EXPECT_OK(f.Ingest({Click("a", 1)}));
 }
 
 TEST(Sequencer, StopFinishesWhatWaitsAndRefusesWhatIsNew) {

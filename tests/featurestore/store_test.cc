@@ -132,21 +132,6 @@ TEST_F(StoreTest, UnchangedContentIsNotEncodedAgain) {
   EXPECT_EQ(t_.store->Stats().vectors[0].reused, 2U);
 }
 
-// Apply never fails on a logged record; the vector of older content must not stay.
-TEST_F(StoreTest, WithoutItsEncoderARowHasNoVector) {
-  Put("catalog", {ItemRow("i1", kNow - 100, "kettle")});
-  ASSERT_OK(t_.Read());
-  t_.embedder.broken = true;
-  Put("catalog", {ItemRow("i1", kNow - 90, "pot")});
-
-  EXPECT_EQ(t_.Value("catalog.title", "i1"), "pot");
-  EXPECT_EQ(t_.Value("text_of.vec", "i1"), "null input_null");
-  ASSERT_OK_AND_ASSIGN(const auto missing,
-                       t_.store->MissingVectors(t_.store->Stats().vectors[0].feature));
-  ASSERT_EQ(missing.size(), 1U);
-  EXPECT_EQ(missing[0].text, "pot\n");
-}
-
 TEST_F(StoreTest, ReadWaitsForItsPositionOrSaysThatItDidNotCome) {
   const auto soon = std::chrono::steady_clock::now() + std::chrono::milliseconds(30);
   EXPECT_THAT(t_.store->Read(Position::Of(1000, 0), soon),
@@ -344,6 +329,7 @@ TEST_F(StoreTest, DroppedKeysAreReadAndUpdatedFromTheirBlobs) {
     return records;
   };
   Put("clicks", click(1));
+  ASSERT_EQ(t_.Value("taste.clicks", Concat("u", kUsers - 1)), "1");  // all are applied
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
   while (t_.store->Stats().keys > 60 && std::chrono::steady_clock::now() < deadline) {
     std::this_thread::yield();

@@ -242,6 +242,7 @@ featurestore::StoreStats FakeStore::Stats() const {
   ReaderLock lock(lock_);
   featurestore::StoreStats stats;
   stats.applied = stats.synced = position_;
+  stats.failure = Message(Health());
   if (history_.current() == nullptr) return stats;
   stats.revision = history_.current()->number;
   for (const registry::Source& source : history_.current()->registry->sources) {

@@ -2,6 +2,7 @@
 #ifndef LARDER_TESTS_SERVING_FAKE_STORE_H_
 #define LARDER_TESTS_SERVING_FAKE_STORE_H_
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -41,6 +42,7 @@ class FakeStore : public featurestore::Store {
   featurestore::Position position() const { return position_; }
 
   std::function<StatusOr<featurestore::IngestResult>(const featurestore::IngestRequest&)> on_ingest;
+  std::atomic<bool> broken{false};
   // Errors to give, the next first.
   std::vector<Status> activate_errors;
   std::vector<featurestore::Activation> activations;
@@ -59,6 +61,9 @@ class FakeStore : public featurestore::Store {
   }
   StatusOr<StateHash> ComputeStateHash() override { return StateHash{{1, 2}, position_}; }
   Status Checkpoint() override { return OkStatus(); }
+  Status Health() const override {
+    return broken ? Unavailable("apply has stopped: test") : OkStatus();
+  }
   featurestore::StoreStats Stats() const override;
   const Clock& clock() const override { return clock_; }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "serving/grpc_server.h"
 
+#include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 
@@ -28,7 +29,8 @@ struct Wire {
   Wire() {
     world.AddItem("a", "apple pie");
     world.AddItem("b", "apple tart");
-    auto started = GrpcServer::Start({.address = "127.0.0.1:0"},
+    auto started = GrpcServer::Start({.address = "127.0.0.1:0",
+                                      .health_every = std::chrono::milliseconds(5)},
                                      {*world.backend, FileSystem::Posix(), facts, metrics});
     LARDER_CHECK(started.ok());
     server = *std::move(started);
@@ -236,6 +238,42 @@ TEST(GrpcServer, AWaitingIngestStreamDoesNotHoldUpTheShutdown) {
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(30));
   EXPECT_FALSE(stream->Read(&ack));
   EXPECT_FALSE(stream->Finish().ok());
+}
+
+// The answer's first field of the standard health service: 1 serving, 2 not serving.
+int HealthOf(const std::shared_ptr<grpc::Channel>& channel) {
+  grpc::GenericStub stub(channel);
+  grpc::ClientContext call;
+  grpc::CompletionQueue queue;
+  const grpc::Slice nothing;
+  const grpc::ByteBuffer request(&nothing, 1);
+  const auto reader = stub.PrepareUnaryCall(&call, "/grpc.health.v1.Health/Check", request, &queue);
+  reader->StartCall();
+  grpc::ByteBuffer reply;
+  grpc::Status status;
+  reader->Finish(&reply, &status, nullptr);
+  void* tag = nullptr;
+  bool ok = false;
+  queue.Next(&tag, &ok);
+  grpc::Slice bytes;
+  if (!status.ok() || !reply.DumpToSingleSlice(&bytes).ok() || bytes.size() != 2) return -1;
+  return bytes.begin()[1];
+}
+
+TEST(GrpcServer, TheHealthServiceFollowsTheStore) {
+  Wire wire;
+  const auto becomes = [&](int health) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (HealthOf(wire.channel) != health && std::chrono::steady_clock::now() < deadline) {
+      std::this_thread::yield();
+    }
+    return HealthOf(wire.channel) == health;
+  };
+  EXPECT_TRUE(becomes(1));
+  wire.world.store->broken = true;
+  EXPECT_TRUE(becomes(2));
+  wire.world.store->broken = false;
+  EXPECT_TRUE(becomes(1));
 }
 
 TEST(GrpcServer, RefusesAPortThatIsInUse) {

@@ -197,6 +197,26 @@ TEST(Status, SaysWhatTheServerHoldsAndDoes) {
   EXPECT_EQ(hashed.state_hash(), "00000000000000010000000000000002");
 }
 
+TEST(Status, SaysWhyTheStoreHasFailed) {
+  ServingWorld world;
+  const Jobs jobs(PartsOf(world), Fast());
+  const ServerFacts facts{"some/dir", 0, std::chrono::steady_clock::now(), jobs};
+  const auto failed = [&] {
+    for (const Metrics::Gauge& gauge : CollectGauges(facts, world.context())) {
+      if (gauge.name == "larder_store_failed") return gauge.value;
+    }
+    return -1.0;
+  };
+  EXPECT_EQ(failed(), 0);
+
+  world.store->broken = true;
+
+  ASSERT_OK_AND_ASSIGN(const auto reply,
+                       GetServerStatus(v1::StatusRequest(), facts, world.context()));
+  EXPECT_EQ(reply.failure(), "apply has stopped: test");
+  EXPECT_EQ(failed(), 1);
+}
+
 TEST(Status, IsNotIdleWhileVectorsAreMissing) {
   ServingWorld world;
   world.store->SetInactive("text_of.vec", {{"a", {}, "apple"}});

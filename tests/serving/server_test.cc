@@ -149,7 +149,8 @@ TEST(Server, SaysWhichEncoderIsDamagedAndHowToRepairIt) {
   ASSERT_OK(WriteFileAtomically(fs, model, good.substr(0, good.size() - 1)));
   refused(model);
   std::string flipped = good;
-  flipped.back() = static_cast<char>(flipped.back() ^ 1);
+  char& low = flipped[flipped.size() - 4];  // of the last token's weight: still in range
+  low = static_cast<char>(low ^ 1);
   ASSERT_OK(WriteFileAtomically(fs, model, flipped));
   refused("have changed");
   ASSERT_OK(fs.Remove(model));
@@ -201,13 +202,15 @@ TEST(Server, RefusesOptionsThatAreWrong) {
 
 TEST(HttpServer, Says503UntilItIsReady) {
   std::atomic<bool> ready{false};
+  const auto health = [&] { return ready.load() ? OkStatus() : Unavailable("not yet"); };
   ASSERT_OK_AND_ASSIGN(
       const auto server,
       HttpServer::Start("127.0.0.1", 0, 1,
-                        {.ready = [&] { return ready.load(); },
+                        {.health = health,
                          .metrics = [] { return std::string("m 1\n"); }}));
   httplib::Client client("127.0.0.1", server->port());
   EXPECT_EQ(client.Get("/healthz")->status, 503);
+  EXPECT_EQ(client.Get("/healthz")->body, "not yet\n");
   ready = true;
   EXPECT_EQ(client.Get("/healthz")->status, 200);
   EXPECT_EQ(client.Get("/metrics")->body, "m 1\n");

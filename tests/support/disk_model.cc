@@ -79,6 +79,7 @@ void DiskModel::Scan(Node& node, const std::string& path) {
 Status DiskModel::Change(const std::function<Status()>& real, const std::function<void()>& note) {
   const MutexLock lock(mutex_);
   if (operations_ >= freeze_at_) return Unavailable("the power is off");
+  if (full_) return ResourceExhausted("no space left on the disk");
   ++operations_;
   LARDER_RETURN_IF_ERROR(real());
   note();
@@ -155,7 +156,17 @@ void DiskModel::NoteDirSynced(const std::string& path) {
   if (node != nullptr) node->synced = node->live;
 }
 
+void DiskModel::SetFull(bool full) {
+  const MutexLock lock(mutex_);
+  full_ = full;
+}
+
 void DiskModel::Freeze() { FreezeAfter(0); }
+
+void DiskModel::Thaw() {
+  const MutexLock lock(mutex_);
+  freeze_at_ = ~uint64_t{0};
+}
 
 void DiskModel::FreezeAfter(uint64_t operations) {
   const MutexLock lock(mutex_);

@@ -46,8 +46,10 @@ class DiskModel {
   void NoteRemoved(const std::string& path);
   void NoteDirSynced(const std::string& path);
 
+  void SetFull(bool full);
   void Freeze();
   void FreezeAfter(uint64_t operations);
+  void Thaw();
   bool frozen() const;
   uint64_t operations() const;
   void PowerCut(bool scramble, uint64_t seed);
@@ -73,6 +75,7 @@ class DiskModel {
   Node tree_ ABSL_GUARDED_BY(mutex_);
   uint64_t next_link_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t operations_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool full_ ABSL_GUARDED_BY(mutex_) = false;
   uint64_t freeze_at_ ABSL_GUARDED_BY(mutex_) = ~uint64_t{0};
 };
 

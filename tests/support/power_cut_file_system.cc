@@ -47,8 +47,10 @@ rocksdb::IOStatus RocksChange(DiskModel& model, Real real, Note note) {
         return result.ok() ? OkStatus() : Unavailable(result.ToString());
       },
       note);
-  if (!status.ok() && result.ok()) return rocksdb::IOStatus::IOError(std::string(Message(status)));
-  return result;
+  if (status.ok() || !result.ok()) return result;
+  const std::string message(Message(status));
+  return status.code() == StatusCode::kResourceExhausted ? rocksdb::IOStatus::NoSpace(message)
+                                                         : rocksdb::IOStatus::IOError(message);
 }
 
 class RocksFile : public rocksdb::FSWritableFileOwnerWrapper {
@@ -216,6 +218,8 @@ PowerCutFileSystem::~PowerCutFileSystem() = default;
 rocksdb::Env* PowerCutFileSystem::env() { return env_.get(); }
 void PowerCutFileSystem::Freeze() { model_->Freeze(); }
 void PowerCutFileSystem::FreezeAfter(uint64_t operations) { model_->FreezeAfter(operations); }
+void PowerCutFileSystem::Thaw() { model_->Thaw(); }
+void PowerCutFileSystem::SetFull(bool full) { model_->SetFull(full); }
 bool PowerCutFileSystem::frozen() const { return model_->frozen(); }
 uint64_t PowerCutFileSystem::operations() const { return model_->operations(); }
 void PowerCutFileSystem::PowerCut(Mode mode, uint64_t seed) {

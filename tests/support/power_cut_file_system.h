@@ -51,6 +51,10 @@ class PowerCutFileSystem : public FileSystem {
   void Freeze();
   // Lets `operations` more changes through, then Freeze().
   void FreezeAfter(uint64_t operations);
+  // The disk answers again, as after a fault of its connection.
+  void Thaw();
+  // While full, every change fails with kResourceExhausted.
+  void SetFull(bool full);
   bool frozen() const;
   // Changes that were let through since construction: to choose FreezeAfter's argument.
   uint64_t operations() const;
