@@ -112,8 +112,9 @@ StatusOr<TimeUs> ParseTime(std::string_view text) {
 }
 
 std::string FormatTime(TimeUs time) {
-  const int64_t day = time >= 0 ? time / kDayUs : -((-time + kDayUs - 1) / kDayUs);
-  const int64_t rest = time - day * kDayUs;
+  const bool down = time % kDayUs < 0;  // days are rounded down, also before 1970
+  const int64_t day = time / kDayUs - (down ? 1 : 0);
+  const int64_t rest = time % kDayUs + (down ? kDayUs : 0);
   const std::chrono::year_month_day date{
       std::chrono::sys_days(std::chrono::days(static_cast<int>(day)))};
   char buffer[64];

@@ -9,8 +9,6 @@
 namespace larder::cli {
 namespace {
 
-constexpr size_t kMaxFiles = 1'000;
-constexpr uint64_t kMaxFileBytes = uint64_t{4} << 20;  // the compiler itself says no at 1 MiB
 constexpr int kMaxDepth = 16;
 
 Status Collect(FileSystem& fs, const std::string& dir, const std::string& prefix, int depth,
@@ -24,10 +22,11 @@ Status Collect(FileSystem& fs, const std::string& dir, const std::string& prefix
     if (fs.IsDirectory(path)) {
       LARDER_RETURN_IF_ERROR(Collect(fs, path, shown, depth + 1, files));
     } else if (name.ends_with(".yaml") || name.ends_with(".yml")) {
-      LARDER_ASSIGN_OR_RETURN(std::string text, fs.Read(path, kMaxFileBytes));
+      LARDER_ASSIGN_OR_RETURN(std::string text, fs.Read(path, registry::kMaxDefinitionBytes));
       files.push_back({shown, std::move(text)});
-      if (files.size() > kMaxFiles) {
-        return InvalidArgument(dir, ": holds more than ", kMaxFiles, " files of definitions");
+      if (files.size() > registry::kMaxDefinitionFiles) {
+        return InvalidArgument(dir, ": holds more than ", registry::kMaxDefinitionFiles,
+                               " files of definitions");
       }
     }
   }
@@ -38,7 +37,7 @@ Status Collect(FileSystem& fs, const std::string& dir, const std::string& prefix
 
 StatusOr<Definitions> ReadDefinitions(FileSystem& fs, const std::string& dir) {
   if (!fs.IsDirectory(dir)) return NotFound(dir, ": no such directory of definitions");
-  Definitions definitions{.dir = dir, .files = {}, .encoders = {}, .diagnostics = {}};
+  Definitions definitions{.dir = dir, .files = {}, .encoders = {}, .unreadable = {}};
   LARDER_RETURN_IF_ERROR(Collect(fs, dir, "", 0, definitions.files));
   if (definitions.files.empty()) {
     return InvalidArgument(dir, ": holds no definitions, expected *.yaml files");
@@ -46,17 +45,12 @@ StatusOr<Definitions> ReadDefinitions(FileSystem& fs, const std::string& dir) {
   std::sort(definitions.files.begin(), definitions.files.end(),
             [](const auto& a, const auto& b) { return a.path < b.path; });
   for (const std::string& path : registry::EncoderPaths(definitions.files)) {
-    if (!IsSafeRelativePath(path)) {
-      definitions.diagnostics.push_back(
-          {.file = path, .message = "encoder path must lie inside the directory of definitions"});
-      continue;
-    }
-    const StatusOr<text::EncoderInfo> info = text::ReadEncoderInfo(fs, JoinPath(dir, path));
+    // What is missing or lies outside, the compiler sees itself.
+    const std::string artifact = JoinPath(dir, path);
+    if (!IsSafeRelativePath(path) || !fs.IsDirectory(artifact)) continue;
+    const StatusOr<text::EncoderInfo> info = text::ReadEncoderInfo(fs, artifact);
     if (!info.ok()) {
-      definitions.diagnostics.push_back(
-          {.file = path,
-           .message = Concat("encoder cannot be read: ", Message(info.status()),
-                             "; `larder encoder train --out` makes one")});
+      definitions.unreadable[path] = Message(info.status());
       continue;
     }
     definitions.encoders.push_back({path, info->digest, static_cast<uint32_t>(info->dimensions)});

@@ -15,9 +15,10 @@ namespace larder::cli {
 // A directory of definitions as it is compiled and sent.
 struct Definitions {
   std::string dir;
-  std::vector<registry::DefinitionFile> files;    // *.yaml and *.yml below `dir`, by path
-  std::vector<registry::EncoderFacts> encoders;   // of the artifacts that the files name
-  std::vector<registry::Diagnostic> diagnostics;  // about encoders that cannot be read
+  std::vector<registry::DefinitionFile> files;   // *.yaml and *.yml below `dir`, by path
+  std::vector<registry::EncoderFacts> encoders;  // of the artifacts that the files name
+  std::map<std::string, std::string> unreadable;  // by path: why an artifact that lies there is no
+                                                  // good; the compiler says so at its place
 
   // Where an encoder's artifact lies.
   std::string EncoderDir(const registry::EncoderFacts& facts) const {
@@ -27,7 +28,8 @@ struct Definitions {
 
 // Reads `dir` and, for every encoder that it names, the artifact's digest and dimensions. Hidden
 // files and folders are left out.
-// Errors: kNotFound; kInvalidArgument without any definitions, or with more than 1,000 files.
+// Errors: kNotFound; kInvalidArgument without any definitions, or with more than
+// registry::kMaxDefinitionFiles.
 StatusOr<Definitions> ReadDefinitions(FileSystem& fs, const std::string& dir);
 
 }  // namespace larder::cli

@@ -50,13 +50,27 @@ std::string Joined(const Strings& strings) {
   return out;
 }
 
+v1::PlanResponse LocalComplaints(const Definitions& definitions) {
+  v1::PlanResponse plan;
+  const registry::CompileResult compiled =
+      registry::Compile(definitions.files, definitions.encoders, definitions.unreadable);
+  for (const registry::Diagnostic& diagnostic : compiled.diagnostics) {
+    v1::Diagnostic* said = plan.add_diagnostics();
+    said->set_file(diagnostic.file);
+    said->set_line(static_cast<uint32_t>(diagnostic.line));
+    said->set_column(static_cast<uint32_t>(diagnostic.column));
+    said->set_message(diagnostic.message);
+  }
+  return plan;
+}
+
 }  // namespace
 
 void PrintDiagnostics(std::ostream& out, const std::string& dir,
                       const std::vector<registry::Diagnostic>& diagnostics) {
   for (const registry::Diagnostic& diagnostic : diagnostics) {
     registry::Diagnostic shown = diagnostic;
-    shown.file = JoinPath(dir, diagnostic.file);
+    if (!shown.file.empty()) shown.file = JoinPath(dir, diagnostic.file);
     out << shown.ToString() << "\n";
   }
 }
@@ -83,6 +97,8 @@ std::vector<registry::Diagnostic> FromProto(
 }
 
 StatusOr<v1::PlanResponse> RequestPlan(const Client& client, const Definitions& definitions) {
+  // Only here it is known what is wrong with an encoder; the server would call it missing.
+  if (!definitions.unreadable.empty()) return LocalComplaints(definitions);
   v1::PlanRequest request;
   for (const registry::DefinitionFile& file : definitions.files) {
     v1::DefinitionFile* sent = request.add_files();

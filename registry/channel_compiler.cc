@@ -11,12 +11,6 @@ namespace {
 constexpr int64_t kMaxTake = 10'000;
 constexpr int64_t kMaxSample = 2'000;
 
-const SourceText* TextOf(const YamlNode& map, std::string_view key) {
-  const YamlNode* value = map.Find(key);
-  const bool fits = value != nullptr && value->kind == YamlNode::Kind::kScalar && !value->broken;
-  return fits ? &value->text : nullptr;
-}
-
 // Which keys a kind of channel has.
 struct ChannelKind {
   std::string_view name;
@@ -90,7 +84,7 @@ class ChannelCompiler {
 
   // A path such as view.feature, which may also be written candidate.view.feature.
   std::optional<Expr> ReadPath(std::string_view key) {
-    const SourceText* text = TextOf(node_, key);
+    const SourceText* text = node_.Text(key);
     if (text == nullptr) return std::nullopt;
     std::optional<Expr> expr = ReadExpression(*text, Concat(what_, ", ", key), context_);
     if (!expr) return std::nullopt;
@@ -107,7 +101,7 @@ class ChannelCompiler {
   }
 
   bool ReadTake() {
-    const auto take = ReadInteger(*TextOf(node_, "take"), 1, kMaxTake, Concat(what_, ", take"),
+    const auto take = ReadInteger(*node_.Text("take"), 1, kMaxTake, Concat(what_, ", take"),
                                   context_);
     if (!take) return false;
     channel_.take = static_cast<uint32_t>(*take);
@@ -119,7 +113,7 @@ class ChannelCompiler {
     channel_.kind = Channel::Kind::kNear;
     const bool take = ReadTake();
     const std::optional<Expr> path = ReadPath("near");
-    const SourceText* to = TextOf(node_, "to");
+    const SourceText* to = node_.Text("to");
     if (!path || to == nullptr) return false;
     std::vector<Diagnostic> complaints;
     const bool found = FindVector(*path, complaints);
@@ -229,7 +223,7 @@ class ChannelCompiler {
 
   bool CompileSample() {
     channel_.kind = Channel::Kind::kSample;
-    const SourceText* sample = TextOf(node_, "sample");
+    const SourceText* sample = node_.Text("sample");
     if (sample == nullptr) return false;
     const auto n = ReadInteger(*sample, 1, kMaxSample, Concat(what_, ", sample"), context_);
     if (!n) return false;
@@ -240,14 +234,14 @@ class ChannelCompiler {
 
   bool ReadOptions() {
     bool good = true;
-    if (const SourceText* where = TextOf(node_, "where")) {
+    if (const SourceText* where = node_.Text("where")) {
       std::string canonical;
       channel_.where =
           CompileCondition(*where, Concat(what_, ", where"), frame_, usage_, context_, canonical);
       canonical_.SetText("where", canonical);
       good = channel_.where.has_value();
     }
-    if (const SourceText* deadline = TextOf(node_, "deadline")) {
+    if (const SourceText* deadline = node_.Text("deadline")) {
       const auto read = ReadDuration(*deadline, Concat(what_, ", deadline"), context_);
       channel_.deadline = read.value_or(0);
       if (read && *read == 0) Complain(*deadline, "'deadline:' must be more than 0s");

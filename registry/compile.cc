@@ -13,16 +13,15 @@ namespace {
 
 // More complaints than these help nobody.
 constexpr size_t kMaxDiagnostics = 1'000;
-constexpr size_t kMaxFiles = 10'000;
-constexpr size_t kMaxTotalBytes = size_t{8} << 20;
 
 bool CheckSize(const std::vector<DefinitionFile>& files, std::vector<Diagnostic>& diagnostics) {
   size_t bytes = 0;
   for (const DefinitionFile& file : files) bytes += file.text.size();
-  if (files.size() <= kMaxFiles && bytes <= kMaxTotalBytes) return true;
-  diagnostics.push_back({"", 0, 0, Concat("definitions are limited to ", kMaxFiles, " files of ",
-                                          kMaxTotalBytes, " bytes together; these are ",
-                                          files.size(), " files of ", bytes, " bytes")});
+  if (files.size() <= kMaxDefinitionFiles && bytes <= kMaxDefinitionBytes) return true;
+  diagnostics.push_back({"", 0, 0, Concat("definitions are limited to ", kMaxDefinitionFiles,
+                                          " files of ", kMaxDefinitionBytes,
+                                          " bytes together; these are ", files.size(),
+                                          " files of ", bytes, " bytes")});
   return false;
 }
 
@@ -233,11 +232,13 @@ void CompileContext::Define(const Document& document, std::string canonical,
 }
 
 CompileResult Compile(const std::vector<DefinitionFile>& files,
-                      const std::vector<EncoderFacts>& encoders) {
+                      const std::vector<EncoderFacts>& encoders,
+                      const std::map<std::string, std::string>& unreadable) {
   CompileResult result;
   if (!CheckSize(files, result.diagnostics)) return result;
   CompileContext context;
   for (const EncoderFacts& facts : encoders) context.facts.emplace(facts.path, facts);
+  context.unreadable = unreadable;
   if (ReadFiles(files, context)) CompileAll(context);
   result.diagnostics = std::move(context.diagnostics);
   SortDiagnostics(result.diagnostics);

@@ -2,6 +2,9 @@
 #ifndef LARDER_REGISTRY_COMPILE_H_
 #define LARDER_REGISTRY_COMPILE_H_
 
+#include <cstddef>
+#include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -11,6 +14,10 @@
 #include "registry/compiled_registry.h"
 
 namespace larder::registry {
+
+// Limits of what is compiled at once; each file has its own (kMaxYamlBytes).
+inline constexpr size_t kMaxDefinitionFiles = 1'000;
+inline constexpr size_t kMaxDefinitionBytes = size_t{8} << 20;
 
 // One file of definitions: its path as shown in messages, and its bytes.
 struct DefinitionFile {
@@ -42,9 +49,11 @@ struct CompileResult {
 
 // Parses, checks and compiles a whole set of definitions at once, like a program.
 // Files over 1 MiB, duplicate keys, unknown keys … are diagnostics too (L1.1).
+// `unreadable` says, by path, why facts of an encoder that lies there are missing.
 // Deterministic: the order of the files does not matter. Thread-safety: thread-safe.
 CompileResult Compile(const std::vector<DefinitionFile>& files,
-                      const std::vector<EncoderFacts>& encoders);
+                      const std::vector<EncoderFacts>& encoders,
+                      const std::map<std::string, std::string>& unreadable = {});
 
 // The paths of `encoder:` documents in `files`, without compiling: what a client must look up
 // (EncoderFacts) before it can compile. Files that do not parse are skipped.

@@ -10,7 +10,6 @@ namespace {
 
 constexpr int64_t kMaxExternalDimensions = 4096;
 constexpr size_t kMaxRoles = 64;
-constexpr size_t kMaxRequestColumns = 1'000;
 
 void CompileEntity(const Document& document, CompileContext& context) {
   const std::string& name = document.name().text;
@@ -67,8 +66,11 @@ void CompileStatic(const Document& document, const SourceText& path, CompileCont
   const std::string what = Concat("encoder ", name);
   const auto facts = context.facts.find(path.text);
   if (!IsSafeRelativePath(path.text)) {
-    context.Complain(path, Concat(what, ": path '", path.text,
+    context.Complain(path, Concat(what, ": path '", Clipped(path.text),
                                   "' must be relative and stay inside the registry's directory"));
+  } else if (const auto it = context.unreadable.find(path.text); it != context.unreadable.end()) {
+    context.Complain(path, Concat(what, ": the encoder at '", path.text, "' cannot be read: ",
+                                  it->second));
   } else if (facts == context.facts.end()) {
     context.Complain(path, Concat(what, ": there is no encoder at '", path.text,
                                   "'; train one with `larder encoder train --out ", path.text,
@@ -163,24 +165,11 @@ class RequestCompiler {
       model_.broken = model_.broken || document_.Has("columns");
       return;
     }
-    if (columns->entries.size() > kMaxRequestColumns) {
-      context_.Complain(columns->text,
-                        Concat(what_, ": more than ", kMaxRequestColumns, " columns"));
-    }
-    for (const YamlEntry& entry : columns->entries) {
-      if (!CheckName(entry.key, what_, context_.diagnostics)) continue;
-      const std::string what = Concat(what_, ", column ", entry.key.text);
-      std::optional<Type> type;
-      if (entry.value.kind != YamlNode::Kind::kScalar) {
-        context_.Complain(entry.value.text, Concat(what, ": expected a type"));
-      } else if (!entry.value.broken) {
-        type = ReadType(entry.value.text, what, context_);
-      }
-      if (type) {
-        model_.request.columns.push_back({entry.key.text, *type});
-      } else {
-        model_.unknown.insert(entry.key.text);
-      }
+    const auto read = registry::ReadColumns(*columns, what_, context_, model_.unknown);
+    model_.broken = model_.broken || !read;
+    if (!read) return;
+    for (const NamedType& column : *read) {
+      model_.request.columns.push_back({column.name.text, column.type});
     }
   }
 

@@ -115,7 +115,8 @@ struct CompileContext {
   NameMap<const Document*> by_name;
   // Names of documents that could not be read: their uses are not complained about.
   std::set<std::string, std::less<>> lost_names;
-  NameMap<EncoderFacts> facts;  // by path
+  NameMap<EncoderFacts> facts;                    // by path
+  std::map<std::string, std::string> unreadable;  // by path: why there are no facts
 
   NameMap<EntityModel> entities;
   NameMap<Encoder> encoders;
@@ -175,6 +176,15 @@ Type MakeType(Kind kind, std::string_view of = "", uint32_t dimensions = 0);
 // The type written in `text`: "list<key<item>>" (L2); nullopt after a complaint.
 std::optional<Type> ReadType(const SourceText& text, std::string_view what,
                              CompileContext& context);
+// The columns of a source or a request, in the order written; nullopt after a complaint about their
+// number. Those whose type is wrong go to `unknown`.
+struct NamedType {
+  SourceText name;
+  Type type;
+};
+std::optional<std::vector<NamedType>> ReadColumns(const YamlNode& columns, std::string_view what,
+                                                  CompileContext& context,
+                                                  std::set<std::string>& unknown);
 // A duration such as `10m`; nullopt after a complaint.
 std::optional<DurationUs> ReadDuration(const SourceText& text, std::string_view what,
                                        CompileContext& context);

@@ -138,6 +138,33 @@ std::optional<Type> ReadType(const SourceText& text, std::string_view what,
   return type;
 }
 
+std::optional<std::vector<NamedType>> ReadColumns(const YamlNode& columns, std::string_view what,
+                                                  CompileContext& context,
+                                                  std::set<std::string>& unknown) {
+  constexpr size_t kMaxColumns = 1'000;
+  if (columns.entries.size() > kMaxColumns) {
+    context.Complain(columns.text, Concat(what, ": more than ", kMaxColumns, " columns"));
+    return std::nullopt;
+  }
+  std::vector<NamedType> read;
+  for (const YamlEntry& entry : columns.entries) {
+    if (!CheckName(entry.key, what, context.diagnostics)) continue;
+    const std::string column = Concat(what, ", column ", entry.key.text);
+    std::optional<Type> type;
+    if (entry.value.kind != YamlNode::Kind::kScalar) {
+      context.Complain(entry.value.text, Concat(column, ": expected a type"));
+    } else if (!entry.value.broken) {
+      type = ReadType(entry.value.text, column, context);
+    }
+    if (type) {
+      read.push_back({entry.key, *type});
+    } else {
+      unknown.insert(entry.key.text);
+    }
+  }
+  return read;
+}
+
 std::optional<DurationUs> ReadDuration(const SourceText& text, std::string_view what,
                                        CompileContext& context) {
   StatusOr<DurationUs> duration = ParseDuration(text.text);
@@ -173,13 +200,13 @@ std::optional<Expr> ReadExpression(const SourceText& text, std::string_view what
 
 std::optional<Kind> ReadWireKind(const YamlNode& definition, std::string_view what,
                                  CompileContext& context) {
-  const YamlNode* as = definition.Find("as");
-  if (as == nullptr || as->kind != YamlNode::Kind::kScalar || as->broken) return std::nullopt;
-  if (as->text.text == "float") return Kind::kFloat;
-  if (as->text.text == "double") return Kind::kDouble;
-  if (as->text.text == "int64") return Kind::kInt64;
-  context.Complain(as->text, Concat(what, ": 'as:' must be float, double or int64, not '",
-                                    Clipped(as->text.text), "'"));
+  const SourceText* as = definition.Text("as");
+  if (as == nullptr) return std::nullopt;
+  if (as->text == "float") return Kind::kFloat;
+  if (as->text == "double") return Kind::kDouble;
+  if (as->text == "int64") return Kind::kInt64;
+  context.Complain(*as, Concat(what, ": 'as:' must be float, double or int64, not '",
+                               Clipped(as->text), "'"));
   return std::nullopt;
 }
 

@@ -182,8 +182,10 @@ class SetCompiler {
     prefix.positions.resize(prefix.text.size() + 1);
     const std::optional<Expr> expr = ReadExpression(prefix, what_, context_);
     if (!expr) return;
-    if (expr->kind != Expr::Kind::kPath || expr->names.size() < 2) {
-      Complain(text, "expected role.view.*");
+    constexpr size_t kMaxNames = 32;  // each column gets a copy of the path
+    if (expr->kind != Expr::Kind::kPath || expr->names.size() < 2 ||
+        expr->names.size() > kMaxNames) {
+      Complain(text, Concat("expected role.view.*, of at most ", kMaxNames, " names"));
       return;
     }
     const std::string& name = expr->names.back();

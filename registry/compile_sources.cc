@@ -9,8 +9,6 @@
 namespace larder::registry {
 namespace {
 
-constexpr size_t kMaxColumns = 1'000;
-
 struct UnitName {
   std::string_view name;
   Source::TimeUnit unit;
@@ -68,26 +66,10 @@ class SourceCompiler {
       model_.broken = document_.Has("columns");
       return;
     }
-    if (columns->entries.size() > kMaxColumns) {
-      Complain(columns->text, Concat("more than ", kMaxColumns, " columns"));
-      model_.broken = true;
-      return;
-    }
-    for (const YamlEntry& entry : columns->entries) {
-      if (!CheckName(entry.key, what_, context_.diagnostics)) continue;
-      const std::string what = Concat(what_, ", column ", entry.key.text);
-      std::optional<Type> type;
-      if (entry.value.kind != YamlNode::Kind::kScalar) {
-        context_.Complain(entry.value.text, Concat(what, ": expected a type"));
-      } else if (!entry.value.broken) {
-        type = ReadType(entry.value.text, what, context_);
-      }
-      if (type) {
-        AddColumn(entry.key, *type, "");
-      } else {
-        model_.unknown.insert(entry.key.text);
-      }
-    }
+    const auto read = registry::ReadColumns(*columns, what_, context_, model_.unknown);
+    model_.broken = !read;
+    if (!read) return;
+    for (const NamedType& column : *read) AddColumn(column.name, column.type, "");
   }
 
   // Columns of `with:` are not supported yet; that was said, so their uses are passed over.

@@ -6,14 +6,6 @@
 namespace larder::registry {
 namespace {
 
-// The lists are short and looked up when something is compiled or opened, not per row.
-template <typename T>
-const T* FindByName(const std::vector<T>& items, std::string_view name) {
-  const auto it = std::find_if(items.begin(), items.end(),
-                               [&](const T& item) { return item.name == name; });
-  return it != items.end() ? &*it : nullptr;
-}
-
 template <typename T>
 const T* FindByDigest(const std::vector<T>& items, const Digest& digest) {
   const auto it = std::find_if(items.begin(), items.end(),

@@ -192,6 +192,16 @@ struct Definition {
   std::vector<std::string> uses;  // names of other definitions, sorted
 };
 
+// The one of that name, or nullptr. The lists are short and looked up when something is compiled,
+// planned or opened, not per row.
+template <typename T>
+const T* FindByName(const std::vector<T>& items, std::string_view name) {
+  for (const T& item : items) {
+    if (item.name == name) return &item;
+  }
+  return nullptr;
+}
+
 // A whole directory of definitions, compiled: immutable, so thread-safe.
 struct CompiledRegistry {
   std::vector<Definition> definitions;  // sorted by name

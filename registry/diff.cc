@@ -5,6 +5,7 @@
 #include <tuple>
 #include <utility>
 
+#include "registry/document.h"
 #include "registry/history.h"
 
 namespace larder::registry {
@@ -19,6 +20,14 @@ struct Details {
   void Add(const Parts&... parts) {
     lines.push_back(Concat(parts...));
   }
+  // Adds what ChangeOf says, if anything.
+  void AddChange(std::string line) {
+    if (!line.empty()) lines.push_back(std::move(line));
+  }
+  void BreakChange(std::string line) {
+    breaking = breaking || !line.empty();
+    AddChange(std::move(line));
+  }
   template <typename... Parts>
   void Break(const Parts&... parts) {
     lines.push_back(Concat(parts...));
@@ -26,12 +35,55 @@ struct Details {
   }
 };
 
-template <typename T>
-const T* FindByName(const std::vector<T>& items, std::string_view name) {
-  for (const T& item : items) {
-    if (item.name == name) return &item;
+// The canonical form of a definition, which is a document of the language, by its keys.
+class CanonicalDocument {
+ public:
+  explicit CanonicalDocument(const Definition& definition) {
+    std::vector<Diagnostic> complaints;
+    YamlFile file = ReadYaml({definition.name, definition.canonical}, complaints);
+    if (complaints.empty() && file.documents.size() == 1) root_ = std::move(file.documents[0]);
   }
-  return nullptr;
+  const YamlNode* Find(std::string_view key) const { return root_.Find(key); }
+  // The value of `entry` in the map of `key`.
+  const YamlNode* Find(std::string_view key, std::string_view entry) const {
+    const YamlNode* map = Find(key);
+    return map == nullptr ? nullptr : map->Find(entry);
+  }
+  // A set's column: a path, which is its own name, or `name: expression`.
+  const YamlNode* FindColumn(std::string_view name) const {
+    const YamlNode* columns = Find("columns");
+    if (columns == nullptr) return nullptr;
+    for (const YamlNode& item : columns->items) {
+      if (item.text.text == name) return &item;
+      if (const YamlNode* value = item.Find(name)) return value;
+    }
+    return nullptr;
+  }
+
+ private:
+  YamlNode root_;
+};
+
+std::string TextOf(const YamlNode& node) {
+  if (node.kind == YamlNode::Kind::kScalar) return node.text.text;
+  std::string text;
+  for (const YamlNode& item : node.items) {
+    text.append(text.empty() ? "" : ", ").append(TextOf(item));
+  }
+  for (const YamlEntry& entry : node.entries) {
+    text.append(text.empty() ? "" : ", ").append(entry.key.text + ": " + TextOf(entry.value));
+  }
+  return node.kind == YamlNode::Kind::kMap ? "{" + text + "}" : "[" + text + "]";
+}
+
+// "what: old -> new", or empty if nothing changed.
+std::string ChangeOf(std::string_view what, const YamlNode* before, const YamlNode* after) {
+  constexpr size_t kMaxShown = 200;
+  const std::string was = before == nullptr ? "nothing" : TextOf(*before);
+  const std::string is = after == nullptr ? "nothing" : TextOf(*after);
+  if (was == is) return {};
+  if (was.size() > kMaxShown || is.size() > kMaxShown) return Concat(what, ": its text changed");
+  return Concat(what, ": ", was, " -> ", is);
 }
 
 // Compares two lists of named things: `same` says whether two of one name are equal, `show` what
@@ -69,8 +121,19 @@ void CompareRoles(const std::vector<Role>& before, const std::vector<Role>& afte
       [](const Role& role) { return role.entity; }, details);
 }
 
-void CompareSources(const Source& before, const Source& after, Details& details) {
+void CompareSources(const Source& before, const Source& after, const CanonicalDocument& from,
+                    const CanonicalDocument& to, Details& details) {
   CompareTyped("column", before.columns, after.columns, details);
+  for (const std::string_view key : {"of", "time", "unit"}) {
+    details.BreakChange(ChangeOf(key, from.Find(key), to.Find(key)));
+  }
+  for (const SourceColumn& column : after.columns) {
+    const SourceColumn* old = FindByName(before.columns, column.name);
+    if (after.table || old == nullptr || old->entity == column.entity) continue;
+    const std::string line = ChangeOf(Concat("key ", column.name), from.Find("keys", column.name),
+                                      to.Find("keys", column.name));
+    old->entity.empty() ? details.AddChange(line) : details.BreakChange(line);
+  }
   if (before.delay != after.delay) {
     details.Add("delay ", FormatDuration(before.delay), " -> ", FormatDuration(after.delay));
   }
@@ -83,7 +146,8 @@ void CompareSources(const Source& before, const Source& after, Details& details)
   }
 }
 
-void CompareSets(const FeatureSet& before, const FeatureSet& after, Details& details) {
+void CompareSets(const FeatureSet& before, const FeatureSet& after, const CanonicalDocument& from,
+                 const CanonicalDocument& to, Details& details) {
   if (before.request != after.request) {
     details.Break("request ", before.request, " -> ", after.request);
   }
@@ -97,9 +161,38 @@ void CompareSets(const FeatureSet& before, const FeatureSet& after, Details& det
     if (FindByName(before.columns, column.name)) new_order.push_back(column.name);
   }
   if (old_order != new_order) details.Break("the order of the columns changed");
+  for (const OutputColumn& column : after.columns) {
+    const OutputColumn* old = FindByName(before.columns, column.name);
+    if (old == nullptr || old->type != column.type) continue;
+    details.AddChange(ChangeOf(Concat("column ", column.name), from.FindColumn(column.name),
+                               to.FindColumn(column.name)));
+  }
 }
 
-void CompareRetrievals(const Retrieval& before, const Retrieval& after, Details& details) {
+void CompareChannels(const Retrieval& before, const Retrieval& after, const CanonicalDocument& from,
+                     const CanonicalDocument& to, Details& details) {
+  for (const Channel& channel : before.channels) {
+    if (!FindByName(after.channels, channel.name)) {
+      details.Add("channel ", channel.name, " removed");
+    }
+  }
+  for (const Channel& channel : after.channels) {
+    const YamlNode* old = from.Find("channels", channel.name);
+    const YamlNode* now = to.Find("channels", channel.name);
+    if (!FindByName(before.channels, channel.name)) {
+      details.Add("channel ", channel.name, " added");
+    } else if (old != nullptr && now != nullptr) {
+      for (const KeySpec& key : ChannelKeys()) {
+        details.AddChange(ChangeOf(Concat("channel ", channel.name, ", ", key.name),
+                                   old->Find(key.name), now->Find(key.name)));
+      }
+    }
+  }
+}
+
+void CompareRetrievals(const Retrieval& before, const Retrieval& after,
+                       const CanonicalDocument& from, const CanonicalDocument& to,
+                       Details& details) {
   if (before.request != after.request) {
     details.Break("request ", before.request, " -> ", after.request);
   }
@@ -111,29 +204,30 @@ void CompareRetrievals(const Retrieval& before, const Retrieval& after, Details&
     details.Break("return ", before.return_set.empty() ? "nothing" : before.return_set, " -> ",
                   after.return_set.empty() ? "nothing" : after.return_set);
   }
-  for (const Channel& channel : before.channels) {
-    if (!FindByName(after.channels, channel.name)) {
-      details.Add("channel ", channel.name, " removed");
-    }
-  }
-  for (const Channel& channel : after.channels) {
-    if (!FindByName(before.channels, channel.name)) {
-      details.Add("channel ", channel.name, " added");
-    }
+  CompareChannels(before, after, from, to, details);
+  for (const std::string_view key : {"where", "exclude", "score"}) {
+    details.AddChange(ChangeOf(key, from.Find(key), to.Find(key)));
   }
 }
 
-void CompareViews(const View& before, const View& after, Details& details) {
+void CompareViews(const View& before, const View& after, const CanonicalDocument& from,
+                  const CanonicalDocument& to, Details& details) {
   if (before.entity != after.entity) {
     details.Break("entity ", before.entity, " -> ", after.entity);
   }
   if (before.source != after.source) details.Add("from ", before.source, " -> ", after.source);
+  for (const std::string_view key : {"key", "where", "ttl"}) {
+    details.AddChange(ChangeOf(key, from.Find(key), to.Find(key)));
+  }
   CompareTyped("feature", before.features, after.features, details);
   for (const ViewFeature& feature : after.features) {
     const ViewFeature* old = FindByName(before.features, feature.name);
-    if (old != nullptr && old->type == feature.type && old->identity != feature.identity) {
-      details.Add("feature ", feature.name, ": its definition changed");
-    }
+    if (old == nullptr || old->type != feature.type || old->identity == feature.identity) continue;
+    const std::string what = Concat("feature ", feature.name);
+    // Without a line the change is in what it uses, or it has its name from a fan-out.
+    const std::string line =
+        ChangeOf(what, from.Find("define", feature.name), to.Find("define", feature.name));
+    details.AddChange(line.empty() ? what + ": its definition changed" : line);
   }
 }
 
@@ -146,12 +240,13 @@ Details Compare(const Definition& before, const Definition& after, const Compile
     return details;
   }
   const std::string& name = after.name;
+  const CanonicalDocument was(before), is(after);
   if (const Source* source = to.FindSource(name)) {
-    CompareSources(*from.FindSource(name), *source, details);
+    CompareSources(*from.FindSource(name), *source, was, is, details);
   } else if (const FeatureSet* set = to.FindSet(name)) {
-    CompareSets(*from.FindSet(name), *set, details);
+    CompareSets(*from.FindSet(name), *set, was, is, details);
   } else if (const Retrieval* retrieval = to.FindRetrieval(name)) {
-    CompareRetrievals(*from.FindRetrieval(name), *retrieval, details);
+    CompareRetrievals(*from.FindRetrieval(name), *retrieval, was, is, details);
   } else if (const Request* request = FindByName(to.requests, name)) {
     const Request* old = FindByName(from.requests, name);
     CompareRoles(old->roles, request->roles, details);
@@ -162,7 +257,7 @@ Details Compare(const Definition& before, const Definition& after, const Compile
       details.Add("artifact ", old->digest.Short(), " -> ", encoder->digest.Short());
     }
   } else if (const View* view = to.FindView(name)) {
-    CompareViews(*from.FindView(name), *view, details);
+    CompareViews(*from.FindView(name), *view, was, is, details);
   }
   if (before.canonical != after.canonical && details.lines.empty()) {
     details.Add("its definition changed");

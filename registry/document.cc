@@ -247,12 +247,6 @@ std::span<const KeySpec> KeysOf(DocumentKind kind) {
 std::span<const KeySpec> ChannelKeys() { return kChannelKeys; }
 std::span<const KeySpec> DefinitionKeys() { return kDefinitionKeys; }
 
-const SourceText* Document::Text(std::string_view key) const {
-  const YamlNode* value = Any(key);
-  const bool fits = value != nullptr && value->kind == YamlNode::Kind::kScalar && !value->broken;
-  return fits ? &value->text : nullptr;
-}
-
 const YamlNode* Document::Map(std::string_view key) const {
   const YamlNode* value = Any(key);
   const bool fits = value != nullptr && value->kind == YamlNode::Kind::kMap && !value->broken;

@@ -46,7 +46,7 @@ class Document {
   const YamlNode& node() const { return *node_; }
 
   // The value of a key, nullptr if it is absent or has another shape.
-  const SourceText* Text(std::string_view key) const;
+  const SourceText* Text(std::string_view key) const { return node_->Text(key); }
   const YamlNode* Map(std::string_view key) const;
   const YamlNode* List(std::string_view key) const;
   const YamlNode* Any(std::string_view key) const { return node_->Find(key); }

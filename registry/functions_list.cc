@@ -193,23 +193,11 @@ Value ReferenceExtreme(std::span<const Value> args) {
   return best;
 }
 
-Function Reduction(std::string_view name, std::string_view usage, std::string_view nulls,
-                   std::string_view doc, std::string_view example, std::string_view result) {
-  Function function;
-  function.name = name;
-  function.usage = usage;
-  function.nulls = nulls;
-  function.doc = doc;
-  function.example = example;
-  function.result = result;
-  return function;
-}
-
 template <bool kMax>
 Function ExtremeFunction(std::string_view name, std::string_view usage, std::string_view doc,
                          std::string_view example, std::string_view result) {
-  Function function = Reduction(name, usage, "null elements are skipped; of nothing null `empty`",
-                                doc, example, result);
+  Function function = MakeFunction(
+      name, usage, "null elements are skipped; of nothing null `empty`", doc, example, result);
   for (const TypePattern type : {kIntArg, kDoubleArg, kTimeArg, kSpanArg}) {
     function.signatures.push_back(Of({ListOf(type)}, type, ExtremeOfList<kMax>));
   }
@@ -220,24 +208,26 @@ Function ExtremeFunction(std::string_view name, std::string_view usage, std::str
 }  // namespace
 
 std::vector<Function> ListFunctions() {
-  Function count = Reduction("count", "count(list<T>) -> int64", kNullSkipped,
-                             "How many elements of a list are not null. In a view: aggregate (L4).",
-                             "count([4, 5, 6])", "3");
+  Function count =
+      MakeFunction("count", "count(list<T>) -> int64", kNullSkipped,
+                   "How many elements of a list are not null. In a view: aggregate (L4).",
+                   "count([4, 5, 6])", "3");
   count.signatures = {Of({ListOf(kAnyArg)}, kIntArg, CountKernel)};
   count.reference = ReferenceCount;
 
-  Function sum = Reduction("sum", "sum(list<number>) -> int64 | double",
-                           "null elements are skipped; null on overflow; of nothing 0",
-                           "The sum of a list. In a view: aggregate (L4).", "sum([1, 2, 3])", "6");
+  Function sum =
+      MakeFunction("sum", "sum(list<number>) -> int64 | double",
+                   "null elements are skipped; null on overflow; of nothing 0",
+                   "The sum of a list. In a view: aggregate (L4).", "sum([1, 2, 3])", "6");
   sum.signatures = {Of({ListOf(kIntArg)}, kIntArg, SumIntKernel),
                     Of({ListOf(kDoubleArg)}, kDoubleArg, SumDoubleKernel)};
   sum.reference = ReferenceSum;
 
-  Function mean =
-      Reduction("mean", "mean(list<number> | list<vector>) -> double | vector",
-                "null elements are skipped; of nothing null `empty`",
-                "The mean of a list; of int8 vectors, of their directions. In a view: aggregate.",
-                "mean([1, 2])", "1.5");
+  Function mean = MakeFunction(
+      "mean", "mean(list<number> | list<vector>) -> double | vector",
+      "null elements are skipped; of nothing null `empty`",
+      "The mean of a list; of int8 vectors, of their directions. In a view: aggregate.",
+      "mean([1, 2])", "1.5");
   mean.signatures = {Of({ListOf(kIntArg)}, kDoubleArg, MeanIntKernel),
                      Of({ListOf(kDoubleArg)}, kDoubleArg, MeanDoubleKernel),
                      Of({ListOf(kVectorArg)}, kVectorArg, MeanOfVectors)};

@@ -275,25 +275,10 @@ Value ReferenceKnown(std::span<const Value> args) { return Value::Bool(args[0].v
 
 // ---- The table --------------------------------------------------------------------------------
 
-Function Make(Function::Kind kind, std::string_view name, std::string_view usage,
-              std::string_view nulls, std::string_view doc, std::string_view example,
-              std::string_view result) {
-  Function function;
-  function.kind = kind;
-  function.name = name;
-  function.usage = usage;
-  function.nulls = nulls;
-  function.doc = doc;
-  function.example = example;
-  function.result = result;
-  return function;
-}
-
 template <Comparison op>
 Function CompareFunction(std::string_view name, std::string_view usage, std::string_view doc,
                          std::string_view example, std::string_view result) {
-  Function function = Make(Function::Kind::kOperator, name, usage, kNullPropagates, doc, example,
-                           result);
+  Function function = MakeOperator(name, usage, kNullPropagates, doc, example, result);
   function.signatures = {Of({kIntArg, kIntArg}, kBoolArg, CompareInts<op>),
                          Of({kDoubleArg, kDoubleArg}, kBoolArg, CompareDoubles<op>),
                          Of({kTextArg, kTextArg}, kBoolArg, CompareStrings<op>),
@@ -307,9 +292,10 @@ Function CompareFunction(std::string_view name, std::string_view usage, std::str
 }
 
 Function InFunction() {
-  Function in = Make(Function::Kind::kOperator, "in", "x in list",
-                     "null if an argument is; true if x is found, else null if an element is null",
-                     "Whether a list has an element equal to x.", "2 in [1, 2, 3]", "true");
+  Function in =
+      MakeOperator("in", "x in list",
+                   "null if an argument is; true if x is found, else null if an element is null",
+                   "Whether a list has an element equal to x.", "2 in [1, 2, 3]", "true");
   in.signatures = {Of({kIntArg, ListOf(kIntArg)}, kBoolArg, InInts64),
                    Of({kDoubleArg, ListOf(kDoubleArg)}, kBoolArg, InDoubleList),
                    Of({kTextArg, ListOf(kTextArg)}, kBoolArg, InStrings),
@@ -321,18 +307,18 @@ Function InFunction() {
 }
 
 std::vector<Function> LogicOperators() {
-  Function both = Make(Function::Kind::kOperator, "and", "a and b",
-                       "false if one is false, else null if one is null (Kleene)",
-                       "Whether both hold.", "true and false", "false");
+  Function both =
+      MakeOperator("and", "a and b", "false if one is false, else null if one is null (Kleene)",
+                   "Whether both hold.", "true and false", "false");
   both.signatures = {Of({kBoolArg, kBoolArg}, kBoolArg, KleeneKernel<false>)};
   both.reference = ReferenceKleene<false>;
-  Function either = Make(Function::Kind::kOperator, "or", "a or b",
-                         "true if one is true, else null if one is null (Kleene)",
-                         "Whether one of them holds.", "true or false", "true");
+  Function either =
+      MakeOperator("or", "a or b", "true if one is true, else null if one is null (Kleene)",
+                   "Whether one of them holds.", "true or false", "true");
   either.signatures = {Of({kBoolArg, kBoolArg}, kBoolArg, KleeneKernel<true>)};
   either.reference = ReferenceKleene<true>;
-  Function negation = Make(Function::Kind::kOperator, "not", "not a", kNullPropagates,
-                           "Whether a does not hold.", "not true", "false");
+  Function negation = MakeOperator("not", "not a", kNullPropagates, "Whether a does not hold.",
+                                   "not true", "false");
   negation.signatures = {Of({kBoolArg}, kBoolArg, NotKernel)};
   negation.reference = ReferenceNot;
   return {both, either, negation};
@@ -354,23 +340,23 @@ std::vector<Function> LogicFunctions() {
       InFunction()};
   for (Function& function : LogicOperators()) functions.push_back(std::move(function));
 
-  Function choose = Make(Function::Kind::kFunction, "if", "if(c: bool, a: T, b: T) -> T",
-                         "null if c is null or the chosen value is", "a where c holds, else b.",
-                         "if(2 > 1, 'yes', 'no')", "'yes'");
+  Function choose =
+      MakeFunction("if", "if(c: bool, a: T, b: T) -> T", "null if c is null or the chosen value is",
+                   "a where c holds, else b.", "if(2 > 1, 'yes', 'no')", "'yes'");
   choose.signatures = {Of({kBoolArg, kAnyRowArg, kAnyRowArg}, kAnyRowArg, IfKernel)};
   choose.reference = ReferenceIf;
   functions.push_back(std::move(choose));
 
-  Function coalesce = Make(Function::Kind::kFunction, "coalesce", "coalesce(a: T, b: T, ...) -> T",
-                           "null if all are, with the reason of the first",
-                           "The first argument that is not null.", "coalesce(1 / 0, 0.5)", "0.5");
+  Function coalesce = MakeFunction(
+      "coalesce", "coalesce(a: T, b: T, ...) -> T", "null if all are, with the reason of the first",
+      "The first argument that is not null.", "coalesce(1 / 0, 0.5)", "0.5");
   coalesce.signatures = {Of({kAnyRowArg, kAnyRowArg}, kAnyRowArg, CoalesceKernel)};
   coalesce.signatures.back().variadic = true;
   coalesce.reference = ReferenceCoalesce;
   functions.push_back(std::move(coalesce));
 
-  Function known = Make(Function::Kind::kFunction, "known", "known(x: T) -> bool", "never null",
-                        "Whether x is not null.", "known(1 / 0)", "false");
+  Function known = MakeFunction("known", "known(x: T) -> bool", "never null",
+                                "Whether x is not null.", "known(1 / 0)", "false");
   known.signatures = {Of({kAnyRowArg}, kBoolArg, KnownKernel)};
   known.reference = ReferenceKnown;
   functions.push_back(std::move(known));

@@ -212,23 +212,10 @@ Value ReferenceExtreme(std::span<const Value> args) {
 
 // ---- The table --------------------------------------------------------------------------------
 
-Function Operator(std::string_view name, std::string_view usage, std::string_view nulls,
-                  std::string_view doc, std::string_view example, std::string_view result) {
-  Function function;
-  function.name = name;
-  function.kind = Function::Kind::kOperator;
-  function.usage = usage;
-  function.nulls = nulls;
-  function.doc = doc;
-  function.example = example;
-  function.result = result;
-  return function;
-}
-
 std::vector<Function> Operators() {
-  Function add = Operator("+", "a + b", "null if an argument is, or on overflow",
-                          "Sum of numbers, of durations, or of a timestamp and a duration.",
-                          "2 + 0.5", "2.5");
+  Function add = MakeOperator("+", "a + b", "null if an argument is, or on overflow",
+                              "Sum of numbers, of durations, or of a timestamp and a duration.",
+                              "2 + 0.5", "2.5");
   add.signatures = {Of({kIntArg, kIntArg}, kIntArg, IntKernel2<AddInts>),
                     Of({kDoubleArg, kDoubleArg}, kDoubleArg, DoubleKernel2<AddDoubles>),
                     Of({kTimeArg, kSpanArg}, kTimeArg, IntKernel2<AddInts>),
@@ -236,9 +223,9 @@ std::vector<Function> Operators() {
                     Of({kSpanArg, kSpanArg}, kSpanArg, IntKernel2<AddInts>)};
   add.reference = Arithmetic<'+'>;
 
-  Function subtract = Operator("-", "a - b", "null if an argument is, or on overflow",
-                               "Difference; of two timestamps it is a duration.", "7d - 36h",
-                               "132h");
+  Function subtract =
+      MakeOperator("-", "a - b", "null if an argument is, or on overflow",
+                   "Difference; of two timestamps it is a duration.", "7d - 36h", "132h");
   subtract.signatures = {
       Of({kIntArg, kIntArg}, kIntArg, IntKernel2<SubtractInts>),
       Of({kDoubleArg, kDoubleArg}, kDoubleArg, DoubleKernel2<SubtractDoubles>),
@@ -247,30 +234,30 @@ std::vector<Function> Operators() {
       Of({kSpanArg, kSpanArg}, kSpanArg, IntKernel2<SubtractInts>)};
   subtract.reference = Arithmetic<'-'>;
 
-  Function multiply = Operator("*", "a * b", "null if an argument is, or on overflow",
-                               "Product of two numbers.", "6 * 7", "42");
+  Function multiply = MakeOperator("*", "a * b", "null if an argument is, or on overflow",
+                                   "Product of two numbers.", "6 * 7", "42");
   multiply.signatures = {
       Of({kIntArg, kIntArg}, kIntArg, IntKernel2<MultiplyInts>),
       Of({kDoubleArg, kDoubleArg}, kDoubleArg, DoubleKernel2<MultiplyDoubles>)};
   multiply.reference = Arithmetic<'*'>;
 
-  Function divide = Operator("/", "a / b", "null if an argument is, on overflow, or by zero",
-                             "Quotient of two numbers or two durations, always a double.", "1 / 4",
-                             "0.25");
+  Function divide =
+      MakeOperator("/", "a / b", "null if an argument is, on overflow, or by zero",
+                   "Quotient of two numbers or two durations, always a double.", "1 / 4", "0.25");
   divide.signatures = {Of({kDoubleArg, kDoubleArg}, kDoubleArg, DoubleKernel2<DivideDoubles>),
                        Of({kSpanArg, kSpanArg}, kDoubleArg, DivideDurations)};
   divide.reference = ReferenceDivide;
 
-  Function remainder = Operator("%", "a % b", "null if an argument is, or by zero",
-                                "Remainder of a / b rounded towards zero; has the sign of a.",
-                                "-7 % 3", "-1");
+  Function remainder =
+      MakeOperator("%", "a % b", "null if an argument is, or by zero",
+                   "Remainder of a / b rounded towards zero; has the sign of a.", "-7 % 3", "-1");
   remainder.signatures = {
       Of({kIntArg, kIntArg}, kIntArg, IntKernel2<RemainderInts>),
       Of({kDoubleArg, kDoubleArg}, kDoubleArg, DoubleKernel2<RemainderDoubles>)};
   remainder.reference = Arithmetic<'%'>;
 
-  Function negate = Operator("neg", "-a", "null if the argument is, or on overflow",
-                             "The negative of a number or duration.", "-(2 - 5)", "3");
+  Function negate = MakeOperator("neg", "-a", "null if the argument is, or on overflow",
+                                 "The negative of a number or duration.", "-(2 - 5)", "3");
   negate.signatures = {Of({kIntArg}, kIntArg, IntKernel1<NegateInt>),
                        Of({kDoubleArg}, kDoubleArg, DoubleKernel1<Negate>),
                        Of({kSpanArg}, kSpanArg, IntKernel1<NegateInt>)};
@@ -282,8 +269,7 @@ template <DoubleOp1 op>
 Function ElementaryFunction(std::string_view name, std::string_view usage, std::string_view nulls,
                             std::string_view doc, std::string_view example,
                             std::string_view result) {
-  Function function = Operator(name, usage, nulls, doc, example, result);
-  function.kind = Function::Kind::kFunction;
+  Function function = MakeFunction(name, usage, nulls, doc, example, result);
   function.signatures = {Of({kDoubleArg}, kDoubleArg, DoubleKernel1<op>)};
   function.reference = Elementary<op>;
   return function;
@@ -292,8 +278,7 @@ Function ElementaryFunction(std::string_view name, std::string_view usage, std::
 template <bool kMax>
 Function ExtremeFunction(std::string_view name, std::string_view usage, std::string_view doc,
                          std::string_view example, std::string_view result) {
-  Function function = Operator(name, usage, kNullPropagates, doc, example, result);
-  function.kind = Function::Kind::kFunction;
+  Function function = MakeFunction(name, usage, kNullPropagates, doc, example, result);
   for (const TypePattern type : {kIntArg, kDoubleArg, kTimeArg, kSpanArg}) {
     function.signatures.push_back(Of({type, type}, type, ExtremeKernel<kMax>));
     function.signatures.back().variadic = true;
@@ -306,10 +291,9 @@ Function ExtremeFunction(std::string_view name, std::string_view usage, std::str
 
 std::vector<Function> NumberFunctions() {
   std::vector<Function> functions = Operators();
-  Function abs = Operator("abs", "abs(x: number | duration) -> the same",
-                          "null if the argument is, or on overflow", "The value without its sign.",
-                          "abs(-3)", "3");
-  abs.kind = Function::Kind::kFunction;
+  Function abs = MakeFunction("abs", "abs(x: number | duration) -> the same",
+                              "null if the argument is, or on overflow",
+                              "The value without its sign.", "abs(-3)", "3");
   abs.signatures = {Of({kIntArg}, kIntArg, IntKernel1<AbsInt>),
                     Of({kDoubleArg}, kDoubleArg, DoubleKernel1<Abs>),
                     Of({kSpanArg}, kSpanArg, IntKernel1<AbsInt>)};

@@ -60,13 +60,7 @@ Value ReferenceHour(std::span<const Value> args) {
 template <DurationUs unit>
 Function UnitFunction(std::string_view name, std::string_view usage, std::string_view doc,
                       std::string_view example, std::string_view result) {
-  Function function;
-  function.name = name;
-  function.usage = usage;
-  function.nulls = kNullPropagates;
-  function.doc = doc;
-  function.example = example;
-  function.result = result;
+  Function function = MakeFunction(name, usage, kNullPropagates, doc, example, result);
   function.signatures = {Of({kSpanArg}, kDoubleArg, InUnits<unit>)};
   function.reference = ReferenceUnits<unit>;
   return function;

@@ -130,16 +130,6 @@ Value ReferenceDot(std::span<const Value> args) {
   return Value::Double(scale == 0 ? 0 : SlowDot(args[0], args[1]) / scale);
 }
 
-Function PairFunction(std::string_view name, std::string_view usage, std::string_view nulls,
-                      std::string_view doc) {
-  Function function;
-  function.name = name;
-  function.usage = usage;
-  function.nulls = nulls;
-  function.doc = doc;
-  return function;
-}
-
 }  // namespace
 
 void MeanOfVectors(const KernelArgs& args, Column& out) {
@@ -193,24 +183,23 @@ Value ReferenceMeanOfVectors(const Value& list) {
 }
 
 std::vector<Function> VectorFunctions() {
-  Function cosine = PairFunction("cosine", "cosine(a: vector, b: vector) -> double",
+  Function cosine = MakeFunction("cosine", "cosine(a: vector, b: vector) -> double",
                                  "null if an argument is, or is all zeros",
                                  "The cosine of the angle between two vectors of one space.");
   cosine.signatures = {Of({kVectorArg, kVectorArg}, kDoubleArg, PairKernel<Cosine>)};
   cosine.reference = ReferenceCosine;
-  Function dot = PairFunction("dot", "dot(a: vector, b: vector) -> double", kNullPropagates,
+  Function dot = MakeFunction("dot", "dot(a: vector, b: vector) -> double", kNullPropagates,
                               "The inner product of two vectors of one space; vectors of a "
                               "text encoder have length 1.");
   dot.signatures = {Of({kVectorArg, kVectorArg}, kDoubleArg, PairKernel<Dot>)};
   dot.reference = ReferenceDot;
 
-  Function gather = PairFunction("gather", "gather(keys: list<key<e>>, view.feature) -> list<T>",
+  Function gather = MakeFunction("gather", "gather(keys: list<key<e>>, view.feature) -> list<T>",
                                  "null if the list is; null elements stay in place",
                                  "A feature of each key of a list; lists are joined.");
   gather.kind = Function::Kind::kSpecial;
-  Function embed = PairFunction("embed", "embed(encoder, text: string, ...) -> vector<encoder>",
-                                "null if all texts are",
-                                "The vector of one or more texts.");
+  Function embed = MakeFunction("embed", "embed(encoder, text: string, ...) -> vector<encoder>",
+                                "null if all texts are", "The vector of one or more texts.");
   embed.kind = Function::Kind::kSpecial;
   return {cosine, dot, gather, embed};
 }

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <charconv>
 #include <optional>
-#include <set>
 #include <utility>
 
 #include "registry/nearest_name.h"
@@ -12,81 +11,16 @@
 namespace larder::registry {
 namespace {
 
-// "ranker@3" taken apart.
-struct PinnedName {
-  std::string_view name;
-  std::optional<uint32_t> version;
-};
-
-StatusOr<PinnedName> ParsePinned(std::string_view text) {
-  const size_t at = text.find('@');
-  if (at == std::string_view::npos) return PinnedName{text, std::nullopt};
-  const std::string_view digits = text.substr(at + 1);
-  uint32_t version = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), version);
-  if (error != std::errc() || end != digits.data() + digits.size() || version == 0) {
-    return InvalidArgument("'", text, "': expected name@version with a version of 1 or more");
-  }
-  return PinnedName{text.substr(0, at), version};
-}
-
-std::string FirstComplaints(const CompileResult& compiled) {
+std::string FirstOf(const std::vector<Diagnostic>& diagnostics) {
   constexpr size_t kShown = 20;
   std::string text;
-  for (size_t i = 0; i < std::min(kShown, compiled.diagnostics.size()); ++i) {
-    text.append("\n").append(compiled.diagnostics[i].ToString());
+  for (size_t i = 0; i < std::min(kShown, diagnostics.size()); ++i) {
+    text.append("\n").append(diagnostics[i].ToString());
   }
-  if (compiled.diagnostics.size() > kShown) {
-    text.append(Concat("\n… and ", compiled.diagnostics.size() - kShown, " more"));
+  if (diagnostics.size() > kShown) {
+    text.append(Concat("\n… and ", diagnostics.size() - kShown, " more"));
   }
   return text;
-}
-
-std::string_view UnitName(Source::TimeUnit unit) {
-  switch (unit) {
-    case Source::TimeUnit::kRfc3339: return "RFC 3339 text";
-    case Source::TimeUnit::kSeconds: return "s";
-    case Source::TimeUnit::kMilliseconds: return "ms";
-    case Source::TimeUnit::kMicroseconds: return "us";
-  }
-  return "";
-}
-
-// What stored records of `before` need of `after`, the same source later.
-Status CheckSource(const Source& before, const Source& after, uint64_t revision) {
-  const auto refuse = [&](const auto&... parts) {
-    return FailedPrecondition(Concat(after.table ? "table " : "events ", after.name, ": ",
-                                     parts...),
-                              "; records stored since revision ", revision,
-                              " need it; use another name");
-  };
-  if (before.table != after.table) {
-    return refuse("was ", before.table ? "a table" : "events");
-  }
-  if (before.entity != after.entity) {
-    return refuse("was of entity ", before.entity, ", not ", after.entity);
-  }
-  if (before.unit != after.unit) {
-    return refuse("its unit was ", UnitName(before.unit), ", not ", UnitName(after.unit));
-  }
-  const std::string& time = before.columns[before.time_column].name;
-  if (time != after.columns[after.time_column].name) {
-    return refuse("its time column was ", time, ", not ", after.columns[after.time_column].name);
-  }
-  for (const SourceColumn& column : before.columns) {
-    const int index = after.FindColumn(column.name);
-    if (index < 0) continue;
-    const SourceColumn& now = after.columns[static_cast<size_t>(index)];
-    if (now.type != column.type) {
-      return refuse("column ", column.name, " had type ", column.type.Name(), ", not ",
-                    now.type.Name());
-    }
-    if (now.entity != column.entity && !column.entity.empty()) {
-      return refuse("column ", column.name, " was a key of ", column.entity, ", not of ",
-                    now.entity.empty() ? "anything" : now.entity);
-    }
-  }
-  return OkStatus();
 }
 
 template <typename T>
@@ -95,6 +29,19 @@ bool AllActive(const T& definition, const History::IsActive& active) {
 }
 
 }  // namespace
+
+StatusOr<PinnedName> ParsePinnedName(std::string_view text) {
+  const size_t at = text.find('@');
+  if (at == std::string_view::npos) return PinnedName{text, std::nullopt};
+  const std::string_view digits = text.substr(at + 1);
+  uint32_t version = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), version);
+  if (error != std::errc() || end != digits.data() + digits.size() || version == 0) {
+    return InvalidArgument("'", text, "': expected NAME or NAME@VERSION with a version of 1 or "
+                           "more");
+  }
+  return PinnedName{text.substr(0, at), version};
+}
 
 uint32_t Revision::VersionOf(const std::string& name, const Digest& digest) const {
   const auto it = known_versions.find(name);
@@ -114,26 +61,11 @@ Status History::Check(const RevisionRecord& record, const CompileResult& compile
                    ", but revision ", live, " is live: plan again");
   }
   if (compiled.registry == nullptr) {
-    return InvalidArgument("the definitions do not compile:", FirstComplaints(compiled));
+    return InvalidArgument("the definitions do not compile:", FirstOf(compiled.diagnostics));
   }
-  // Against every earlier revision: a source that went and came back still has its records.
-  for (const Source& source : compiled.registry->sources) {
-    for (const std::unique_ptr<Revision>& revision : revisions_) {
-      const Source* before = revision->registry->FindSource(source.name);
-      if (before == nullptr) continue;
-      LARDER_RETURN_IF_ERROR(CheckSource(*before, source, revision->number));
-    }
-  }
-  for (const Entity& entity : compiled.registry->entities) {
-    for (const std::unique_ptr<Revision>& revision : revisions_) {
-      const Entity* before = revision->registry->FindEntity(entity.name);
-      if (before == nullptr || before->key == entity.key) continue;
-      return FailedPrecondition("entity ", entity.name, ": its key was ", before->key, ", not ",
-                                entity.key, "; it cannot change since revision ",
-                                revision->number);
-    }
-  }
-  return OkStatus();
+  const std::vector<Diagnostic> refusals = Refusals(record.files, *compiled.registry);
+  if (refusals.empty()) return OkStatus();
+  return FailedPrecondition("the definitions do not fit earlier revisions:", FirstOf(refusals));
 }
 
 StatusOr<const Revision*> History::Apply(RevisionRecord record, TimeUs arrival) {
@@ -182,7 +114,7 @@ StatusOr<Found<T>> Resolve(const std::vector<std::unique_ptr<Revision>>& revisio
                            const T* (CompiledRegistry::*find)(std::string_view) const,
                            std::vector<T> CompiledRegistry::*all,
                            const History::IsActive& active) {
-  LARDER_ASSIGN_OR_RETURN(const PinnedName pinned, ParsePinned(text));
+  LARDER_ASSIGN_OR_RETURN(const PinnedName pinned, ParsePinnedName(text));
   const std::string name(pinned.name);
   if (revisions.empty()) return NotFound("there is no revision yet, so no ", kind, " '", name, "'");
   if (!pinned.version && ((*revisions.back()->registry).*find)(name) == nullptr) {

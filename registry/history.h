@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -59,15 +60,30 @@ struct Change {
   std::vector<std::string> used_by;   // definitions that use it, directly or not
 };
 
+// "ranker" or "ranker@3" taken apart; points into the text.
+struct PinnedName {
+  std::string_view name;
+  std::optional<uint32_t> version;
+};
+// Errors: kInvalidArgument for a version that is no number from 1.
+StatusOr<PinnedName> ParsePinnedName(std::string_view text);
+
 // All revisions so far: a function of the control records of the log, nothing else.
 // Thread-safety: thread-compatible.
 class History {
  public:
   // Why `record` could not become the next revision, or OK: compare-and-set on `base`
-  // (kAborted naming both revisions), compiles, and keeps what stored data needs (a column's
-  // type, a source's kind and time unit cannot change: kFailedPrecondition).
+  // (kAborted naming both revisions), compiles, and fits earlier revisions (kFailedPrecondition
+  // with the Refusals).
   // Call with a compiled result to avoid compiling twice.
   Status Check(const RevisionRecord& record, const CompileResult& compiled) const;
+
+  // What earlier revisions stand against, each complaint at its place in `files`, which `registry`
+  // was compiled from: a source's kind, entity, time column, unit and id, a column's type and
+  // entity, and an entity's key never change. That is checked against every earlier revision,
+  // whether or not records came, even if the source was removed in between.
+  std::vector<Diagnostic> Refusals(const std::vector<DefinitionFile>& files,
+                                   const CompiledRegistry& registry) const;
 
   // Decides `record` in log order: returns the new revision, or Check's error. Deterministic.
   StatusOr<const Revision*> Apply(RevisionRecord record, TimeUs arrival);

@@ -43,6 +43,15 @@ class Parser {
       }
       return std::nullopt;
     }
+    // What is stored and shown is the canonical form, which must parse again.
+    const std::string canonical = Canonical(result->expr);
+    const auto characters = static_cast<size_t>(std::count_if(
+        canonical.begin(), canonical.end(), [](char c) { return (c & 0xC0) != 0x80; }));
+    if (characters > kMaxExpressionCharacters) {
+      Fail(tokens_[0], "the expression has ", characters, " characters with its blanks, at most ",
+           kMaxExpressionCharacters, " are allowed");
+      return std::nullopt;
+    }
     return std::move(result->expr);
   }
 

@@ -11,8 +11,9 @@
 
 namespace larder::registry {
 
-// Limits of one expression (L3). Nesting counts brackets, calls and prefix operators; the height
-// also counts the operators of a chain `a + b + c`.
+// Limits of one expression (L3). Characters are counted as written and in the canonical form, so
+// that what is accepted is accepted again in that form. Nesting counts brackets, calls and prefix
+// operators; the height also counts the operators of a chain `a + b + c`.
 inline constexpr size_t kMaxExpressionCharacters = 10'000;
 inline constexpr int kMaxExpressionDepth = 64;
 inline constexpr int kMaxExpressionHeight = 320;

@@ -292,6 +292,12 @@ const YamlNode* YamlNode::Find(std::string_view key) const {
   return nullptr;
 }
 
+const SourceText* YamlNode::Text(std::string_view key) const {
+  const YamlNode* value = Find(key);
+  return value != nullptr && value->kind == Kind::kScalar && !value->broken ? &value->text
+                                                                             : nullptr;
+}
+
 YamlFile ReadYaml(const DefinitionFile& file, std::vector<Diagnostic>& diagnostics) {
   YamlFile read;
   read.complete = CheckBytes(file, diagnostics);

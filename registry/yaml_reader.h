@@ -36,6 +36,8 @@ struct YamlNode {
 
   // The value of `key`, or nullptr. Lives as long as the node.
   const YamlNode* Find(std::string_view key) const;
+  // The same if it is text that was not complained about.
+  const SourceText* Text(std::string_view key) const;
 };
 
 struct YamlEntry {

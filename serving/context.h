@@ -30,8 +30,6 @@ inline constexpr size_t kMaxTextBytes = size_t{1} << 20;
 inline constexpr size_t kMaxKeyBytes = 256;
 inline constexpr size_t kMaxNameBytes = 1'024;
 inline constexpr size_t kMaxListValues = 10'000;
-inline constexpr size_t kMaxDefinitionFiles = 1'000;
-inline constexpr size_t kMaxDefinitionBytes = size_t{16} << 20;
 inline constexpr size_t kMaxSearchHits = 2'000;
 inline constexpr size_t kMaxChunkBytes = size_t{4} << 20;
 // Of one gRPC message: a batch of 16 MiB and what goes around it; the largest reply.

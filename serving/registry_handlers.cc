@@ -2,9 +2,7 @@
 #include "serving/registry_handlers.h"
 
 #include <algorithm>
-#include <charconv>
 #include <map>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -29,8 +27,9 @@ constexpr size_t kShownDiagnostics = 20;
 
 StatusOr<std::vector<registry::DefinitionFile>> Files(
     const RepeatedPtrField<v1::DefinitionFile>& files) {
-  if (static_cast<size_t>(files.size()) > kMaxDefinitionFiles) {
-    return InvalidArgument("files: at most ", kMaxDefinitionFiles, ", got ", files.size());
+  if (static_cast<size_t>(files.size()) > registry::kMaxDefinitionFiles) {
+    return InvalidArgument("files: at most ", registry::kMaxDefinitionFiles, ", got ",
+                           files.size());
   }
   std::vector<registry::DefinitionFile> out;
   size_t bytes = 0;
@@ -39,8 +38,8 @@ StatusOr<std::vector<registry::DefinitionFile>> Files(
     if (file.path().empty() || file.path().size() > kMaxPathBytes || !IsUtf8(file.path())) {
       return InvalidArgument("files: a path has 1 to ", kMaxPathBytes, " bytes of UTF-8");
     }
-    if (bytes > kMaxDefinitionBytes) {
-      return InvalidArgument("files: at most ", kMaxDefinitionBytes, " bytes together");
+    if (bytes > registry::kMaxDefinitionBytes) {
+      return InvalidArgument("files: at most ", registry::kMaxDefinitionBytes, " bytes together");
     }
     out.push_back({.path = file.path(), .text = file.text()});
   }
@@ -134,26 +133,11 @@ Status LoadEncoders(const std::vector<registry::EncoderFacts>& facts, const Cont
   return OkStatus();
 }
 
-// A name with or without "@version".
-struct PinnedName {
-  std::string_view name;
-  uint32_t version = 0;  // 0: not pinned
-};
-
-StatusOr<PinnedName> ParseName(std::string_view text) {
+StatusOr<registry::PinnedName> ParseName(std::string_view text) {
   if (text.empty() || text.size() > kMaxNameBytes || !IsUtf8(text)) {
     return InvalidArgument("name: expected 1 to ", kMaxNameBytes, " bytes of UTF-8");
   }
-  const size_t at = text.find('@');
-  if (at == std::string_view::npos) return PinnedName{.name = text};
-  PinnedName pinned{.name = text.substr(0, at)};
-  const std::string_view number = text.substr(at + 1);
-  const auto [end, error] =
-      std::from_chars(number.data(), number.data() + number.size(), pinned.version);
-  if (error != std::errc() || end != number.data() + number.size() || pinned.version == 0) {
-    return InvalidArgument("name: expected NAME or NAME@VERSION, got '", text, "'");
-  }
-  return pinned;
+  return registry::ParsePinnedName(text);
 }
 
 void SetRef(const registry::Definition& definition, uint32_t version, v1::DefinitionRef* out) {
@@ -175,21 +159,21 @@ StatusOr<v1::PlanResponse> Plan(const v1::PlanRequest& request, const Context& c
   }
   // Revisions live as long as the store; only the list of them changes.
   const registry::Revision* current = nullptr;
-  Status fits;
+  std::vector<registry::Diagnostic> diagnostics = proposal.compiled.diagnostics;
   {
     LARDER_ASSIGN_OR_RETURN(const auto snapshot, context.backend.store.Read({}, context.deadline));
     current = snapshot->history().current();
     proposal.record.base = current == nullptr ? 0 : current->number;
     if (proposal.compiled.registry != nullptr) {
-      fits = snapshot->history().Check(proposal.record, proposal.compiled);
+      // It compiles, but earlier revisions may stand against it.
+      diagnostics =
+          snapshot->history().Refusals(proposal.record.files, *proposal.compiled.registry);
     }
   }
   reply.set_base_revision(proposal.record.base);
-  for (const registry::Diagnostic& diagnostic : proposal.compiled.diagnostics) {
+  for (const registry::Diagnostic& diagnostic : diagnostics) {
     SetDiagnostic(diagnostic, reply.add_diagnostics());
   }
-  // Compiles, but stored data stands against it.
-  if (!fits.ok()) reply.add_diagnostics()->set_message(std::string(Message(fits)));
   if (proposal.compiled.registry == nullptr) return reply;
 
   const auto has_records = [&](std::string_view source) {
@@ -231,7 +215,7 @@ StatusOr<v1::ApplyResponse> Apply(const v1::ApplyRequest& request, const Context
 
 StatusOr<v1::RegistryServiceGetResponse> GetDefinition(
     const v1::RegistryServiceGetRequest& request, const Context& context) {
-  LARDER_ASSIGN_OR_RETURN(const PinnedName wanted, ParseName(request.name()));
+  LARDER_ASSIGN_OR_RETURN(const registry::PinnedName wanted, ParseName(request.name()));
   LARDER_ASSIGN_OR_RETURN(const auto snapshot, context.backend.store.Read({}, context.deadline));
   const registry::History& history = snapshot->history();
   v1::RegistryServiceGetResponse reply;
@@ -250,7 +234,7 @@ StatusOr<v1::RegistryServiceGetResponse> GetDefinition(
       known->second.set_revision(revision->number);
     }
     known->second.set_live(revision.get() == history.current());
-    if (wanted.version == 0 || wanted.version == version) {
+    if (!wanted.version || *wanted.version == version) {
       shown = definition;
       shown_version = version;
     }

@@ -23,8 +23,9 @@ v1::ApplyRequest Proposal::ToApplyRequest(uint64_t base_revision) const {
 StatusOr<Proposal> ReadProposal(const std::string& dir, std::string_view extra) {
   LARDER_ASSIGN_OR_RETURN(cli::Definitions definitions,
                           cli::ReadDefinitions(FileSystem::Posix(), dir));
-  if (!definitions.diagnostics.empty()) {
-    return InvalidArgument(definitions.diagnostics[0].ToString());
+  if (!definitions.unreadable.empty()) {
+    const auto& [path, reason] = *definitions.unreadable.begin();
+    return InvalidArgument(path, ": ", reason);
   }
   if (!extra.empty()) definitions.files.push_back({"bench.yaml", std::string(extra)});
   Proposal proposal;

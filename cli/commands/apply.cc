@@ -76,8 +76,7 @@ StatusOr<int> Run(Cli& cli, const Options& options) {
                           ReadDefinitions(FileSystem::Posix(), options.dir));
   LARDER_ASSIGN_OR_RETURN(const Client client, Client::Connect(cli));
   LARDER_ASSIGN_OR_RETURN(const v1::PlanResponse plan, RequestPlan(client, definitions));
-  std::vector<registry::Diagnostic> diagnostics = definitions.diagnostics;
-  for (auto& diagnostic : FromProto(plan.diagnostics())) diagnostics.push_back(diagnostic);
+  const std::vector<registry::Diagnostic> diagnostics = FromProto(plan.diagnostics());
   Json json = PlanToJson(plan);
   json["diagnostics"] = DiagnosticsToJson(diagnostics);
   if (!diagnostics.empty()) {

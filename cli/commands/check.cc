@@ -18,9 +18,8 @@ StatusOr<int> Run(Cli& cli, const Options& options) {
   LARDER_ASSIGN_OR_RETURN(const Definitions definitions,
                           ReadDefinitions(FileSystem::Posix(), options.dir));
   const registry::CompileResult compiled =
-      registry::Compile(definitions.files, definitions.encoders);
-  std::vector<registry::Diagnostic> diagnostics = definitions.diagnostics;
-  diagnostics.insert(diagnostics.end(), compiled.diagnostics.begin(), compiled.diagnostics.end());
+      registry::Compile(definitions.files, definitions.encoders, definitions.unreadable);
+  const std::vector<registry::Diagnostic>& diagnostics = compiled.diagnostics;
   const size_t count = compiled.registry ? compiled.registry->definitions.size() : 0;
   if (cli.json) {
     const Json json = {{"ok", diagnostics.empty()},

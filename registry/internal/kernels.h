@@ -48,6 +48,28 @@ inline Signature Of(std::initializer_list<TypePattern> params, TypePattern resul
   return signature;
 }
 
+// An entry of the table without signatures and reference.
+inline Function MakeFunction(std::string_view name, std::string_view usage, std::string_view nulls,
+                             std::string_view doc, std::string_view example = {},
+                             std::string_view result = {}) {
+  Function function;
+  function.name = name;
+  function.usage = usage;
+  function.nulls = nulls;
+  function.doc = doc;
+  function.example = example;
+  function.result = result;
+  return function;
+}
+
+inline Function MakeOperator(std::string_view name, std::string_view usage, std::string_view nulls,
+                             std::string_view doc, std::string_view example,
+                             std::string_view result) {
+  Function function = MakeFunction(name, usage, nulls, doc, example, result);
+  function.kind = Function::Kind::kOperator;
+  return function;
+}
+
 // 0 for a column that broadcasts, else 1: element i of a row kernel is i * Step(column).
 inline size_t Step(const Column& column) { return column.rows == 1 ? 0 : 1; }
 

@@ -11,6 +11,7 @@
 namespace larder {
 namespace {
 
+using ::testing::EndsWith;
 using ::testing::Eq;
 using ::testing::HasSubstr;
 
@@ -39,6 +40,12 @@ TEST(Clock, FormatAndParseAreInverse) {
         static_cast<TimeUs>(random() % 250'000'000'000'000'000u) - 60'000'000'000'000'000;
     ASSERT_THAT(ParseTime(FormatTime(time)), IsOkAndHolds(Eq(time))) << FormatTime(time);
   }
+}
+
+TEST(Clock, FormatsTheFirstAndLastTimes) {
+  EXPECT_THAT(FormatTime(std::numeric_limits<TimeUs>::min()), EndsWith("T19:59:05.224192Z"));
+  EXPECT_THAT(FormatTime(std::numeric_limits<TimeUs>::max()), EndsWith("T04:00:54.775807Z"));
+  EXPECT_EQ(FormatTime(-1), "1969-12-31T23:59:59.999999Z");
 }
 
 TEST(Clock, ParsesAndFormatsDurations) {

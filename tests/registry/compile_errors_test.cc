@@ -410,10 +410,25 @@ TEST(CompileErrors, ReportsAtMostAThousand) {
   EXPECT_EQ(result.registry, nullptr);
 }
 
+// Once, where the document says it, and with the cause: it lies there.
+TEST(CompileErrors, SaysWhyAnEncoderCannotBeRead) {
+  const std::string text =
+      "encoder: a\npath: encoders/a\n---\nencoder: b\npath: encoders/b\n---\n" +
+      std::string(kBase) +
+      "---\nview: v\nof: item\nfrom: catalog\ndefine: {x: \"embed(a, title)\"}\n";
+  const CompileResult result =
+      Compile({{"a.yaml", text}}, TestEncoders(), {{"encoders/a", "encoder.json is damaged"}});
+  EXPECT_EQ(Text(result.diagnostics),
+            "a.yaml:2:7: encoder a: the encoder at 'encoders/a' cannot be read: encoder.json is "
+            "damaged\n"
+            "a.yaml:5:7: encoder b: there is no encoder at 'encoders/b'; train one with `larder "
+            "encoder train --out encoders/b`\n");
+}
+
 TEST(CompileErrors, RefusesTooManyBytes) {
   const std::vector<DefinitionFile> files(9, {"a.yaml", std::string(size_t{1} << 20, '#')});
   EXPECT_EQ(Text(Compile(files, {}).diagnostics),
-            "definitions are limited to 10000 files of 8388608 bytes together; these are 9 files "
+            "definitions are limited to 1000 files of 8388608 bytes together; these are 9 files "
             "of 9437184 bytes\n");
 }
 

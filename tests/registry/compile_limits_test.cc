@@ -186,6 +186,14 @@ TEST(CompileLimits, WindowsAndNamesOfAFanOut) {
             "window\n");
 }
 
+TEST(CompileLimits, NamesBeforeAWildcard) {
+  const std::string text = View({"a: price"}) + "---\nset: s\nfor: page\ncandidate: item\n" +
+                           "columns: [candidate." + Repeated("catalog.left.", 1'000) + "v.*]\n";
+  const std::vector<Diagnostic> said = Said(text);
+  ASSERT_THAT(said, SizeIs(1));
+  EXPECT_THAT(said[0].message, HasSubstr("expected role.view.*, of at most 32 names"));
+}
+
 TEST(CompileLimits, FieldsOfEmbed) {
   const auto set = [](size_t texts) {
     return "set: s\nfor: page\ncandidate: item\ncolumns:\n  - a: known(embed(titles" +

@@ -278,6 +278,24 @@ TEST(Compile, FindsTheEncodersOfADirectory) {
             (std::vector<std::string>{"x/a", "x/b"}));
 }
 
+// All blocks of the manual together are one registry.
+TEST(Compile, AcceptsTheManual) {
+  const std::string manual = ReadTestFile("docs/reference/definitions.md");
+  constexpr std::string_view kOpen = "\n```yaml\n", kClose = "\n```\n";
+  std::vector<DefinitionFile> files;
+  for (size_t at = manual.find(kOpen); at != std::string::npos; at = manual.find(kOpen, at)) {
+    const size_t begin = at + kOpen.size();
+    at = manual.find(kClose, begin);
+    ASSERT_NE(at, std::string::npos);
+    files.push_back({Concat("block ", files.size() + 1), manual.substr(begin, at + 1 - begin)});
+  }
+
+  ASSERT_GE(files.size(), 8u);
+  const auto registry = MustCompile(files);
+  ASSERT_NE(registry, nullptr);
+  EXPECT_NE(registry->FindRetrieval("similar"), nullptr);
+}
+
 TEST(Compile, AcceptsTheExample) {
   std::vector<DefinitionFile> files;
   std::error_code error;

@@ -77,7 +77,7 @@ TEST_F(DiffTest, SaysWhatMustBeComputed) {
   const Change vector = ChangeOf(
       "text", Replace(ItemsYaml(), "embed(titles, title, content)", "embed(titles, title)"));
   EXPECT_EQ(vector.details,
-            (Lines{"feature vec: its definition changed",
+            (Lines{"feature vec: embed(titles, title, content) -> embed(titles, title)",
                    "new vectors text.vec of catalog: a background job embeds the rows that are "
                    "there, then activates them"}));
 }
@@ -105,6 +105,62 @@ TEST_F(DiffTest, SaysWhichUsedDefinitionChanges) {
   const Change change = ChangeOf("ranker", Replace(ItemsYaml(), "+ 20)", "+ 30)"));
   EXPECT_EQ(change.kind, Change::Kind::kCompatible);
   EXPECT_EQ(change.details, Lines{"uses view rates, which changes"});
+}
+
+TEST_F(DiffTest, SaysWhatChangesInAView) {
+  std::string text = Replace(ItemsYaml(), "where: valid\nttl: 60d", "where: dwell_s > 1\nttl: 30d");
+  text = Replace(text, "since_h: hours(", "since_h: days(");
+  const Change view = ChangeOf("quality", text, false);
+  EXPECT_EQ(view.kind, Change::Kind::kCompatible);
+  EXPECT_EQ(view.details,
+            (Lines{"where: valid -> dwell_s > 1", "ttl: 60d -> 30d",
+                   "feature clicks_1h: its definition changed",
+                   "feature clicks_7d: its definition changed",
+                   "feature dwell_7d: its definition changed",
+                   "feature dwell_max: its definition changed",
+                   "feature since_h: hours(age(last(clicked_at))) -> days(age(last(clicked_at)))",
+                   "feature exact_1h: its definition changed"}));
+  EXPECT_EQ(ChangeOf("next", Replace(ItemsYaml(), "key: seed_id", "key: item_id"), false).details,
+            (Lines{"key: seed_id -> item_id", "feature items: its definition changed"}));
+}
+
+TEST_F(DiffTest, SaysWhichColumnsOfASetMeanSomethingElse) {
+  std::string text = Replace(ItemsYaml(), "is_seed: candidate ==", "is_seed: candidate !=");
+  text = Replace(text, "  - item_page.hour\n", "");
+  const Change set = ChangeOf("ranker", text);
+  EXPECT_EQ(set.kind, Change::Kind::kBreaking);
+  EXPECT_EQ(set.details, (Lines{"column item_page.hour removed",
+                                "column is_seed: candidate == seed -> candidate != seed"}));
+}
+
+TEST_F(DiffTest, SaysWhatChangesInARetrieval) {
+  std::string text = Replace(ItemsYaml(), "take: 500", "take: 400");
+  text = Replace(text, "  and not coalesce(candidate.catalog.hidden, false)\n", "");
+  text = Replace(text, "[seed, user.taste.recent]", "[seed]");
+  text = Replace(text, "score: rrf(like, popular, tower)\n", "");
+  text = Replace(text, "    where: candidate.catalog.stock > 0\n", "");
+  const Change change = ChangeOf("similar", text);
+  EXPECT_EQ(change.kind, Change::Kind::kCompatible);
+  EXPECT_EQ(change.details,
+            (Lines{"channel like, take: 500 -> 400",
+                   "channel popular, where: candidate.catalog.stock > 0 -> nothing",
+                   "where: candidate.catalog.language == seed.catalog.language and not "
+                   "coalesce(candidate.catalog.hidden, false) -> candidate.catalog.language == "
+                   "seed.catalog.language",
+                   "exclude: [seed, user.taste.recent] -> [seed]",
+                   "score: rrf(like, popular, tower) -> rrf(like, popular, rated, tower)"}));
+}
+
+// They are refused as well (History), but the plan shows what they are.
+TEST_F(DiffTest, SaysWhatChangesInASource) {
+  std::string text = Replace(ItemsYaml(), "time: clicked_at\nunit: ms", "time: clicked_at");
+  text = Replace(text, "seed_id: item, page_id: page}", "seed_id: creator, page_id: page}");
+  text = Replace(text, "key: seed_id\nfrom", "key: item_id\nfrom");
+  const Change change = ChangeOf("clicks", text);
+  EXPECT_EQ(change.kind, Change::Kind::kBreaking);
+  EXPECT_EQ(change.details,
+            (Lines{"column seed_id: key<item> -> key<creator>", "unit: ms -> nothing",
+                   "key seed_id: item -> creator"}));
 }
 
 TEST_F(DiffTest, RemovedDefinitionsAreNamedWithTheirUsers) {

@@ -155,7 +155,40 @@ TEST(History, KeepsWhatStoredRecordsNeed) {
   refused(Replace(text, "key: item_id", "key: id"), "entity item: its key was item_id, not id");
   refused("entity: item\nkey: item_id\n---\n"
           "table: clicks\nof: item\ntime: at\ncolumns: {d: double}\n",
-          "table clicks: was events; records stored since revision 1 need it");
+          "table clicks: was events; revision 1 has it so, and records may be stored since");
+}
+
+TEST(History, RefusesAllAtOnceEachAtItsPlace) {
+  const std::string text = Small("count()");
+  History history = HistoryOf({text});
+  std::string changed = Replace(text, "key: item_id", "key: id");
+  changed = Replace(changed, "time: at\ncolumns: {d: double}",
+                    "time: when_at\nunit: ms\nid: c\ncolumns: {c: string, d: int64}");
+
+  const Status status = history.Apply(RecordOf(1, changed), 1).status();
+
+  const std::string end =
+      "; revision 1 has it so, and records may be stored since: use another name";
+  EXPECT_EQ(status.code(), StatusCode::kFailedPrecondition);
+  EXPECT_EQ(Message(status),
+            "the definitions do not fit earlier revisions:\n"
+            "a.yaml:7:7: events clicks: its unit was RFC 3339 text, not ms" + end + "\n"
+            "a.yaml:6:7: events clicks: its time column was at, not when_at" + end + "\n"
+            "a.yaml:8:5: events clicks: its id was the payload's hash, not c" + end + "\n"
+            "a.yaml:9:22: events clicks: column d had type double, not int64" + end + "\n"
+            "a.yaml:2:6: entity item: its key was item_id, not id" + end);
+}
+
+// Both would decide anew which records are duplicates (S1.7).
+TEST(History, TheIdOfASourceStays) {
+  const std::string text = Replace(Small("count()"), "{d: double}", "{d: double, c: string}");
+  const std::string with_id = Replace(text, "time: at\n", "time: at\nid: c\n");
+  const auto check = [](const std::string& before, const std::string& after) {
+    return Message(HistoryOf({before}).Apply(RecordOf(1, after), 1).status());
+  };
+  EXPECT_THAT(std::string(check(text, with_id)), HasSubstr("its id was the payload's hash, not c"));
+  EXPECT_THAT(std::string(check(with_id, text)),
+              HasSubstr("a.yaml:4:9: events clicks: its id was c, not the payload's hash"));
 }
 
 TEST(History, ASourceThatComesBackMustFitItsOldRecords) {
@@ -163,7 +196,7 @@ TEST(History, ASourceThatComesBackMustFitItsOldRecords) {
   History history = HistoryOf({text, "entity: item\nkey: item_id\n"});
 
   EXPECT_THAT(history.Apply(RecordOf(2, Replace(text, "d: double", "d: int64")), 1).status(),
-              StatusIs(StatusCode::kFailedPrecondition, HasSubstr("since revision 1")));
+              StatusIs(StatusCode::kFailedPrecondition, HasSubstr("revision 1 has it so")));
   EXPECT_OK(history.Apply(RecordOf(2, text), 1));
   EXPECT_EQ(history.current()->versions.at("clicks"), 1u);
 }

@@ -133,6 +133,16 @@ TEST(Parser, LimitsNesting) {
     for (int i = 0; i < n; ++i) text += close;
     return text;
   };
+  // Its canonical form has a blank after each comma.
+  const auto list = [](size_t elements) {
+    std::string text = "[1";
+    for (size_t i = 1; i < elements; ++i) text += ",1";
+    return text + "]";
+  };
+  EXPECT_EQ(ParseError(list(3'333)), "");
+  EXPECT_EQ(ParseError(Canonical(MustParse(list(3'333)))), "");
+  EXPECT_EQ(ParseError(list(3'334)),
+            "1:1: the expression has 10002 characters with its blanks, at most 10000 are allowed");
   EXPECT_EQ(ParseError(nested(kMaxExpressionDepth - 1, "(", ")")), "");
   EXPECT_EQ(ParseError(nested(kMaxExpressionDepth, "(", ")")),
             "1:65: the expression is nested more than 64 levels deep");

@@ -60,6 +60,22 @@ TEST(Plan, GivesDiagnosticsWithTheirPlaces) {
   EXPECT_EQ(reply.changes_size(), 0);
 }
 
+TEST(Plan, GivesThePlacesOfWhatEarlierRevisionsRefuse) {
+  ServingWorld world;
+  ASSERT_OK_AND_ASSIGN(
+      const auto reply,
+      Plan(world.Definitions<v1::PlanRequest>(
+               Replaced(kTestDefinitions, "entity: item\nkey: item_id", "entity: item\nkey: id")),
+           world.context()));
+  ASSERT_GE(reply.diagnostics_size(), 1);
+  for (const v1::Diagnostic& diagnostic : reply.diagnostics()) {
+    EXPECT_EQ(diagnostic.file(), "test.yaml");
+    EXPECT_GT(diagnostic.line(), 0U);
+    EXPECT_THAT(diagnostic.message(), HasSubstr("revision 1 has it so"));
+  }
+  EXPECT_GT(reply.changes_size(), 0);
+}
+
 TEST(Plan, NamesArtifactsThatMustBePutFirst) {
   ServingWorld world;
   auto request = world.Definitions<v1::PlanRequest>(kTestDefinitions);
@@ -136,7 +152,7 @@ TEST(Apply, RefusesWhatPassesALimit) {
   EXPECT_THAT(Apply(request, world.context()),
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("author")));
   v1::ApplyRequest many;
-  for (size_t i = 0; i <= kMaxDefinitionFiles; ++i) many.add_files()->set_path("f.yaml");
+  for (size_t i = 0; i <= registry::kMaxDefinitionFiles; ++i) many.add_files()->set_path("f.yaml");
   EXPECT_THAT(Apply(many, world.context()),
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("at most 1000")));
 }
