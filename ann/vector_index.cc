@@ -150,58 +150,48 @@ Status VectorIndex::CheckBase(const GraphBase& base, std::span<const uint32_t> i
   return OkStatus();
 }
 
-Status VectorIndex::InstallBase(std::shared_ptr<const GraphBase> base,
-                                std::span<const uint32_t> id_of_row) {
+StatusOr<std::unique_ptr<VectorIndex>> VectorIndex::WithBase(
+    std::shared_ptr<const GraphBase> base, std::span<const uint32_t> id_of_row) const {
   LARDER_CHECK(base != nullptr);
   LARDER_RETURN_IF_ERROR(CheckBase(*base, id_of_row));
   const auto rows = static_cast<uint32_t>(base->row_count());
-
-  // While the old base still answers, decide which rows of the new one are current.
-  std::vector<uint32_t> new_row(places_.size(), kNone);
-  Bitmap masked(rows);
-  size_t masked_count = 0;
+  auto with = std::make_unique<VectorIndex>(options_);
+  with->size_ = size_;
+  with->places_.resize(places_.size());
+  with->masked_ = Bitmap(rows);
   for (uint32_t row = 0; row < rows; ++row) {
     const uint32_t id = id_of_row[row];
-    if (id != kNoId && id < new_row.size()) new_row[id] = row;
     if (id == kNoId || !Equal(Find(id), base->vector(base->node_of_row(row)))) {
-      masked.Set(row);
-      ++masked_count;
+      with->masked_.Set(row);
+      ++with->masked_count_;
     }
+    if (id == kNoId) continue;
+    // Ids that were never upserted here may come later: their row is remembered, masked.
+    if (id >= with->places_.size()) with->places_.resize(size_t{id} + 1);
+    with->places_[id].row = row;
   }
-
-  // Then move what only the old base has to the delta, and drop from the delta what the new has.
-  // New slots are given only by Append and slots move only in RemoveFromDelta, which keeps the
-  // moved id's place right, so the order of ids does not matter.
   for (uint32_t id = 0; id < places_.size(); ++id) {
-    Place& place = places_[id];
-    const uint32_t row = new_row[id];
-    if (row != kNone && !masked.Test(row)) {
-      RemoveFromDelta(place);
-    } else if (place.slot == kNone && ServedByBase(place)) {
-      place.slot = delta_.Append(id, VectorAt(place));
-    }
+    Place& place = with->places_[id];
+    if (!IsLive(places_[id]) || with->ServedByBase(place)) continue;
+    place.slot = with->delta_.Append(id, VectorAt(places_[id]));
   }
-  for (uint32_t id = 0; id < places_.size(); ++id) places_[id].row = new_row[id];
-
-  // Ids that were never upserted here may come later: their row is remembered, masked.
-  for (uint32_t row = 0; row < rows; ++row) {
-    const uint32_t id = id_of_row[row];
-    if (id == kNoId || id < new_row.size()) continue;
-    if (id >= places_.size()) places_.resize(size_t{id} + 1);
-    places_[id].row = row;
-  }
-  base_ = std::move(base);
-  id_of_row_.assign(id_of_row.begin(), id_of_row.end());
-  masked_ = std::move(masked);
-  masked_count_ = masked_count;
-  dead_nodes_ = Bitmap(base_->node_count());
-  for (uint32_t node = 0; node < base_->node_count(); ++node) {
-    const auto node_rows = base_->rows_of_node(node);
+  with->dead_nodes_ = Bitmap(base->node_count());
+  for (uint32_t node = 0; node < base->node_count(); ++node) {
+    const auto node_rows = base->rows_of_node(node);
     if (std::all_of(node_rows.begin(), node_rows.end(),
-                    [this](uint32_t r) { return masked_.Test(r); })) {
-      dead_nodes_.Set(node);
+                    [&](uint32_t row) { return with->masked_.Test(row); })) {
+      with->dead_nodes_.Set(node);
     }
   }
+  with->base_ = std::move(base);
+  with->id_of_row_.assign(id_of_row.begin(), id_of_row.end());
+  return with;
+}
+
+Status VectorIndex::InstallBase(std::shared_ptr<const GraphBase> base,
+                                std::span<const uint32_t> id_of_row) {
+  LARDER_ASSIGN_OR_RETURN(const auto with, WithBase(std::move(base), id_of_row));
+  *this = std::move(*with);
   return OkStatus();
 }
 

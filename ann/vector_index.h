@@ -42,7 +42,8 @@ struct VectorIndexOptions {
 //
 // Thread-safety: thread-compatible: the caller holds a writer lock for Upsert, Remove and
 // InstallBase, and a reader lock for everything const; any number of threads may search at once.
-// Bases are built outside of both locks: Snapshot, BuildGraphBase, InstallBase.
+// Bases are built outside of both locks: Snapshot, BuildGraphBase. So is the index that has the new
+// base, by who alone makes changes: WithBase, then the lock to put it in this one's place.
 class VectorIndex {
  public:
   explicit VectorIndex(const VectorIndexOptions& options);
@@ -87,14 +88,18 @@ class VectorIndex {
   };
   Snapshot TakeSnapshot() const;
 
-  // Serves from `base` what it has: rows whose bytes equal their id's current vector leave the
-  // delta, all others are masked (S7.3). What changed since the base's snapshot stays right, and
-  // a base from an older or another process does too.
+  // The same vectors in another index, which serves from `base` what that has: rows whose bytes
+  // equal their id's current vector are not in the delta, all others are masked (S7.3). What
+  // changed since the base's snapshot stays right, and a base from an older or another process
+  // does too.
   //
   // Shapes: id_of_row [base->row_count()]; kNoId for keys that are gone.
   // Errors: kFailedPrecondition for another space; kInvalidArgument for another dim, a wrong
-  //         number of ids, an id that comes twice or is not below max_ids. Then nothing changes.
-  // Cost: compares every row; about 0.1 µs each, under the caller's writer lock.
+  //         number of ids, an id that comes twice or is not below max_ids.
+  // Cost: compares every row, about 0.1 µs each; copies what is not in the base.
+  StatusOr<std::unique_ptr<VectorIndex>> WithBase(std::shared_ptr<const GraphBase> base,
+                                                  std::span<const uint32_t> id_of_row) const;
+  // Becomes that index. After an error nothing has changed.
   Status InstallBase(std::shared_ptr<const GraphBase> base, std::span<const uint32_t> id_of_row);
 
   // The base in use; null if there is none.

@@ -31,16 +31,16 @@ Argument ArgumentAt(const Column& column, size_t row, bool text) {
 
 }  // namespace
 
-Applier::Outcome Applier::Apply(const Entry& entry) {
+Applier::Outcome Applier::Apply(const Entry& entry, uint64_t checksum) {
   switch (entry.kind) {
-    case EntryKind::kData: return {ApplyData(entry), 0, false};
-    case EntryKind::kRevision: return ApplyRevision(entry);
-    case EntryKind::kActivate: return ApplyActivation(entry);
+    case EntryKind::kData: return {ApplyData(entry, checksum), 0, false};
+    case EntryKind::kRevision: return ApplyRevision(entry, checksum);
+    case EntryKind::kActivate: return ApplyActivation(entry, checksum);
   }
   return {DataLoss("entry ", entry.number, " is of no known kind"), 0, false};
 }
 
-Status Applier::ApplyData(const Entry& entry) {
+Status Applier::ApplyData(const Entry& entry, uint64_t checksum) {
   const Position applied = p_.state.applied;
   size_t begin = 0;
   if (entry.number < applied.entry()) return OkStatus();
@@ -54,6 +54,7 @@ Status Applier::ApplyData(const Entry& entry) {
       WriterLock lock(p_.lock);
       PublishSlice(batch, begin, end);
       p_.state.applied = Position::Of(entry.number, end - 1);
+      p_.state.checksum = checksum;
       p_.state.last_arrival = std::max(p_.state.last_arrival, entry.arrival);
       if (end == entry.batch.size()) p_.state.new_ids.push_back(std::move(ids));
     }
@@ -134,7 +135,7 @@ void Applier::PublishRows(PreparedBatch& batch, size_t begin, size_t end) {
   }
 }
 
-Applier::Outcome Applier::ApplyRevision(const Entry& entry) {
+Applier::Outcome Applier::ApplyRevision(const Entry& entry, uint64_t checksum) {
   Outcome outcome;
   if (Position::Of(entry.number, 0) <= p_.state.applied) return outcome;
   ControlNote note;
@@ -143,73 +144,105 @@ Applier::Outcome Applier::ApplyRevision(const Entry& entry) {
   note.kind = entry.kind;
   note.control = entry.control;
   note.sources_with_records = p_.state.SourcesWithRecords();
+  StatusOr<NewRevision> revision = Decide(note);
+  if (revision.ok()) {
+    outcome.failure = LoadNewlyResident(*revision);
+    if (!outcome.failure.ok()) return outcome;
+    TakeExternalVectors(*revision);
+  } else {
+    outcome.decision = revision.status();
+  }
   {
     WriterLock lock(p_.lock);
-    const StatusOr<const registry::Revision*> revision = MakeRevision(note);
     if (revision.ok()) {
-      outcome.decision = (*revision)->number;
+      outcome.decision = Publish(*std::move(revision), note);
       outcome.new_definitions = true;
       p_.state.new_notes.push_back(std::move(note));
-      outcome.failure = LoadNewlyResident();
-      for (const auto& source : p_.state.sources()) {
-        for (const SourceState::VectorUse& use : source->vectors) {
-          if (use.feature->column >= 0) FillExternalVectors(*source, use);
-        }
-      }
-    } else {
-      outcome.decision = revision.status();
     }
-    Finish(entry);
+    Finish(entry, checksum);
   }
   Published();
   return outcome;
 }
 
-StatusOr<const registry::Revision*> Applier::MakeRevision(const ControlNote& note) {
-  LARDER_ASSIGN_OR_RETURN(registry::RevisionRecord record, registry::DecodeRevision(note.control));
-  LARDER_ASSIGN_OR_RETURN(const registry::Revision* revision,
-                          p_.state.ApplyRevision(std::move(record), note));
-  for (const auto& vectors : p_.state.vectors()) {
-    if (announced_.insert(vectors.get()).second) p_.sink.AddVectorFeature(vectors->feature());
-  }
+StatusOr<Applier::NewRevision> Applier::Decide(const ControlNote& note) const {
+  NewRevision revision;
+  LARDER_ASSIGN_OR_RETURN(revision.record, registry::DecodeRevision(note.control));
+  revision.compiled = registry::Compile(revision.record.files, revision.record.encoders);
+  LARDER_RETURN_IF_ERROR(p_.state.history().Check(revision.record, revision.compiled));
   return revision;
 }
 
-Status Applier::LoadNewlyResident() {
+Status Applier::LoadNewlyResident(NewRevision& revision) const {
+  const registry::CompiledRegistry& registry = *revision.compiled.registry;
+  const auto becomes_resident = [&](const std::string& name) {
+    const registry::Entity* entity = registry.FindEntity(name);
+    return (entity != nullptr && entity->candidate) ||
+           std::any_of(registry.sources.begin(), registry.sources.end(), [&](const auto& source) {
+             return source.table && source.entity == name;
+           });
+  };
   for (const auto& entity : p_.state.entities()) {
-    if (!entity->resident() || entity->complete()) continue;
-    LARDER_RETURN_IF_ERROR(LoadAllKeys(p_.db, p_.state, *entity));
+    if (entity->complete() || !becomes_resident(entity->name())) continue;
+    LARDER_ASSIGN_OR_RETURN(auto keys, LoadMissingKeys(p_.db, p_.state, *entity));
+    revision.keys.emplace_back(entity.get(), std::move(keys));
   }
   return OkStatus();
 }
 
 // A new feature over rows that carry their vectors: nothing to compute, so all rows get theirs now.
-void Applier::FillExternalVectors(const SourceState& source, const SourceState::VectorUse& use) {
-  if (use.vectors->size() > 0) return;  // not new: apply has filled it all along
-  const Ordinal end = source.key_uses[source.row_key].entity->keys().end();
-  for (Ordinal ordinal = 0; ordinal < end; ++ordinal) {
-    const Row* row = std::as_const(*source.rows).Find(ordinal);
-    if (row == nullptr) continue;
-    const std::vector<float> values = ExternalVector(use, *row);
-    if (values.empty()) continue;
-    const std::vector<int8_t> codes = QuantizeVector(values);
-    use.vectors->Set(ordinal, HashTo128(AsBytes(std::span<const float>(values))), codes);
-    p_.sink.SetVector(use.feature->digest, ordinal, codes);
+void Applier::TakeExternalVectors(NewRevision& revision) const {
+  const registry::CompiledRegistry& registry = *revision.compiled.registry;
+  for (const registry::VectorFeature& feature : registry.vectors) {
+    if (feature.column < 0 || p_.state.FindVectors(feature.digest) != nullptr) continue;
+    const SourceState* source = p_.state.FindSource(feature.source);
+    if (source == nullptr || source->rows == nullptr) continue;
+    const SourceState::VectorUse use{nullptr, &feature, registry.FindSource(feature.source)};
+    const Ordinal end = std::as_const(*source->key_uses[source->row_key].entity).keys().end();
+    for (Ordinal ordinal = 0; ordinal < end; ++ordinal) {
+      const Row* row = std::as_const(*source->rows).Find(ordinal);
+      if (row == nullptr) continue;
+      const std::vector<float> values = ExternalVector(use, *row);
+      if (values.empty()) continue;
+      revision.vectors.push_back({feature.digest, ordinal,
+                                  HashTo128(AsBytes(std::span<const float>(values))),
+                                  QuantizeVector(values)});
+    }
   }
 }
 
-Applier::Outcome Applier::ApplyActivation(const Entry& entry) {
+uint64_t Applier::Publish(NewRevision revision, const ControlNote& note) {
+  const StatusOr<const registry::Revision*> made =
+      p_.state.ApplyRevision(std::move(revision.record), revision.compiled, note);
+  LARDER_CHECK(made.ok());  // it was checked against this state
+  for (const auto& vectors : p_.state.vectors()) {
+    if (announced_.insert(vectors.get()).second) p_.sink.AddVectorFeature(vectors->feature());
+  }
+  for (auto& [entity, keys] : revision.keys) {
+    for (LoadedKey& key : keys) key.Install();
+    entity->set_complete(true);
+  }
+  for (const NewRevision::Vector& vector : revision.vectors) {
+    p_.state.FindVectors(vector.feature)->Set(vector.ordinal, vector.content, vector.codes);
+    p_.sink.SetVector(vector.feature, vector.ordinal, vector.codes);
+  }
+  return (*made)->number;
+}
+
+Applier::Outcome Applier::ApplyActivation(const Entry& entry, uint64_t checksum) {
   Outcome outcome;
   if (Position::Of(entry.number, 0) <= p_.state.applied) return outcome;
   const StatusOr<Activation> activation = DecodeActivation(entry.control);
   Status status = activation.status();
+  bool loaded = true;
   if (activation.ok() && p_.state.FindVectors(activation->feature) == nullptr) {
     status = NotFound("vector feature ", activation->feature.Short(), " does not exist");
   }
   if (status.ok() && activation->kind == Activation::Kind::kVectors) {
     status = InstallVectors(*activation);
   } else if (status.ok() && recovering_) {
-    bases_[activation->feature] = activation->artifact;
+    bases_[activation->feature].push_back(activation->artifact);
+    loaded = false;
   } else if (status.ok()) {
     status = InstallBase(activation->feature, activation->artifact);
   }
@@ -221,9 +254,9 @@ Applier::Outcome Applier::ApplyActivation(const Entry& entry) {
     }
     if (activation.ok()) {
       p_.state.new_notes.push_back({Position::Of(entry.number, 0), entry.arrival, entry.kind,
-                                    entry.control, {}, status.ok()});
+                                    entry.control, {}, status.ok() && loaded});
     }
-    Finish(entry);
+    Finish(entry, checksum);
   }
   Published();
   if (!status.ok()) outcome.decision = status;
@@ -271,27 +304,33 @@ Status Applier::InstallVectors(const Activation& activation) {
 
 Status Applier::InstallBase(const Digest& feature, const Digest& artifact) {
   LARDER_ASSIGN_OR_RETURN(const std::string dir, p_.artifacts.Path(artifact));
-  LARDER_ASSIGN_OR_RETURN(auto base, p_.sink.LoadBase(feature, dir));
-  WriterLock lock(p_.lock);
   StateReader reader(p_.state, p_.db, p_.state.last_arrival);
-  p_.sink.InstallBase(feature, std::move(base), reader);
+  LARDER_ASSIGN_OR_RETURN(const auto base, p_.sink.LoadBase(feature, dir, reader));
+  WriterLock lock(p_.lock);
+  p_.sink.InstallBase(feature, *base);
   return OkStatus();
 }
 
-void Applier::Finish(const Entry& entry) {
+void Applier::Finish(const Entry& entry, uint64_t checksum) {
   p_.state.applied = Position::Of(entry.number, 0);
+  p_.state.checksum = checksum;
   p_.state.last_arrival = std::max(p_.state.last_arrival, entry.arrival);
 }
 
 Status Applier::Restore(const ControlNote& note) {
-  if (note.kind == EntryKind::kRevision) return MakeRevision(note).status();
+  if (note.kind == EntryKind::kRevision) {
+    LARDER_ASSIGN_OR_RETURN(NewRevision revision, Decide(note));
+    Publish(std::move(revision), note);
+    return OkStatus();
+  }
   LARDER_ASSIGN_OR_RETURN(const Activation activation, DecodeActivation(note.control));
   VectorTable* vectors = p_.state.FindVectors(activation.feature);
-  if (vectors == nullptr || !note.installed) return OkStatus();
-  if (activation.kind == Activation::Kind::kVectors) {
+  if (vectors == nullptr) return OkStatus();
+  if (activation.kind == Activation::Kind::kIndexBase) {
+    // Any base will do, so also one that could not be loaded then.
+    bases_[activation.feature].push_back(activation.artifact);
+  } else if (note.installed) {
     vectors->Activate();
-  } else {
-    bases_[activation.feature] = activation.artifact;
   }
   return OkStatus();
 }
@@ -299,9 +338,12 @@ Status Applier::Restore(const ControlNote& note) {
 void Applier::EndRecovery() {
   for (const auto& window : p_.state.windows()) window->EndRecovery();
   recovering_ = false;
-  for (const auto& [feature, artifact] : std::exchange(bases_, {})) {
-    const Status status = InstallBase(feature, artifact);
-    if (!status.ok()) NoteArtifactError(status);
+  for (const auto& [feature, artifacts] : std::exchange(bases_, {})) {
+    for (auto artifact = artifacts.rbegin(); artifact != artifacts.rend(); ++artifact) {
+      const Status status = InstallBase(feature, *artifact);
+      if (status.ok()) break;
+      NoteArtifactError(status);
+    }
   }
 }
 

@@ -9,6 +9,7 @@
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/file_system.h"
 #include "base/hash.h"
@@ -20,6 +21,8 @@
 #include "featurestore/rocksdb_state.h"
 #include "featurestore/row_sink.h"
 #include "featurestore/store_state.h"
+#include "registry/compile.h"
+#include "registry/history.h"
 #include "registry/stored_feature.h"
 
 namespace larder::featurestore {
@@ -50,7 +53,8 @@ class Applier {
     StatusOr<uint64_t> decision = 0;
     bool new_definitions = false;  // a revision was made: write a checkpoint before the next entry
   };
-  Outcome Apply(const Entry& entry);
+  // `checksum` is the entry's, of its stored bytes.
+  Outcome Apply(const Entry& entry, uint64_t checksum);
   // Called with the new applied position after each publication, outside the lock.
   void set_on_publish(std::function<void(Position)> on_publish) {
     on_publish_ = std::move(on_publish);
@@ -58,7 +62,7 @@ class Applier {
 
   // Recovery: what a stored control record said is said again, to state and sink.
   Status Restore(const ControlNote& note);
-  // Recovery: all is applied; loads the newest index base of each feature.
+  // Recovery: all is applied; loads the newest index base of each feature that can be loaded.
   void EndRecovery();
 
   // Artifacts that an activate names and that could not be used, and why the last one could not.
@@ -73,15 +77,33 @@ class Applier {
   void ResolveOrdinals(PreparedBatch& batch, size_t begin, size_t end);
   void FoldAggregates(PreparedBatch& batch, size_t begin, size_t end);
   void PublishRows(PreparedBatch& batch, size_t begin, size_t end);
-  Status ApplyData(const Entry& entry);
-  Outcome ApplyRevision(const Entry& entry);
-  StatusOr<const registry::Revision*> MakeRevision(const ControlNote& note);
-  Status LoadNewlyResident();
-  void FillExternalVectors(const SourceState& source, const SourceState::VectorUse& use);
-  Outcome ApplyActivation(const Entry& entry);
+  Status ApplyData(const Entry& entry, uint64_t checksum);
+  Outcome ApplyRevision(const Entry& entry, uint64_t checksum);
+  Outcome ApplyActivation(const Entry& entry, uint64_t checksum);
+
+  // A revision that was accepted, with all that is slow about it done.
+  struct NewRevision {
+    registry::RevisionRecord record;
+    registry::CompileResult compiled;
+    // Keys of entities that it makes resident.
+    std::vector<std::pair<EntityState*, std::vector<LoadedKey>>> keys;
+    struct Vector {
+      Digest feature;
+      registry::Ordinal ordinal = registry::kNoOrdinal;
+      Hash128 content;
+      std::vector<int8_t> codes;
+    };
+    std::vector<Vector> vectors;  // that the rows so far carry, of its new external features
+  };
+  StatusOr<NewRevision> Decide(const ControlNote& note) const;
+  Status LoadNewlyResident(NewRevision& revision) const;
+  void TakeExternalVectors(NewRevision& revision) const;
+  // Under the writer lock. Returns its number.
+  uint64_t Publish(NewRevision revision, const ControlNote& note);
+
   Status InstallVectors(const Activation& activation);
   Status InstallBase(const Digest& feature, const Digest& artifact);
-  void Finish(const Entry& entry);
+  void Finish(const Entry& entry, uint64_t checksum);
   void NoteArtifactError(const Status& status);
   void Published() {
     if (on_publish_) on_publish_(p_.state.applied);
@@ -90,7 +112,8 @@ class Applier {
   Parts p_;
   std::function<void(Position)> on_publish_;
   bool recovering_ = true;
-  std::map<Digest, Digest> bases_;          // feature: artifact; while recovering
+  // While recovering: the artifacts that were activated as a feature's base, the newest last.
+  std::map<Digest, std::vector<Digest>> bases_;
   std::set<const VectorTable*> announced_;  // to the sink
   mutable Mutex errors_mutex_;
   ArtifactErrors errors_ ABSL_GUARDED_BY(errors_mutex_);

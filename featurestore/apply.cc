@@ -41,7 +41,7 @@ void ApplyThread::Stop() {
   if (thread_.joinable()) thread_.join();
 }
 
-void ApplyThread::OnSynced(std::shared_ptr<const Entry> entry) {
+void ApplyThread::OnSynced(std::shared_ptr<const Entry> entry, uint64_t checksum) {
   MutexLock lock(mutex_);
   while (failure_.ok() && !queue_.empty() &&
          (queue_.size() >= kQueueEntries || queued_records_ >= kQueueRecords)) {
@@ -49,7 +49,7 @@ void ApplyThread::OnSynced(std::shared_ptr<const Entry> entry) {
   }
   if (!failure_.ok()) return;  // the log has it, for the next start
   queued_records_ += entry->batch.size();
-  queue_.push_back(std::move(entry));
+  queue_.push_back({std::move(entry), checksum});
   changed_.SignalAll();
 }
 
@@ -101,27 +101,28 @@ void ApplyThread::Published(Position applied) {
 
 void ApplyThread::Run() {
   while (true) {
-    std::shared_ptr<const Entry> entry;
+    Waiting next;
     {
       MutexLock lock(mutex_);
       while (queue_.empty() && !stopping_) changed_.Wait(mutex_);
       if (queue_.empty() || !failure_.ok()) return;
-      entry = std::move(queue_.front());
+      next = std::move(queue_.front());
       queue_.pop_front();
-      queued_records_ -= entry->batch.size();
+      queued_records_ -= next.entry->batch.size();
       changed_.SignalAll();
     }
     const GateLock gate(gate_);
-    const Applier::Outcome outcome = applier_.Apply(*entry);
-    const bool control = entry->kind != EntryKind::kData;
+    const Entry& entry = *next.entry;
+    const Applier::Outcome outcome = applier_.Apply(entry, next.checksum);
+    const bool control = entry.kind != EntryKind::kData;
     if (control && outcome.failure.ok() && on_control_) on_control_();
     Status failure = outcome.failure;
     if (failure.ok() && outcome.new_definitions) failure = checkpointer_.Run();
     MutexLock lock(mutex_);
     if (failure.ok()) {
-      applied_entry_ = entry->number;
+      applied_entry_ = entry.number;
       ++applied_entries_;
-      if (control) decisions_.insert_or_assign(entry->number, outcome.decision);
+      if (control) decisions_.insert_or_assign(entry.number, outcome.decision);
       if (decisions_.size() > kDecisions) decisions_.erase(decisions_.begin());
     } else {
       failure_ = failure;

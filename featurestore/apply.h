@@ -61,7 +61,7 @@ class ApplyThread : public EntryConsumer {
   ~ApplyThread() override;
 
   // Blocks while the queue is full. After a failure the entry is dropped: the log has it.
-  void OnSynced(std::shared_ptr<const Entry> entry) override;
+  void OnSynced(std::shared_ptr<const Entry> entry, uint64_t checksum) override;
   Status WaitApplied(uint64_t number) override;
   // What a control entry that is applied decided; remembered for the newest few hundred.
   StatusOr<uint64_t> Decision(uint64_t number) const;
@@ -77,6 +77,11 @@ class ApplyThread : public EntryConsumer {
   uint64_t applied_entries() const;
 
  private:
+  struct Waiting {
+    std::shared_ptr<const Entry> entry;
+    uint64_t checksum = 0;
+  };
+
   void Run();
   Status FailureLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Published(Position applied);
@@ -88,7 +93,7 @@ class ApplyThread : public EntryConsumer {
 
   mutable Mutex mutex_;
   CondVar changed_;
-  std::deque<std::shared_ptr<const Entry>> queue_ ABSL_GUARDED_BY(mutex_);
+  std::deque<Waiting> queue_ ABSL_GUARDED_BY(mutex_);
   size_t queued_records_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t applied_entry_ ABSL_GUARDED_BY(mutex_);
   Position applied_ ABSL_GUARDED_BY(mutex_);

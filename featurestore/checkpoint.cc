@@ -14,7 +14,7 @@ namespace {
 
 constexpr size_t kSliceBlobs = 128;              // under one hold of the reader lock
 constexpr size_t kBatchBytes = size_t{1} << 20;  // of one write
-constexpr uint8_t kStateFormat = 1;
+constexpr uint8_t kStateFormat = 2;
 constexpr uint64_t kIdsStep = 1024;  // entries forgotten before their ids are dropped
 
 Hash128 ShareOf(BlobKind kind, std::string_view name, std::string_view key,
@@ -43,6 +43,7 @@ std::string EncodeCheckpoint(const CheckpointRecord& record) {
   std::string out;
   ByteWriter writer(out);
   writer.Fixed(kStateFormat);
+  writer.Fixed(record.checksum);
   writer.SignedVarint(record.last_arrival);
   writer.Varint(record.sources.size());
   for (const auto& [name, source] : record.sources) {
@@ -62,11 +63,12 @@ StatusOr<CheckpointRecord> DecodeCheckpoint(std::string_view bytes) {
   ByteReader in(bytes);
   CheckpointRecord record;
   const auto format = in.Fixed<uint8_t>();
-  if (in.ok() && format > kStateFormat) {
+  if (in.ok() && format != kStateFormat) {
     return Unimplemented("the state has format ", static_cast<int>(format), ", this version reads ",
-                         static_cast<int>(kStateFormat));
+                         static_cast<int>(kStateFormat),
+                         "; without the directory 'state' it is made again from the log");
   }
-  if (format != kStateFormat) in.Fail();
+  record.checksum = in.Fixed<uint64_t>();
   record.last_arrival = in.SignedVarint();
   for (size_t i = in.Count(3); i > 0 && in.ok(); --i) {
     const std::string name(in.String());
@@ -130,6 +132,7 @@ void Checkpointer::WhileIdle(const std::function<void()>& idle) {
 Checkpointer::Work Checkpointer::Take() {
   Work work;
   work.record.position = state_.applied;
+  work.record.checksum = state_.checksum;
   work.record.last_arrival = state_.last_arrival;
   for (const auto& source : state_.sources()) {
     work.record.sources[source->name] = {source->records, source->skipped};

@@ -26,6 +26,7 @@ namespace larder::featurestore {
 // The checkpoint record (S11): every fold at or before `position` is in a durable blob.
 struct CheckpointRecord {
   Position position;
+  uint64_t checksum = 0;  // of the log entry of `position`
   TimeUs last_arrival = 0;
   struct Source {
     uint64_t records = 0;

@@ -50,7 +50,8 @@ StatusOr<std::optional<LoadedKey>> LoadKey(StateDb& db, const StoreState& state,
   return loaded;
 }
 
-Status LoadAllKeys(StateDb& db, const StoreState& state, EntityState& entity) {
+StatusOr<std::vector<LoadedKey>> LoadMissingKeys(StateDb& db, const StoreState& state,
+                                                 EntityState& entity) {
   std::vector<std::string> missing;
   std::string prefix(1, static_cast<char>(BlobKind::kSeen));
   ByteWriter(prefix).String(entity.name());
@@ -59,15 +60,15 @@ Status LoadAllKeys(StateDb& db, const StoreState& state, EntityState& entity) {
         std::string_view name;
         std::string_view key;
         if (!ParseNamed(rest, name, key)) return DataLoss(BlobName(Concat('k', rest)));
-        if (entity.keys().Find(key) == kNoOrdinal) missing.emplace_back(key);
+        if (std::as_const(entity).keys().Find(key) == kNoOrdinal) missing.emplace_back(key);
         return OkStatus();
       }));
+  std::vector<LoadedKey> loaded;
   for (const std::string& key : missing) {
-    LARDER_ASSIGN_OR_RETURN(std::optional<LoadedKey> loaded, LoadKey(db, state, entity, key));
-    if (loaded.has_value()) loaded->Install();
+    LARDER_ASSIGN_OR_RETURN(std::optional<LoadedKey> one, LoadKey(db, state, entity, key));
+    if (one.has_value()) loaded.push_back(*std::move(one));
   }
-  entity.set_complete(true);
-  return OkStatus();
+  return loaded;
 }
 
 }  // namespace larder::featurestore

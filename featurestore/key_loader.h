@@ -43,8 +43,9 @@ StatusOr<std::unique_ptr<AggregateState>> DecodeWindowBlob(const WindowTable& ta
                                                            std::string_view blob_key,
                                                            const Blob& blob);
 
-// Loads all keys of an entity that are not in memory yet; under the writer lock.
-Status LoadAllKeys(StateDb& db, const StoreState& state, EntityState& entity);
+// Loads all keys of an entity that are not in memory yet. Needs no lock, as LoadKey.
+StatusOr<std::vector<LoadedKey>> LoadMissingKeys(StateDb& db, const StoreState& state,
+                                                 EntityState& entity);
 
 }  // namespace larder::featurestore
 

@@ -86,6 +86,7 @@ class Recovery {
     LARDER_RETURN_IF_ERROR(LoadLayouts());
     LARDER_RETURN_IF_ERROR(LoadControls());
     p_.state.applied = checkpoint_.position;
+    p_.state.checksum = checkpoint_.checksum;
     p_.state.last_arrival = checkpoint_.last_arrival;
     for (const auto& [name, counts] : checkpoint_.sources) {
       SourceState* source = p_.state.FindSource(name);
@@ -246,25 +247,29 @@ class Recovery {
     return p_.db.Write(*batch, /*sync=*/false);
   }
 
-  // From the checkpoint's own entry, of which a part may be missing, so that the chain of
-  // checksums is seen to hold.
+  // The checkpoint's own entry is what the chain of checksums hangs on.
+  StatusOr<Entry> CheckpointEntry(uint64_t number, std::string_view bytes) const {
+    LARDER_ASSIGN_OR_RETURN(Entry entry, DecodeEntry(bytes));
+    if (entry.number == number && EntryChecksum(bytes) == checkpoint_.checksum) return entry;
+    return DataLoss(p_.log_name, ": entry ", number, " is not the one that the state has");
+  }
+
+  // From the checkpoint's own entry, of which a part may be missing.
   Status Replay() {
     const uint64_t from = std::max<uint64_t>(checkpoint_.position.entry(), 1);
     recovered_.end.arrival = checkpoint_.last_arrival;
-    bool first = true;
     return p_.log.Read(from, [&](uint64_t number, std::string_view bytes) -> Status {
+      const uint64_t checksum = EntryChecksum(bytes);
       LARDER_ASSIGN_OR_RETURN(const Entry entry,
-                              first&& number > 1
-                                  ? DecodeEntry(bytes)
+                              number == checkpoint_.position.entry()
+                                  ? CheckpointEntry(number, bytes)
                                   : DecodeNextEntry(bytes, number, recovered_.end.checksum));
-      first = false;
-      recovered_.end = {number, EntryChecksum(bytes),
-                        std::max(recovered_.end.arrival, entry.arrival)};
+      recovered_.end = {number, checksum, std::max(recovered_.end.arrival, entry.arrival)};
       p_.dedupe.Add(entry);
       const bool replayed = number > checkpoint_.position.entry() ||
                             checkpoint_.position.index() + 1 < entry.batch.size();
       if (replayed) ++recovered_.replayed_entries;
-      const Applier::Outcome outcome = p_.applier.Apply(entry);
+      const Applier::Outcome outcome = p_.applier.Apply(entry, checksum);
       LARDER_RETURN_IF_ERROR(outcome.failure);
       // As when it was applied first: no blob of a definition before a checkpoint that has it.
       if (outcome.new_definitions ||

@@ -31,7 +31,9 @@ class RowSink {
   virtual void SetVector(const Digest& feature, registry::Ordinal ordinal,
                          std::span<const int8_t> vector) = 0;
 
-  // Loads and checks an index base that an `activate` names, before it is published.
+  // Loads and checks an index base that an `activate` names, with all that is slow done before it
+  // is published: nothing else is called between this and its InstallBase. `keys.FindKeys` resolves
+  // the base's keys to ordinals.
   // Errors keep the old base in use; the store counts and reports them.
   class LoadedBase {
    public:
@@ -39,10 +41,11 @@ class RowSink {
   };
   // `dir` is the artifact's directory.
   virtual StatusOr<std::unique_ptr<LoadedBase>> LoadBase(const Digest& feature,
-                                                         const std::string& dir) = 0;
-  // [published] `keys.FindKeys` resolves the base's keys to ordinals.
-  virtual void InstallBase(const Digest& feature, std::unique_ptr<LoadedBase> base,
-                           registry::FeatureReader& keys) = 0;
+                                                         const std::string& dir,
+                                                         registry::FeatureReader& keys) = 0;
+  // [published] Takes what `base` brings and leaves in it what that replaces, which the caller
+  // frees without the lock.
+  virtual void InstallBase(const Digest& feature, LoadedBase& base) = 0;
 };
 
 }  // namespace larder::featurestore

@@ -332,7 +332,9 @@ Status Sequencer::Commit(Group& group) {
   }
   Finish(group.items, status);
   if (status.ok()) {
-    for (auto& entry : group.entries) consumer_.OnSynced(std::move(entry));
+    for (size_t i = 0; i < group.entries.size(); ++i) {
+      consumer_.OnSynced(std::move(group.entries[i]), EntryChecksum(group.encoded[i]));
+    }
   }
   group = Group{};
   return status;

@@ -45,8 +45,9 @@ class BatchValidator {
 class EntryConsumer {
  public:
   virtual ~EntryConsumer() = default;
-  // May block: the log then does not run further ahead of apply.
-  virtual void OnSynced(std::shared_ptr<const Entry> entry) = 0;
+  // `checksum` is that of the entry's stored bytes. May block: the log then does not run further
+  // ahead of apply.
+  virtual void OnSynced(std::shared_ptr<const Entry> entry, uint64_t checksum) = 0;
   // Returns when entry `number`, a revision handed over before, is applied. After an error the
   // sequencer takes nothing more.
   virtual Status WaitApplied(uint64_t number) = 0;

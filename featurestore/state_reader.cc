@@ -33,25 +33,25 @@ void StateReader::FindKeys(std::string_view entity, std::span<const std::string_
 Ordinal StateReader::FindStored(EntityState& entity, std::string_view key) {
   auto found = own_.find(entity.name());
   if (found == own_.end()) found = own_.try_emplace(entity.name()).first;
-  std::deque<LoadedKey>& own = found->second;
-  const auto same = std::find_if(own.begin(), own.end(),
-                                 [&](const LoadedKey& other) { return other.key == key; });
-  if (same != own.end()) return kFirstOwn + static_cast<Ordinal>(same - own.begin());
+  OwnKeys& own = found->second;
+  if (const auto same = own.ordinals.find(key); same != own.ordinals.end()) return same->second;
   StatusOr<std::optional<LoadedKey>> loaded = LoadKey(db_, state_, entity, key);
   if (!loaded.ok()) {
     if (failure_.ok()) failure_ = loaded.status();
     return kNoOrdinal;
   }
   if (!loaded->has_value()) return kNoOrdinal;
-  own.push_back(**std::move(loaded));
-  return kFirstOwn + static_cast<Ordinal>(own.size() - 1);
+  const Ordinal ordinal = kFirstOwn + static_cast<Ordinal>(own.keys.size());
+  own.keys.push_back(**std::move(loaded));
+  own.ordinals.emplace(own.keys.back().key, ordinal);
+  return ordinal;
 }
 
 std::string_view StateReader::KeyOf(std::string_view entity, Ordinal ordinal) {
   if (ordinal >= kFirstOwn) {
     const auto found = own_.find(entity);
-    if (found == own_.end() || ordinal - kFirstOwn >= found->second.size()) return {};
-    return found->second[ordinal - kFirstOwn].key;
+    if (found == own_.end() || ordinal - kFirstOwn >= found->second.keys.size()) return {};
+    return found->second.keys[ordinal - kFirstOwn].key;
   }
   const EntityState* state = state_.FindEntity(entity);
   return state == nullptr ? std::string_view() : state->keys().KeyOf(ordinal);
@@ -90,7 +90,7 @@ Status StateReader::ReadWindow(const registry::StoredFeature& feature,
                                std::span<const Ordinal> ordinals, const ReadAt& at, Column& out) {
   const WindowTable& window = *state_.FindWindow(feature.digest);
   const auto own = own_.find(window.entity());
-  if (own == own_.end() || own->second.empty()) return window.Read(ordinals, at, out);
+  if (own == own_.end() || own->second.keys.empty()) return window.Read(ordinals, at, out);
   for (size_t i = 0; i < ordinals.size(); ++i) {
     if (ordinals[i] < kFirstOwn || ordinals[i] == kNoOrdinal) {
       LARDER_RETURN_IF_ERROR(window.Read(ordinals.subspan(i, 1), at, out));
@@ -98,8 +98,8 @@ Status StateReader::ReadWindow(const registry::StoredFeature& feature,
     }
     const AggregateState* state = nullptr;
     const size_t index = ordinals[i] - kFirstOwn;
-    if (index < own->second.size()) {
-      for (const LoadedKey::Window& stored : own->second[index].windows) {
+    if (index < own->second.keys.size()) {
+      for (const LoadedKey::Window& stored : own->second.keys[index].windows) {
         if (stored.table == &window) state = stored.state.get();
       }
     }
@@ -118,8 +118,8 @@ Reason StateReader::CandidateState(std::string_view entity, Ordinal ordinal) con
 
 std::vector<std::pair<std::string, std::string>> StateReader::TakeLoaded() {
   std::vector<std::pair<std::string, std::string>> loaded;
-  for (const auto& [entity, keys] : own_) {
-    for (const LoadedKey& key : keys) loaded.emplace_back(entity, key.key);
+  for (const auto& [entity, own] : own_) {
+    for (const LoadedKey& key : own.keys) loaded.emplace_back(entity, key.key);
   }
   return loaded;
 }

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -52,8 +53,11 @@ class StateReader : public registry::FeatureReader {
   const StoreState& state_;
   StateDb& db_;
   const TimeUs now_;
-  // By entity name; the ordinal of own_[e][i] is kFirstOwn + i.
-  std::map<std::string, std::deque<LoadedKey>, std::less<>> own_;
+  struct OwnKeys {
+    std::deque<LoadedKey> keys;  // the ordinal of keys[i] is kFirstOwn + i
+    std::unordered_map<std::string_view, registry::Ordinal> ordinals;  // views into `keys`
+  };
+  std::map<std::string, OwnKeys, std::less<>> own_;  // by entity name
   // The first failure to read a blob: FindKeys has no status, so the next Read reports it.
   Status failure_;
 };

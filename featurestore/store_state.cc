@@ -193,10 +193,11 @@ void StoreState::AddVector(const registry::CompiledRegistry& registry,
   source.vectors.push_back({vectors_.back().get(), &feature, schema});
 }
 
-StatusOr<const registry::Revision*> StoreState::ApplyRevision(registry::RevisionRecord record,
-                                                              const ControlNote& note) {
+StatusOr<const registry::Revision*> StoreState::ApplyRevision(
+    registry::RevisionRecord record, const registry::CompileResult& compiled,
+    const ControlNote& note) {
   LARDER_ASSIGN_OR_RETURN(const registry::Revision* revision,
-                          history_.Apply(std::move(record), note.arrival));
+                          history_.Apply(std::move(record), compiled, note.arrival));
   const registry::CompiledRegistry& registry = *revision->registry;
   for (const registry::Entity& entity : registry.entities) {
     EntityState& state = EntityFor(entity.name);

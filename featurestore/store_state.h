@@ -64,7 +64,8 @@ struct ControlNote {
   EntryKind kind = EntryKind::kRevision;
   std::string control;
   std::set<std::string, std::less<>> sources_with_records;  // kRevision
-  bool installed = false;                                   // kActivate: the artifact was whole
+  // kActivate: the artifact was loaded and is in use. (A base that was replayed is loaded later.)
+  bool installed = false;
 };
 std::string EncodeControlNote(const ControlNote& note);
 StatusOr<ControlNote> DecodeControlNote(Position position, std::string_view bytes);
@@ -77,8 +78,10 @@ class StoreState {
 
   // Decides a revision (S7.1) and makes room for what it brings. Aggregates and vector features
   // whose source has records already are inactive: they miss a past (S7.2).
-  // Errors: what History::Apply says; the state is then unchanged.
+  // `compiled`: what Compile says of the record, which takes long.
+  // Errors: what History::Check says; the state is then unchanged.
   StatusOr<const registry::Revision*> ApplyRevision(registry::RevisionRecord record,
+                                                    const registry::CompileResult& compiled,
                                                     const ControlNote& note);
 
   // nullptr if there is none.
@@ -103,6 +106,7 @@ class StoreState {
   size_t DirtyCount() const;
 
   Position applied;         // P
+  uint64_t checksum = 0;    // of the log entry of P
   TimeUs last_arrival = 0;  // log time (S2.7)
   // Applied but not yet stored, for the checkpoint.
   std::vector<ControlNote> new_notes;

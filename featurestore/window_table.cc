@@ -33,7 +33,9 @@ WindowTable::WindowTable(const registry::Aggregate& aggregate, Position p0, bool
 bool WindowTable::Update(Ordinal ordinal, Position position, const EventKey& key,
                          const Argument& argument) {
   if (position <= p0_) return true;
-  if (ordinal < stored_positions_.size() && position <= stored_positions_[ordinal]) return true;
+  if (ordinal < stored_positions_.size() && position <= stored_positions_[ordinal]) {
+    return shape_.Holds(argument);
+  }
   if (ordinal >= cells_.capacity()) cells_.EnsureSize(size_t{ordinal} + 1);
   Cell& cell = cells_[ordinal];
   if (cell.state == nullptr) {
@@ -94,13 +96,15 @@ Scalar WindowTable::Value(const Cell& cell, TimeUs start) const {
   int64_t tag = cell.tag.load(std::memory_order_acquire);
   if ((tag & ~kReasonMask) == window) {
     const int64_t bits = cell.value.load(std::memory_order_acquire);
-    // Unchanged: no other reader replaced the value in between.
+    // Unchanged: no other reader replaced the value in between. None can have come back to this
+    // one, because an older window never replaces a newer.
     if (cell.tag.load(std::memory_order_relaxed) == tag) {
       return {bits, static_cast<Reason>(tag & kReasonMask)};
     }
   }
   const Scalar scalar = cell.state->ScalarAt(shape_, start);
-  if (tag != kBusy && cell.tag.compare_exchange_strong(tag, kBusy, std::memory_order_acq_rel)) {
+  const bool older = tag == kStale || (tag != kBusy && (tag & ~kReasonMask) < window);
+  if (older && cell.tag.compare_exchange_strong(tag, kBusy, std::memory_order_acq_rel)) {
     cell.value.store(scalar.bits, std::memory_order_release);
     cell.tag.store(window | static_cast<int64_t>(scalar.reason), std::memory_order_release);
   }

@@ -47,7 +47,7 @@ class WindowTable {
   bool active() const { return active_; }
 
   // Folds one record at `position`, unless the state holds it already (recovery) or it is not
-  // after `p0`. Returns false if the input was skipped (S1.8).
+  // after `p0`. Returns false if the input is one that the state skips (S1.8).
   bool Update(registry::Ordinal ordinal, Position position, const EventKey& key,
               const Argument& argument);
 

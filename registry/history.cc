@@ -70,6 +70,11 @@ Status History::Check(const RevisionRecord& record, const CompileResult& compile
 
 StatusOr<const Revision*> History::Apply(RevisionRecord record, TimeUs arrival) {
   const CompileResult compiled = Compile(record.files, record.encoders);
+  return Apply(std::move(record), compiled, arrival);
+}
+
+StatusOr<const Revision*> History::Apply(RevisionRecord record, const CompileResult& compiled,
+                                         TimeUs arrival) {
   LARDER_RETURN_IF_ERROR(Check(record, compiled));
   auto revision = std::make_unique<Revision>();
   if (!revisions_.empty()) revision->known_versions = revisions_.back()->known_versions;

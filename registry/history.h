@@ -87,6 +87,9 @@ class History {
 
   // Decides `record` in log order: returns the new revision, or Check's error. Deterministic.
   StatusOr<const Revision*> Apply(RevisionRecord record, TimeUs arrival);
+  // With what Compile says of it: compiling is slow and needs no lock.
+  StatusOr<const Revision*> Apply(RevisionRecord record, const CompileResult& compiled,
+                                  TimeUs arrival);
 
   // nullptr before the first revision.
   const Revision* current() const;

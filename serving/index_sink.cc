@@ -10,9 +10,10 @@ namespace larder::serving {
 
 static_assert(registry::kNoOrdinal == ann::kNoId, "ordinals are used as ids of the index");
 
-struct IndexSink::GraphArtifact : featurestore::RowSink::LoadedBase {
-  std::shared_ptr<const ann::GraphBase> graph;
-  Digest digest;
+// The live index as it is with its new base.
+struct IndexSink::PreparedIndex : featurestore::RowSink::LoadedBase {
+  std::unique_ptr<ann::VectorIndex> index;
+  Digest digest;  // of the base's artifact
 };
 
 void IndexSink::AddVectorFeature(const registry::VectorFeature& feature) {
@@ -40,45 +41,41 @@ void IndexSink::SetVector(const Digest& feature, registry::Ordinal ordinal,
 }
 
 StatusOr<std::unique_ptr<featurestore::RowSink::LoadedBase>> IndexSink::LoadBase(
-    const Digest& feature, const std::string& dir) {
-  // Only apply's thread, which calls this, ever changes the map.
+    const Digest& feature, const std::string& dir, registry::FeatureReader& keys) {
+  // Only apply's thread, which calls this, ever changes the map and the indexes.
   const auto it = indexes_.find(feature);
   if (it == indexes_.end()) return NotFound("no vector feature ", feature.Short());
-  auto artifact = std::make_unique<GraphArtifact>();
-  LARDER_ASSIGN_OR_RETURN(artifact->graph, ann::GraphBase::Open(fs_, dir));
+  LARDER_ASSIGN_OR_RETURN(const std::shared_ptr<const ann::GraphBase> graph,
+                          ann::GraphBase::Open(fs_, dir));
   const ann::VectorIndex& index = *it->second.index;
-  if (artifact->graph->space() != index.space() || artifact->graph->dim() != index.dim()) {
-    return FailedPrecondition("index base ", dir, ": it holds space ",
-                              artifact->graph->space().Short(), " of ", artifact->graph->dim(),
-                              " dimensions, '", it->second.name, "' has ", index.space().Short(),
-                              " of ", index.dim());
+  if (graph->space() != index.space() || graph->dim() != index.dim()) {
+    return FailedPrecondition("index base ", dir, ": it holds space ", graph->space().Short(),
+                              " of ", graph->dim(), " dimensions, '", it->second.name, "' has ",
+                              index.space().Short(), " of ", index.dim());
   }
+  std::vector<std::string_view> names(graph->row_count());
+  for (size_t row = 0; row < names.size(); ++row) names[row] = graph->key(row);
+  std::vector<registry::Ordinal> ordinals(names.size(), registry::kNoOrdinal);
+  keys.FindKeys(it->second.entity, names, ordinals);
+  auto prepared = std::make_unique<PreparedIndex>();
+  LARDER_ASSIGN_OR_RETURN(prepared->index, index.WithBase(graph, ordinals));
   // An artifact's directory is its digest (S11).
   const std::string_view path = dir;
   if (auto digest = Digest::FromHex(path.substr(path.rfind('/') + 1)); digest.ok()) {
-    artifact->digest = *digest;
+    prepared->digest = *digest;
   }
-  return artifact;
+  return prepared;
 }
 
-void IndexSink::InstallBase(const Digest& feature, std::unique_ptr<LoadedBase> base,
-                            registry::FeatureReader& keys) {
+void IndexSink::InstallBase(const Digest& feature, LoadedBase& base) {
   const auto it = indexes_.find(feature);
-  auto* artifact = dynamic_cast<GraphArtifact*>(base.get());
-  if (it == indexes_.end() || artifact == nullptr) {
+  auto* prepared = dynamic_cast<PreparedIndex*>(&base);
+  if (it == indexes_.end() || prepared == nullptr) {
     refused_.fetch_add(1, std::memory_order_relaxed);
     return;
   }
-  const size_t rows = artifact->graph->row_count();
-  std::vector<std::string_view> names(rows);
-  for (size_t row = 0; row < rows; ++row) names[row] = artifact->graph->key(row);
-  std::vector<registry::Ordinal> ordinals(rows, registry::kNoOrdinal);
-  keys.FindKeys(it->second.entity, names, ordinals);
-  if (it->second.index->InstallBase(artifact->graph, ordinals).ok()) {
-    it->second.base_digest = artifact->digest;
-  } else {
-    refused_.fetch_add(1, std::memory_order_relaxed);
-  }
+  std::swap(it->second.index, prepared->index);
+  std::swap(it->second.base_digest, prepared->digest);
 }
 
 const LiveIndex* IndexSink::Find(const Digest& feature, const featurestore::Snapshot&) const {

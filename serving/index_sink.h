@@ -41,10 +41,9 @@ class IndexSink : public featurestore::RowSink {
                  std::span<const int8_t> vector) override;
   // Errors: kDataLoss naming the file; kFailedPrecondition for a base of another space or of
   // vectors of another length; kNotFound for a feature that no revision brought.
-  StatusOr<std::unique_ptr<LoadedBase>> LoadBase(const Digest& feature,
-                                                 const std::string& dir) override;
-  void InstallBase(const Digest& feature, std::unique_ptr<LoadedBase> base,
-                   registry::FeatureReader& keys) override;
+  StatusOr<std::unique_ptr<LoadedBase>> LoadBase(const Digest& feature, const std::string& dir,
+                                                 registry::FeatureReader& keys) override;
+  void InstallBase(const Digest& feature, LoadedBase& base) override;
 
   // The index of a feature, null if there is none; lives as long as the snapshot.
   const LiveIndex* Find(const Digest& feature, const featurestore::Snapshot&) const;
@@ -55,7 +54,7 @@ class IndexSink : public featurestore::RowSink {
   uint64_t refused() const { return refused_.load(std::memory_order_relaxed); }
 
  private:
-  struct GraphArtifact;
+  struct PreparedIndex;
 
   FileSystem& fs_;
   std::map<Digest, LiveIndex> indexes_;

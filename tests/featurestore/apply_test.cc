@@ -2,8 +2,11 @@
 #include "featurestore/apply.h"
 
 #include <gtest/gtest.h>
+#include <rocksdb/db.h>
 
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "tests/featurestore/store_fixture.h"
 #include "tests/support/power_cut_file_system.h"
@@ -23,6 +26,13 @@ class ApplyTest : public testing::Test {
     std::string codes;
     for (const int8_t code : FakeEmbedder::CodesOf(text)) codes += Concat(int{code}, " ");
     return codes;
+  }
+  static std::vector<std::string> ClicksOfFiftyUsers() {
+    std::vector<std::string> clicks;
+    for (int u = 0; u < 50; ++u) {
+      clicks.push_back(Click(Concat("c", u), kNow - 5, Concat("u", u), "i"));
+    }
+    return clicks;
   }
   static constexpr TimeUs kNow = kStartTime;
 
@@ -67,6 +77,47 @@ TEST_F(ApplyTest, AnEncoderThatFailsWhileRecoveringFailsOpenAndLosesNoVector) {
 
   EXPECT_EQ(t_.store->Stats().applied, last);
   EXPECT_EQ(t_.Value("text_of.vec", "i1"), Vector("pot\n"));
+}
+
+// A revision that cannot be applied as a whole does not show at all.
+TEST_F(ApplyTest, ARevisionWhoseKeysCannotBeLoadedIsNotPublished) {
+  t_.options.cached_keys = 10;
+  ASSERT_OK(t_.Ingest("clicks", ClicksOfFiftyUsers()));
+  ASSERT_OK(t_.Read());
+  t_.Close();
+  rocksdb::DB* db = nullptr;
+  ASSERT_TRUE(rocksdb::DB::Open(rocksdb::Options(), dir_.File("data/state"), &db).ok());
+  {
+    const std::unique_ptr<rocksdb::Iterator> it(db->NewIterator(rocksdb::ReadOptions()));
+    const std::string users = std::string("w\x04") + "user";
+    it->Seek(users);
+    ASSERT_TRUE(it->Valid() && it->key().starts_with(users));
+    ASSERT_TRUE(db->Put(rocksdb::WriteOptions(), it->key(), "damaged").ok());
+  }
+  delete db;
+  ASSERT_OK(t_.Open());
+
+  EXPECT_THAT(t_.Define(Concat(kDefinitions, "---\ntable: profiles\nof: user\ntime: at\n"
+                                             "unit: us\ncolumns: {name: string}\n")),
+              StatusIs(StatusCode::kUnavailable, HasSubstr("state blob")));
+
+  EXPECT_EQ(t_.store->Stats().revision, 1U);
+  EXPECT_EQ(t_.store->Stats().sources.size(), 2U);
+  EXPECT_FALSE(t_.store->Health().ok());
+}
+
+TEST_F(ApplyTest, AnEntityThatGetsATableHasAllItsKeys) {
+  t_.options.cached_keys = 10;
+  ASSERT_OK(t_.Ingest("clicks", ClicksOfFiftyUsers()));
+  ASSERT_OK(t_.Read());
+  ASSERT_OK(t_.Reopen());
+  const uint64_t before = t_.store->Stats().keys;
+
+  ASSERT_OK(t_.Define(Concat(kDefinitions, "---\ntable: profiles\nof: user\ntime: at\n"
+                                           "unit: us\ncolumns: {name: string}\n")));
+
+  EXPECT_EQ(t_.store->Stats().keys, before + 50);
+  EXPECT_EQ(t_.Value("taste.clicks", "u7"), "1");
 }
 
 TEST_F(ApplyTest, ClosingAppliesWhatWasAcknowledged) {

@@ -50,6 +50,28 @@ class CheckpointTest : public testing::Test {
   TestStore t_{dir_.File("data"), &disk_, disk_.env()};
 };
 
+TEST(CheckpointRecord, ComesBackAndOtherFormatsAreRefused) {
+  CheckpointRecord record;
+  record.checksum = 77;
+  record.last_arrival = -5;
+  record.sources["clicks"] = {3, 1};
+  record.keys["user"] = 9;
+  std::string bytes = EncodeCheckpoint(record);
+  ASSERT_OK_AND_ASSIGN(const CheckpointRecord decoded, DecodeCheckpoint(bytes));
+  EXPECT_EQ(decoded.checksum, 77U);
+  EXPECT_EQ(decoded.last_arrival, -5);
+  EXPECT_EQ(decoded.sources.at("clicks").records, 3U);
+  EXPECT_EQ(decoded.keys.at("user"), 9U);
+
+  EXPECT_THAT(DecodeCheckpoint(bytes.substr(0, bytes.size() - 1)),
+              StatusIs(StatusCode::kDataLoss, testing::_));
+  for (const char format : {1, 3}) {
+    bytes[0] = format;
+    EXPECT_THAT(DecodeCheckpoint(bytes),
+                StatusIs(StatusCode::kUnimplemented, HasSubstr("from the log")));
+  }
+}
+
 TEST_F(CheckpointTest, AWriteThatFailedIsTriedAgain) {
   constexpr int kUsers = 3'000;
   ASSERT_OK(t_.Ingest("clicks", Clicks(1, kUsers)));

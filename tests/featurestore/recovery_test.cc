@@ -302,6 +302,19 @@ TEST_F(DamagedState, ALogThatEndsBeforeTheCheckpointIsDataLoss) {
   EXPECT_THAT(Open(), StatusIs(StatusCode::kDataLoss, HasSubstr("checkpoint")));
 }
 
+TEST_F(DamagedState, ALogWithAnotherEntryAtTheCheckpointIsDataLoss) {
+  {
+    std::mt19937_64 random(24);
+    TestStore other(dir_.File("other"));
+    ASSERT_OK(other.Open());
+    ASSERT_OK(other.Define());
+    IngestAll(other, RandomBatches(random, 6, 6));
+  }
+  stdfs::remove_all(dir_.File("data/log"));
+  stdfs::rename(dir_.File("other/log"), dir_.File("data/log"));
+  EXPECT_THAT(Open(), StatusIs(StatusCode::kDataLoss, HasSubstr("not the one that the state has")));
+}
+
 TEST_F(DamagedState, ABlobPastTheEndOfTheLogIsDataLoss) {
   stdfs::copy(dir_.File("data/log"), dir_.File("old-log"), stdfs::copy_options::recursive);
   std::string checkpoint;

@@ -66,8 +66,9 @@ class FakeValidator : public BatchValidator {
 class FakeConsumer : public EntryConsumer {
  public:
   explicit FakeConsumer(FakeValidator& validator) : validator_(validator) {}
-  void OnSynced(std::shared_ptr<const Entry> entry) override {
+  void OnSynced(std::shared_ptr<const Entry> entry, uint64_t checksum) override {
     if (before_synced) before_synced();
+    EXPECT_EQ(checksum, EntryChecksum(EncodeEntry(*entry)));
     const MutexLock lock(mutex_);
     entries_.push_back(std::move(entry));
   }

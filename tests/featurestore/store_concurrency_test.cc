@@ -76,7 +76,7 @@ TEST(StoreConcurrency, ReadsAreIsolatedFromApply) {
   EXPECT_EQ(store.Value("taste.clicks", "u"), Concat(id));
 }
 
-TEST(StoreConcurrency, WritersAndStateHashesGetAlong) {
+TEST(StoreConcurrency, WritersRevisionsAndStateHashesGetAlong) {
   const TempDir dir;
   TestStore store(dir.File("data"));
   store.options.checkpoint_every = std::chrono::milliseconds(1);
@@ -95,6 +95,13 @@ TEST(StoreConcurrency, WritersAndStateHashesGetAlong) {
       }
     });
   }
+  writers.emplace_back([&] {
+    std::string definitions(kDefinitions);
+    for (int i = 0; i < 10; ++i) {
+      definitions += Concat("---\nentity: new", i, "\nkey: new_id\n");
+      EXPECT_OK(store.Define(definitions));
+    }
+  });
   for (int i = 0; i < 10; ++i) EXPECT_OK(store.store->ComputeStateHash());
   for (std::thread& writer : writers) writer.join();
   ASSERT_OK_AND_ASSIGN(

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -127,22 +128,33 @@ class FakeSink : public RowSink {
       vectors[feature][ordinal].assign(vector.begin(), vector.end());
     }
   }
-  StatusOr<std::unique_ptr<LoadedBase>> LoadBase(const Digest&, const std::string& dir) override {
+  struct FakeBase : LoadedBase {
+    std::string dir;
+    registry::Ordinal found = registry::kNoOrdinal;
+  };
+  StatusOr<std::unique_ptr<LoadedBase>> LoadBase(const Digest&, const std::string& dir,
+                                                 registry::FeatureReader& keys) override {
     ++loads;
-    if (refuse) return DataLoss(dir, ": refused");
-    return std::make_unique<LoadedBase>();
-  }
-  void InstallBase(const Digest&, std::unique_ptr<LoadedBase>,
-                   registry::FeatureReader& keys) override {
-    ++installs;
+    if (while_loading) while_loading();
+    if (!refuse.empty() && dir.ends_with(refuse)) return DataLoss(dir, ": refused");
+    auto base = std::make_unique<FakeBase>();
+    base->dir = dir;
     const std::string_view key = "i0";
-    keys.FindKeys("item", {&key, 1}, {&found, 1});
+    keys.FindKeys("item", {&key, 1}, {&base->found, 1});
+    return base;
+  }
+  void InstallBase(const Digest&, LoadedBase& base) override {
+    ++installs;
+    installed = static_cast<FakeBase&>(base).dir;
+    found = static_cast<FakeBase&>(base).found;
   }
 
   std::map<Digest, std::map<registry::Ordinal, std::vector<int8_t>>> vectors;
   int loads = 0;
   int installs = 0;
-  bool refuse = false;
+  std::string refuse;                   // the end of the directory of a base that is damaged
+  std::function<void()> while_loading;  // a base
+  std::string installed;                // directory of the last base
   registry::Ordinal found = registry::kNoOrdinal;
 };
 
@@ -162,6 +174,7 @@ class TestStore {
 
   Status Open() {
     sink = std::make_unique<FakeSink>();
+    sink->refuse = refuse_base;
     LARDER_RETURN_IF_ERROR(options.fs->MakeDirs(options.dir));
     LARDER_ASSIGN_OR_RETURN(artifacts,
                             ArtifactStore::Open(*options.fs, options.dir + "/artifacts"));
@@ -282,6 +295,7 @@ class TestStore {
   ManualClock clock;
   FakeEmbedder embedder;
   StoreOptions options;
+  std::string refuse_base;  // FakeSink::refuse, from the next Open on
   std::unique_ptr<FakeSink> sink;
   std::unique_ptr<ArtifactStore> artifacts;
   std::unique_ptr<Store> store;

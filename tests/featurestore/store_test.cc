@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <future>
 #include <random>
 #include <string>
 #include <thread>
@@ -281,11 +282,67 @@ TEST_F(StoreTest, IndexBasesAreLoadedAtActivationAndAtStart) {
   EXPECT_EQ(t_.sink->installs, 1);
 }
 
+// One that cannot be read does not hide an older one that can, also not after a replay.
+TEST_F(StoreTest, TheNewestIndexBaseThatCanBeLoadedIsUsed) {
+  const Digest feature = t_.store->Stats().vectors[0].feature;
+  ASSERT_OK_AND_ASSIGN(const Digest good, t_.PutArtifact("base", "1"));
+  ASSERT_OK_AND_ASSIGN(const Digest bad, t_.PutArtifact("base", "2"));
+  ASSERT_OK(t_.store->Activate({Activation::Kind::kIndexBase, feature, good}));
+  ASSERT_OK(t_.store->Checkpoint());
+  ASSERT_OK(t_.store->Activate({Activation::Kind::kIndexBase, feature, bad}));
+  disk_.Freeze();  // so that it is replayed
+  t_.Close();
+  disk_.Thaw();
+  t_.refuse_base = bad.Hex();
+
+  for (int round = 0; round < 2; ++round) {
+    ASSERT_OK(t_.Reopen());
+    EXPECT_EQ(t_.store->Stats().replayed_entries, round == 0 ? 1U : 0U);
+    EXPECT_THAT(t_.sink->installed, HasSubstr(good.Hex()));
+    EXPECT_EQ(t_.store->Stats().artifact_errors, 1U);
+  }
+  t_.refuse_base.clear();
+  ASSERT_OK(t_.Reopen());
+  EXPECT_THAT(t_.sink->installed, HasSubstr(bad.Hex()));
+}
+
+TEST_F(StoreTest, ReadersDoNotWaitWhileAnIndexBaseIsLoaded) {
+  const Digest feature = t_.store->Stats().vectors[0].feature;
+  ASSERT_OK_AND_ASSIGN(const Digest base, t_.PutArtifact("base", "1"));
+  bool read = false;
+  t_.sink->while_loading = [&] {
+    auto reader = std::async(std::launch::async, [&] { return t_.store->Stats().revision; });
+    read = reader.wait_for(std::chrono::seconds(20)) == std::future_status::ready;
+  };
+  ASSERT_OK(t_.store->Activate({Activation::Kind::kIndexBase, feature, base}));
+  EXPECT_TRUE(read);
+}
+
+constexpr std::string_view kTowers =
+    "---\nencoder: tower\nexternal: 3\n---\ntable: towers\nof: item\ntime: at\nunit: us\n"
+    "columns: {tv: vector<tower>}\n";
+
+// What rows carry needs no job: the revision that first asks for it has it at once.
+TEST_F(StoreTest, ANewFeatureOfExternalVectorsHasThoseOfTheRowsSoFar) {
+  ASSERT_OK(t_.Define(Concat(kDefinitions, kTowers)));
+  Put("towers", {Concat(R"({"item_id":"i1","at":)", kNow - 5, R"(,"tv":[0.5,-1,0]})"),
+                 Concat(R"({"item_id":"i2","at":)", kNow - 5, "}")});
+  const size_t features = t_.store->Stats().vectors.size();
+  ASSERT_OK(t_.Define(Concat(kDefinitions, kTowers,
+                             "---\nrequest: seeded\nkeys: {seed: item}\n---\n"
+                             "retrieval: alike\nfor: seeded\ncandidate: item\nchannels:\n"
+                             "  like: {near: towers.tv, to: seed.towers.tv, take: 10}\n"
+                             "limit: 10\n")));
+
+  const StoreStats stats = t_.store->Stats();
+  ASSERT_EQ(stats.vectors.size(), features + 1);
+  EXPECT_TRUE(stats.vectors.back().active);
+  EXPECT_EQ(stats.vectors.back().vectors, 1U);
+  EXPECT_EQ(t_.sink->vectors[stats.vectors.back().feature].size(), 1U);
+}
+
 TEST_F(StoreTest, ExternalVectorsComeWithTheRows) {
-  std::string more(kDefinitions);
-  more += "---\nencoder: tower\nexternal: 3\n---\ntable: towers\nof: item\ntime: at\nunit: us\n"
-          "columns: {tv: vector<tower>}\n";
-  ASSERT_OK(t_.Define(more));
+  ASSERT_OK(t_.Define(Concat(kDefinitions, kTowers)));
   Put("towers", {Concat(R"({"item_id":"i1","at":)", kNow - 5, R"(,"tv":[0.5,-1,0]})")});
   EXPECT_EQ(t_.store->Stats().sources.size(), 3U);
   ASSERT_OK_AND_ASSIGN(const auto snapshot, t_.Read());
@@ -344,6 +401,19 @@ TEST_F(StoreTest, DroppedKeysAreReadAndUpdatedFromTheirBlobs) {
     ASSERT_EQ(t_.Value("taste.recent", Concat("u", u)), "i2,i1");
   }
   EXPECT_EQ(t_.Value("taste.clicks", "nobody"), "0");
+  {
+    // One read of many keys, each of them twice.
+    ASSERT_OK_AND_ASSIGN(const auto snapshot, t_.Read());
+    std::vector<std::string> names;
+    for (int u = 0; u < 2 * kUsers; ++u) names.push_back(Concat("u", u % kUsers));
+    const std::vector<std::string_view> keys(names.begin(), names.end());
+    std::vector<registry::Ordinal> ordinals(keys.size());
+    snapshot->FindKeys("user", keys, ordinals);
+    for (size_t u = 0; u < kUsers; ++u) {
+      EXPECT_EQ(ordinals[u], ordinals[u + kUsers]);
+      EXPECT_EQ(snapshot->KeyOf("user", ordinals[u]), keys[u]);
+    }
+  }
   ASSERT_OK(t_.Reopen());
   EXPECT_EQ(t_.Value("taste.recent", "u7"), "i2,i1");
 }

@@ -3,8 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <bit>
 #include <random>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "tests/support/status_matchers.h"
@@ -92,6 +95,23 @@ TEST(WindowTable, NeverFoldsWhatIsNotAfterP0OrIsStoredAlready) {
   EXPECT_EQ(CountAt(table, 7, kDayUs), 0);
   Add(table, 7, 1, 4, 71);
   EXPECT_EQ(CountAt(table, 7, kDayUs), 1);
+}
+
+// S1.8: what is replayed is counted, although the state has it.
+TEST(WindowTable, SaysOfAnInputThatItHasWhetherItWasSkipped) {
+  Aggregate sum = Count({});
+  sum.function = registry::AggregateFunction::kSum;
+  sum.has_argument = true;
+  sum.argument_type.kind = sum.type.kind = Kind::kDouble;
+  WindowTable table(sum, Position{}, true);
+  const Argument good{std::bit_cast<int64_t>(1.0), {}};
+  const Argument large{std::bit_cast<int64_t>(1e30), {}};
+  table.Install(7, Position{70}, AggregateState::Make(table.shape()));
+
+  EXPECT_TRUE(table.Update(7, Position{70}, {1, 1, {0, 1}}, good));
+  EXPECT_FALSE(table.Update(7, Position{70}, {1, 1, {0, 2}}, large));
+  EXPECT_EQ(table.dirty_count(), 0U);
+  EXPECT_FALSE(table.Update(7, Position{71}, {1, 1, {0, 3}}, large));
 }
 
 TEST(WindowTable, TtlAndTimesComeFromTheNewestEvent) {

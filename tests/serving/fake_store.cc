@@ -212,9 +212,9 @@ StatusOr<Position> FakeStore::Activate(const featurestore::Activation& activatio
   }
   if (activation.kind == featurestore::Activation::Kind::kIndexBase) {
     LARDER_ASSIGN_OR_RETURN(const std::string dir, artifacts_.Path(activation.artifact));
-    LARDER_ASSIGN_OR_RETURN(auto base, sink_.LoadBase(activation.feature, dir));
     FakeSnapshot keys(*this, FakeSnapshot::AlreadyLocked{});
-    sink_.InstallBase(activation.feature, std::move(base), keys);
+    LARDER_ASSIGN_OR_RETURN(const auto base, sink_.LoadBase(activation.feature, dir, keys));
+    sink_.InstallBase(activation.feature, *base);
   }
   if (activation.kind == featurestore::Activation::Kind::kVectors) {
     inactive_.erase(activation.feature);

@@ -51,12 +51,34 @@ TEST(IndexSink, FollowsTheRows) {
 
 TEST(IndexSink, RefusesABaseOfAnotherSpaceOrLength) {  // invariant 6
   ServingWorld world;
-  const Digest feature = Feature(*Read(world)).digest;
-  EXPECT_THAT(world.indexes.LoadBase(feature, WriteBase(world, Sha256("other"), 16)),
+  const auto keys = Read(world);
+  const Digest feature = Feature(*keys).digest;
+  EXPECT_THAT(world.indexes.LoadBase(feature, WriteBase(world, Sha256("other"), 16), *keys),
               StatusIs(StatusCode::kFailedPrecondition, HasSubstr("it holds space")));
-  EXPECT_THAT(world.indexes.LoadBase(feature, WriteBase(world, world.encoder_digest, 8)),
+  EXPECT_THAT(world.indexes.LoadBase(feature, WriteBase(world, world.encoder_digest, 8), *keys),
               StatusIs(StatusCode::kFailedPrecondition, HasSubstr("of 8 dimensions")));
-  EXPECT_OK(world.indexes.LoadBase(feature, WriteBase(world, world.encoder_digest, 16)));
+  EXPECT_OK(world.indexes.LoadBase(feature, WriteBase(world, world.encoder_digest, 16), *keys));
+}
+
+TEST(IndexSink, AnInstalledBaseLeavesWhatItReplaces) {
+  ServingWorld world;
+  world.AddItem("a", "apple pie");
+  world.AddItem("b", "green pear");
+  const auto keys = Read(world);
+  const Digest feature = Feature(*keys).digest;
+  const LiveIndex* live = world.indexes.Find(feature, *keys);
+  const ann::VectorIndex* before = live->index.get();
+  ASSERT_OK_AND_ASSIGN(
+      const auto base,
+      world.indexes.LoadBase(feature, WriteBase(world, world.encoder_digest, 16), *keys));
+  EXPECT_EQ(live->index->base(), nullptr);
+
+  world.indexes.InstallBase(feature, *base);
+
+  EXPECT_NE(live->index->base(), nullptr);
+  EXPECT_EQ(live->index->size(), 2U);
+  EXPECT_EQ(before->size(), 2U);  // still there, for the caller to free
+  EXPECT_EQ(before->base(), nullptr);
 }
 
 TEST(IndexSink, NamesADamagedBase) {
@@ -66,7 +88,8 @@ TEST(IndexSink, NamesADamagedBase) {
   std::string bytes = *fs.Read(dir + "/index.larder", 1 << 20);
   bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 1);
   ASSERT_OK(WriteFileAtomically(fs, dir + "/index.larder", bytes));
-  EXPECT_THAT(world.indexes.LoadBase(Feature(*Read(world)).digest, dir),
+  const auto keys = Read(world);
+  EXPECT_THAT(world.indexes.LoadBase(Feature(*keys).digest, dir, *keys),
               StatusIs(StatusCode::kDataLoss, HasSubstr("index.larder")));
 }
 
@@ -76,7 +99,7 @@ TEST(IndexSink, CountsWhatItRefuses) {
   world.indexes.SetVector(feature, 1, std::vector<int8_t>(3, 1));
   world.indexes.SetVector(Sha256("unknown"), 1, std::vector<int8_t>(16, 1));
   EXPECT_EQ(world.indexes.refused(), 2U);
-  EXPECT_THAT(world.indexes.LoadBase(Sha256("unknown"), "dir"),
+  EXPECT_THAT(world.indexes.LoadBase(Sha256("unknown"), "dir", *Read(world)),
               StatusIs(StatusCode::kNotFound, HasSubstr("no vector feature")));
 }
 
