@@ -2,6 +2,7 @@
 #ifndef LARDER_ANN_SEARCH_H_
 #define LARDER_ANN_SEARCH_H_
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -50,6 +51,9 @@ struct SearchRequest {
   bool exact = false;
   // Order of hits with equal scores; null is ascending id.
   const IdOrder* order = nullptr;
+  // A scan that is not done by then is given up; looked at every 32,768 vectors, so within a few
+  // milliseconds.
+  std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
 };
 
 struct Hit {

@@ -74,7 +74,7 @@ class VectorIndex {
   // scans the ids that it admits. Never gives fewer than k hits when there are k.
   // Order: falling score, ties by request.order.
   // Errors: kInvalidArgument for a zero query, another dim, k or effort out of range;
-  //         kFailedPrecondition for another space, naming both.
+  //         kFailedPrecondition for another space, naming both; kDeadlineExceeded.
   // Cost: graph about 1 µs per candidate of effort; scan about 20 ns per vector.
   StatusOr<SearchResult> Search(const SearchRequest& request) const;
 
@@ -136,6 +136,7 @@ class VectorIndex {
 
   struct Query;
   Status CheckRequest(const SearchRequest& request) const;
+  SearchResult Find(const SearchRequest& request, const Query& query) const;
   void OfferNode(const Query& query, uint32_t node, int32_t dot, TopK& top) const;
   void ScanBase(const Query& query, TopK& top) const;
   void ScanDelta(const Query& query, TopK& top) const;

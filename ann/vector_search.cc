@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cmath>
 #include <functional>
 
@@ -16,6 +17,8 @@ namespace {
 constexpr size_t kBlockRows = 512;
 // Vectors under way from memory while survivors are gathered.
 constexpr size_t kGather = 32;
+// Vectors scanned between two looks at the deadline.
+constexpr size_t kLookEvery = 64 * kBlockRows;
 
 }  // namespace
 
@@ -24,7 +27,8 @@ struct VectorIndex::Query {
       : vector(request.query),
         exclude(request.exclude),
         squared_norm(SquaredNorm(request.query)),
-        norm(std::sqrt(static_cast<double>(squared_norm))) {}
+        norm(std::sqrt(static_cast<double>(squared_norm))),
+        deadline(request.deadline) {}
 
   bool Excludes(uint32_t id) const {
     return std::binary_search(exclude.begin(), exclude.end(), id);
@@ -35,11 +39,15 @@ struct VectorIndex::Query {
   // Below this, dot * float(1 / norm) cannot reach the score `bound`: dividing is for the few that
   // pass. The margin is ten times the float's error.
   double Threshold(double bound) const { return (bound - 1e-6) * norm; }
+  // True if the scan that has done `scanned` vectors is to be given up.
+  bool GivesUp(size_t scanned) const { return scanned % kLookEvery == 0 && Late(); }
+  bool Late() const { return std::chrono::steady_clock::now() >= deadline; }
 
   std::span<const int8_t> vector;
   std::span<const uint32_t> exclude;
   int32_t squared_norm;
   double norm;
+  std::chrono::steady_clock::time_point deadline;
 };
 
 Status VectorIndex::CheckRequest(const SearchRequest& request) const {
@@ -84,6 +92,7 @@ void VectorIndex::ScanBase(const Query& query, TopK& top) const {
   const size_t nodes = base_->node_count();
   const float* inverse_norms = base_->inverse_norms();
   for (size_t first = 0; first < nodes; first += kBlockRows) {
+    if (query.GivesUp(first)) return;
     const size_t count = std::min(kBlockRows, nodes - first);
     DotRows(query.vector.data(), base_->vectors() + first * options_.dim, count, options_.dim,
             dots.data());
@@ -100,6 +109,7 @@ void VectorIndex::ScanDelta(const Query& query, TopK& top) const {
   std::array<int32_t, kBlockRows> dots;
   delta_.ForEachRun([&](size_t run_first, const int8_t* rows, size_t run_count) {
     for (size_t first = 0; first < run_count; first += kBlockRows) {
+      if (query.GivesUp(first)) return;
       const size_t count = std::min(kBlockRows, run_count - first);
       DotRows(query.vector.data(), rows + first * options_.dim, count, options_.dim, dots.data());
       for (size_t i = 0; i < count; ++i) {
@@ -121,6 +131,7 @@ size_t VectorIndex::ScanSurvivors(const Query& query, const Bitmap& filter, TopK
   std::array<int32_t, kGather> dots;
   size_t waiting = 0;
   size_t scanned = 0;
+  bool given_up = false;
   const auto flush = [&] {
     BestKernel().dot_gather(query.vector.data(), base_->vectors(), nodes.data(), waiting,
                             options_.dim, dots.data());
@@ -130,8 +141,8 @@ size_t VectorIndex::ScanSurvivors(const Query& query, const Bitmap& filter, TopK
     waiting = 0;
   };
   filter.ForEach([&](uint32_t id) {
-    if (id >= places_.size() || !IsLive(places_[id]) || query.Excludes(id)) return;
-    ++scanned;
+    if (given_up || id >= places_.size() || !IsLive(places_[id]) || query.Excludes(id)) return;
+    given_up = query.GivesUp(scanned++);
     const Place& place = places_[id];
     if (place.slot != kNone) {
       const auto v = delta_.vector(place.slot);
@@ -173,6 +184,12 @@ bool VectorIndex::GraphPays(size_t effort) const {
 StatusOr<SearchResult> VectorIndex::Search(const SearchRequest& request) const {
   LARDER_RETURN_IF_ERROR(CheckRequest(request));
   const Query query(request);
+  SearchResult result = Find(request, query);
+  if (query.Late()) return DeadlineExceeded("index: the search took longer than its deadline");
+  return result;
+}
+
+SearchResult VectorIndex::Find(const SearchRequest& request, const Query& query) const {
   SearchResult result;
 
   if (request.filter != nullptr) {

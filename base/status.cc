@@ -40,7 +40,11 @@ std::string_view Message(const Status& status) {
 
 Status Annotate(const Status& status, std::string_view prefix) {
   if (status.ok()) return status;
-  return MakeStatus(status.code(), Concat(prefix, ": ", Message(status)));
+  Status annotated = MakeStatus(status.code(), Concat(prefix, ": ", Message(status)));
+  status.ForEachPayload([&](absl::string_view name, const absl::Cord& payload) {
+    annotated.SetPayload(name, payload);
+  });
+  return annotated;
 }
 
 }  // namespace larder

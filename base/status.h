@@ -56,7 +56,7 @@ std::string Concat(const Parts&... parts) {
 Status MakeStatus(StatusCode code, std::string_view message);
 // The message of `status`, valid while `status` lives.
 std::string_view Message(const Status& status);
-// The same code with "prefix: " before the message; OK stays OK.
+// The same code and payloads with "prefix: " before the message; OK stays OK.
 Status Annotate(const Status& status, std::string_view prefix);
 
 #define LARDER_DEFINE_ERROR(Name, code)                          \

@@ -2,10 +2,13 @@
 #include "cli/cli.h"
 
 #include <algorithm>
+#include <optional>
 #include <ostream>
 
+#include "base/bytes.h"
 #include "cli/commands/commands.h"
 #include "cli/format.h"
+#include "registry/nearest_name.h"
 
 namespace larder::cli {
 namespace {
@@ -23,8 +26,48 @@ constexpr char kFooter[] =
     "`larder COMMAND --help` explains a command. Exit codes: 0 done, 1 failed, 2 wrong usage,\n"
     "3 some records were rejected (ingest), 4 no server answers.";
 
-int CodeOf(const Status& status) {
-  return status.code() == StatusCode::kUnavailable ? kExitNoServer : kExitError;
+// What is wrong with `args` that the parser says badly or not at all: a word that is no command,
+// bytes that no message to a server can carry.
+Status CheckWords(const CLI::App& app, const std::vector<std::string>& args) {
+  for (size_t i = 0; i < args.size(); ++i) {
+    if (!IsUtf8(args[i])) return UsageError("argument ", i + 1, " is not UTF-8");
+  }
+  const CLI::App* at = &app;
+  for (const std::string& word : args) {
+    const auto children = at->get_subcommands([](const CLI::App*) { return true; });
+    if (children.empty() || word.starts_with('-')) return OkStatus();
+    std::vector<std::string> names;
+    for (const CLI::App* child : children) names.push_back(child->get_name());
+    const auto found = std::find(names.begin(), names.end(), word);
+    if (found == names.end()) {
+      const std::vector<std::string_view> known(names.begin(), names.end());
+      const std::string hint = registry::DidYouMean(word, known);
+      return UsageError("there is no command '", word, "'",
+                        hint.empty() ? "; `larder --help` lists them" : hint);
+    }
+    at = children[static_cast<size_t>(found - names.begin())];
+  }
+  return OkStatus();
+}
+
+int Fail(Io io, const Status& status) {
+  io.err << "larder: " << StatusCodeName(status.code()) << ": " << Message(status) << "\n";
+  return ExitCodeOf(status);
+}
+
+// Parses and runs.
+int Run(CLI::App& app, Cli& cli, const std::vector<std::string>& args) {
+  if (const Status words = CheckWords(app, args); !words.ok()) return Fail(cli.io, words);
+  // CLI11 takes the arguments in reverse.
+  std::vector<std::string> reversed(args.rbegin(), args.rend());
+  try {
+    app.parse(reversed);
+  } catch (const CLI::ParseError& error) {
+    // Prints help and version as well; those are no errors.
+    return app.exit(error, cli.io.out, cli.io.err) == 0 ? kExitOk : kExitUsage;
+  }
+  const StatusOr<int> code = cli.action ? cli.action() : StatusOr<int>(kExitUsage);
+  return code.ok() ? *code : Fail(cli.io, code.status());
 }
 
 }  // namespace
@@ -42,6 +85,13 @@ CLI::App* AddCommand(CLI::App& parent, Cli& cli, const std::string& name,
         ->type_name("DURATION");
   }
   return command;
+}
+
+CLI::App* AddGroup(CLI::App& parent, const std::string& name, const std::string& description) {
+  CLI::App* group = parent.add_subcommand(name, description);
+  group->require_subcommand(1);
+  group->footer("");  // else the parent's
+  return group;
 }
 
 void BuildApp(CLI::App& app, Cli& cli) {
@@ -72,20 +122,11 @@ int RunCli(const std::vector<std::string>& args, Io io) {
   Cli cli{.io = io, .action = {}};
   CLI::App app;
   BuildApp(app, cli);
-  // CLI11 takes the arguments in reverse.
-  std::vector<std::string> reversed(args.rbegin(), args.rend());
-  try {
-    app.parse(reversed);
-  } catch (const CLI::ParseError& error) {
-    // Prints help and version as well; those are no errors.
-    return app.exit(error, io.out, io.err) == 0 ? kExitOk : kExitUsage;
-  }
-  const StatusOr<int> code = cli.action ? cli.action() : StatusOr<int>(kExitUsage);
+  const int code = Run(app, cli, args);
   io.out.flush();
-  if (code.ok()) return *code;
-  io.err << "larder: " << StatusCodeName(code.status().code()) << ": " << Message(code.status())
-         << "\n";
-  return CodeOf(code.status());
+  if (io.out) return code;
+  const int lost = Fail(io, DataLoss("standard output cannot be written"));
+  return code == kExitOk ? lost : code;
 }
 
 }  // namespace larder::cli

@@ -11,17 +11,9 @@
 #include <vector>
 
 #include "base/status.h"
+#include "cli/exit_code.h"
 
 namespace larder::cli {
-
-// What the program exits with; listed in docs/reference/cli.md.
-enum ExitCode : int {
-  kExitOk = 0,
-  kExitError = 1,     // the command failed: the message says why
-  kExitUsage = 2,     // the command line is wrong
-  kExitRejected = 3,  // ingest: all was read, but some records were rejected
-  kExitNoServer = 4,  // no server answers, or it is not ready
-};
 
 // Where a command writes: results to `out`, progress and errors to `err`.
 struct Io {
@@ -45,6 +37,9 @@ enum class Needs { kServer, kNothing };
 // Adds a command with the options that all share, and examples at the end of its help.
 CLI::App* AddCommand(CLI::App& parent, Cli& cli, const std::string& name,
                      const std::string& description, const std::string& examples, Needs needs);
+
+// Adds a command that only holds others.
+CLI::App* AddGroup(CLI::App& parent, const std::string& name, const std::string& description);
 
 // Makes `run(cli, *options)` the action when `command` is chosen.
 template <typename Options>

@@ -14,7 +14,8 @@
 
 namespace larder::cli {
 
-// The same code and message.
+// The same code and message; a message of its own for an empty one. kUnavailable exits with
+// kExitNoServer.
 Status FromGrpc(const grpc::Status& status);
 
 // A connection to a server. Thread-safety: thread-safe.
@@ -25,6 +26,8 @@ class Client {
   static StatusOr<Client> Connect(const Cli& cli);
 
   const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
+  // What --timeout says.
+  DurationUs timeout() const { return timeout_; }
   std::chrono::system_clock::time_point Deadline() const {
     return std::chrono::system_clock::now() + std::chrono::microseconds(timeout_);
   }

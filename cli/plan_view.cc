@@ -4,6 +4,7 @@
 #include <ostream>
 #include <utility>
 
+#include "base/bytes.h"
 #include "larder/v1/registry_service.grpc.pb.h"
 
 namespace larder::cli {
@@ -50,18 +51,22 @@ std::string Joined(const Strings& strings) {
   return out;
 }
 
-v1::PlanResponse LocalComplaints(const Definitions& definitions) {
-  v1::PlanResponse plan;
-  const registry::CompileResult compiled =
-      registry::Compile(definitions.files, definitions.encoders, definitions.unreadable);
-  for (const registry::Diagnostic& diagnostic : compiled.diagnostics) {
-    v1::Diagnostic* said = plan.add_diagnostics();
-    said->set_file(diagnostic.file);
-    said->set_line(static_cast<uint32_t>(diagnostic.line));
-    said->set_column(static_cast<uint32_t>(diagnostic.column));
-    said->set_message(diagnostic.message);
+// A PlanRequest or an ApplyRequest.
+template <typename Request>
+Request RequestWith(const Definitions& definitions) {
+  Request request;
+  for (const registry::DefinitionFile& file : definitions.files) {
+    v1::DefinitionFile* sent = request.add_files();
+    sent->set_path(file.path);
+    sent->set_text(file.text);
   }
-  return plan;
+  for (const registry::EncoderFacts& facts : definitions.encoders) {
+    v1::EncoderFacts* sent = request.add_encoders();
+    sent->set_path(facts.path);
+    sent->set_digest(facts.digest.Hex());
+    sent->set_dimensions(facts.dimensions);
+  }
+  return request;
 }
 
 }  // namespace
@@ -86,33 +91,56 @@ Json DiagnosticsToJson(const std::vector<registry::Diagnostic>& diagnostics) {
   return list;
 }
 
-std::vector<registry::Diagnostic> FromProto(
-    const google::protobuf::RepeatedPtrField<v1::Diagnostic>& diagnostics) {
-  std::vector<registry::Diagnostic> out;
-  for (const v1::Diagnostic& diagnostic : diagnostics) {
-    out.push_back({diagnostic.file(), static_cast<int>(diagnostic.line()),
-                   static_cast<int>(diagnostic.column()), diagnostic.message()});
+std::vector<registry::Diagnostic> WhyUnsendable(const Definitions& definitions) {
+  std::vector<registry::Diagnostic> why;
+  bool text = true;
+  for (const registry::DefinitionFile& file : definitions.files) {
+    text = text && IsUtf8(file.text);
+    if (!IsUtf8(file.path)) {
+      why.push_back({.file = file.path, .message = "the name of this file is not UTF-8"});
+    }
   }
-  return out;
+  if (text && definitions.unreadable.empty()) return why;
+  const auto compiled =
+      registry::Compile(definitions.files, definitions.encoders, definitions.unreadable);
+  why.insert(why.end(), compiled.diagnostics.begin(), compiled.diagnostics.end());
+  return why;
 }
 
 StatusOr<v1::PlanResponse> RequestPlan(const Client& client, const Definitions& definitions) {
-  // Only here it is known what is wrong with an encoder; the server would call it missing.
-  if (!definitions.unreadable.empty()) return LocalComplaints(definitions);
-  v1::PlanRequest request;
-  for (const registry::DefinitionFile& file : definitions.files) {
-    v1::DefinitionFile* sent = request.add_files();
-    sent->set_path(file.path);
-    sent->set_text(file.text);
-  }
-  for (const registry::EncoderFacts& facts : definitions.encoders) {
-    v1::EncoderFacts* sent = request.add_encoders();
-    sent->set_path(facts.path);
-    sent->set_digest(facts.digest.Hex());
-    sent->set_dimensions(facts.dimensions);
-  }
   const auto stub = v1::RegistryService::NewStub(client.channel());
-  return client.Call(*stub, &v1::RegistryService::Stub::Plan, request);
+  return client.Call(*stub, &v1::RegistryService::Stub::Plan,
+                     RequestWith<v1::PlanRequest>(definitions));
+}
+
+StatusOr<v1::ApplyResponse> RequestApply(const Client& client, const Definitions& definitions,
+                                         uint64_t base, const std::string& author) {
+  auto request = RequestWith<v1::ApplyRequest>(definitions);
+  request.set_base_revision(base);
+  request.set_author(author);
+  const auto stub = v1::RegistryService::NewStub(client.channel());
+  return client.Call(*stub, &v1::RegistryService::Stub::Apply, request);
+}
+
+std::vector<registry::Diagnostic> DiagnosticsOf(const v1::PlanResponse& plan) {
+  std::vector<registry::Diagnostic> all;
+  for (const v1::Diagnostic& diagnostic : plan.diagnostics()) {
+    all.push_back({diagnostic.file(), static_cast<int>(diagnostic.line()),
+                   static_cast<int>(diagnostic.column()), diagnostic.message()});
+  }
+  return all;
+}
+
+Status Refuse(Cli& cli, const std::string& dir,
+              const std::vector<registry::Diagnostic>& diagnostics, const v1::PlanResponse& plan) {
+  if (cli.json) {
+    Json json = PlanToJson(plan);
+    json["diagnostics"] = DiagnosticsToJson(diagnostics);
+    cli.io.out << DumpJson(json) << "\n";
+  } else {
+    PrintDiagnostics(cli.io.out, dir, diagnostics);
+  }
+  return InvalidArgument(dir, ": ", diagnostics.size(), " errors");
 }
 
 void PrintPlan(std::ostream& out, const v1::PlanResponse& plan) {

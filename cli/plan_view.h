@@ -17,11 +17,23 @@ namespace larder::cli {
 void PrintDiagnostics(std::ostream& out, const std::string& dir,
                       const std::vector<registry::Diagnostic>& diagnostics);
 Json DiagnosticsToJson(const std::vector<registry::Diagnostic>& diagnostics);
-std::vector<registry::Diagnostic> FromProto(
-    const google::protobuf::RepeatedPtrField<v1::Diagnostic>& diagnostics);
+
+// What is wrong with definitions that are not sent to a server, because a file is not UTF-8 or an
+// encoder cannot be read, which only the client knows: the compiler's diagnostics. Empty if they
+// can be sent.
+std::vector<registry::Diagnostic> WhyUnsendable(const Definitions& definitions);
 
 // Asks the server what `definitions` would change.
 StatusOr<v1::PlanResponse> RequestPlan(const Client& client, const Definitions& definitions);
+// Makes them the revision after `base`.
+StatusOr<v1::ApplyResponse> RequestApply(const Client& client, const Definitions& definitions,
+                                         uint64_t base, const std::string& author);
+
+// What is wrong with definitions, as the server answered.
+std::vector<registry::Diagnostic> DiagnosticsOf(const v1::PlanResponse& plan);
+// Prints errors, as text or with the plan as JSON. Errors: always kInvalidArgument, counting them.
+Status Refuse(Cli& cli, const std::string& dir,
+              const std::vector<registry::Diagnostic>& diagnostics, const v1::PlanResponse& plan);
 
 // The semantic diff, for people and machines.
 void PrintPlan(std::ostream& out, const v1::PlanResponse& plan);

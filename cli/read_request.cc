@@ -3,6 +3,8 @@
 
 #include <utility>
 
+#include "cli/exit_code.h"
+
 namespace larder::cli {
 namespace {
 
@@ -11,7 +13,7 @@ StatusOr<std::pair<std::string, std::string>> CutAssignment(const std::string& t
                                                             std::string_view option) {
   const size_t equals = text.find('=');
   if (equals == std::string::npos || equals == 0 || equals + 1 == text.size()) {
-    return InvalidArgument(option, ": expected NAME=VALUE, got '", text, "'");
+    return UsageError(option, ": expected NAME=VALUE, got '", text, "'");
   }
   return std::pair(text.substr(0, equals), text.substr(equals + 1));
 }
@@ -40,7 +42,7 @@ StatusOr<Keys> ParseKeys(const std::vector<std::string>& texts) {
         keys.candidates.push_back(std::move(candidate));
       }
     } else if (!keys.roles.emplace(role, key).second) {
-      return InvalidArgument("--key: role '", role, "' is given twice; only 'candidate' may be");
+      return UsageError("--key: role '", role, "' is given twice; only 'candidate' may be");
     }
   }
   return keys;
@@ -53,7 +55,7 @@ StatusOr<std::map<std::string, v1::Value>> ParseRequestColumns(
     LARDER_ASSIGN_OR_RETURN(auto assignment, CutAssignment(text, "--request"));
     const auto [place, fresh] = columns.try_emplace(assignment.first);
     if (!fresh) {
-      return InvalidArgument("--request: column '", assignment.first, "' is given twice");
+      return UsageError("--request: column '", assignment.first, "' is given twice");
     }
     place->second.set_text(assignment.second);
   }

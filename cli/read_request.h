@@ -18,11 +18,11 @@ struct Keys {
   std::map<std::string, std::string> roles;
   std::vector<std::string> candidates;  // of the role `candidate`: cut at commas, may be repeated
 };
-// Errors: kInvalidArgument for text without '=', an empty name or key, a role given twice.
+// Errors: UsageError for text without '=', an empty name or key, a role given twice.
 StatusOr<Keys> ParseKeys(const std::vector<std::string>& texts);
 
 // What `--request column=value` says: the server reads the text by the column's type.
-// Errors: kInvalidArgument as for keys.
+// Errors: as for keys.
 StatusOr<std::map<std::string, v1::Value>> ParseRequestColumns(
     const std::vector<std::string>& texts);
 

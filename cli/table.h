@@ -18,7 +18,6 @@ class Table {
   void AddColumn(std::string header, Align align = Align::kLeft, size_t max_width = 60);
   // Missing cells are empty; more cells than columns is a bug.
   void AddRow(std::vector<std::string> cells);
-  size_t rows() const { return rows_.size(); }
   // Prints headers and rows; nothing if there are no columns.
   void Print(std::ostream& out) const;
 

@@ -12,6 +12,8 @@ namespace {
 constexpr size_t kQueueEntries = 128;
 constexpr size_t kQueueRecords = 100'000;
 constexpr size_t kDecisions = 512;
+// How often who waits for a position looks whether it still should.
+constexpr std::chrono::milliseconds kLookAround{50};
 
 }  // namespace
 
@@ -67,13 +69,17 @@ StatusOr<uint64_t> ApplyThread::Decision(uint64_t number) const {
 }
 
 Status ApplyThread::WaitPosition(Position position,
-                                 std::chrono::steady_clock::time_point deadline) {
+                                 std::chrono::steady_clock::time_point deadline,
+                                 const std::function<bool()>& cancelled) {
   MutexLock lock(mutex_);
   while (applied_ < position) {
     LARDER_RETURN_IF_ERROR(FailureLocked());
-    if (!changed_.WaitUntil(mutex_, deadline) && applied_ < position) {
+    if (cancelled && cancelled()) return Cancelled("the wait for a position was given up");
+    const auto now = std::chrono::steady_clock::now();
+    if (now >= deadline) {
       return Unavailable("position ", position.value, " was not applied before the deadline");
     }
+    changed_.WaitUntil(mutex_, cancelled ? std::min(deadline, now + kLookAround) : deadline);
   }
   return OkStatus();
 }

@@ -66,8 +66,10 @@ class ApplyThread : public EntryConsumer {
   // What a control entry that is applied decided; remembered for the newest few hundred.
   StatusOr<uint64_t> Decision(uint64_t number) const;
 
-  // Errors: kUnavailable if `position` is not applied at the deadline (S2.4), or never will be.
-  Status WaitPosition(Position position, std::chrono::steady_clock::time_point deadline);
+  // Errors: kUnavailable if `position` is not applied at the deadline (S2.4), or never will be;
+  // kCancelled soon after `cancelled`, if there is one, is true.
+  Status WaitPosition(Position position, std::chrono::steady_clock::time_point deadline,
+                      const std::function<bool()>& cancelled);
 
   // Applies what waits, then ends the thread. Idempotent.
   void Stop();

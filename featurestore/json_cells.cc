@@ -59,6 +59,26 @@ size_t BadStringAt(std::string_view text) {
   return open;
 }
 
+// Behind the last bracket of the object or array that `text` begins with; its size if that does not
+// end. Only for messages.
+size_t EndOfBrackets(std::string_view text) {
+  int depth = 0;
+  bool inside = false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (inside && c == '\\') {
+      ++i;
+    } else if (c == '"') {
+      inside = !inside;
+    } else if (!inside && (c == '{' || c == '[')) {
+      ++depth;
+    } else if (!inside && (c == '}' || c == ']') && --depth == 0) {
+      return i + 1;
+    }
+  }
+  return text.size();
+}
+
 // One text being read, padded as the parser wants it. What was read from it stays valid while
 // another text is read.
 struct Text {
@@ -95,6 +115,9 @@ struct Text {
       case simdjson::EMPTY:
         return InvalidArgument("not JSON: the record is empty");
       case simdjson::INCOMPLETE_ARRAY_OR_OBJECT:
+        // Said of any text whose last word is no bracket.
+        at = EndOfBrackets(text());
+        if (at < size) return Bad(at, "something follows the value");
         return Bad(size, "it ends before its last bracket");
       default:
         break;

@@ -183,8 +183,9 @@ class StoreImpl : public Store {
   }
 
   StatusOr<std::unique_ptr<Snapshot>> Read(Position min_position,
-                                           steady_clock::time_point deadline) override {
-    LARDER_RETURN_IF_ERROR(apply_->WaitPosition(min_position, deadline));
+                                           steady_clock::time_point deadline,
+                                           const std::function<bool()>& cancelled) override {
+    LARDER_RETURN_IF_ERROR(apply_->WaitPosition(min_position, deadline, cancelled));
     return MakeSnapshot(state_, lock_, *db_, *options_.clock,
                         [this](LoadedKeys keys) { housekeeper_->Warm(std::move(keys)); });
   }

@@ -168,10 +168,12 @@ class Store {
   // Appends an `activate` record; returns when it is applied.
   virtual StatusOr<Position> Activate(const Activation& activation) = 0;
 
-  // Waits until `min_position` is applied, then takes P and T.
-  // Errors: kUnavailable if that does not happen before the deadline (S2.4).
+  // Waits until `min_position` is applied, then takes P and T. The wait looks at `cancelled`, if
+  // there is one, every 50 ms.
+  // Errors: kUnavailable if that does not happen before the deadline (S2.4); kCancelled.
   virtual StatusOr<std::unique_ptr<Snapshot>> Read(
-      Position min_position, std::chrono::steady_clock::time_point deadline) = 0;
+      Position min_position, std::chrono::steady_clock::time_point deadline,
+      const std::function<bool()>& cancelled = {}) = 0;
 
   // All rows of a vector feature that have no current vector, at one position.
   virtual StatusOr<std::vector<VectorInput>> MissingVectors(const Digest& feature) = 0;

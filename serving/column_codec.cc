@@ -88,6 +88,21 @@ void EncodeNumbers(v1::ColumnType type, const Column& column, v1::Column* out) {
   }
 }
 
+bool FitsFloat(double value) { return std::isfinite(static_cast<float>(value)); }
+
+// `column`, of doubles, with null for what float32 cannot hold: infinities are no values (S1.8).
+Column NullBeyondFloat(Column column) {
+  for (size_t i = 0; i < column.doubles.size(); ++i) {
+    if (FitsFloat(column.doubles[i])) continue;
+    column.doubles[i] = 0;
+    if (column.type.list && column.element_reasons.empty()) {
+      column.element_reasons.resize(column.elements());
+    }
+    (column.type.list ? column.element_reasons : column.reasons)[i] = Reason::kInputNull;
+  }
+  return column;
+}
+
 void EncodeBools(const std::vector<int64_t>& values, v1::Column* out) {
   out->set_type(v1::COLUMN_TYPE_BOOL);
   std::string& bits = *out->mutable_values();
@@ -208,6 +223,10 @@ Status EncodeColumn(std::string_view name, const Column& column, const Type& as,
   out->set_rows(column.rows);
   if (column.type.list != as.list) {
     return Internal("column '", name, "' is ", column.type.Name(), ", declared as ", as.Name());
+  }
+  if (as.kind == Kind::kFloat &&
+      !std::all_of(column.doubles.begin(), column.doubles.end(), FitsFloat)) {
+    return EncodeColumn(name, NullBeyondFloat(column), as, options, out);
   }
   EncodeValidity(
       column.rows, [&](size_t i) { return column.valid(i); }, out);

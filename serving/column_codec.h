@@ -22,8 +22,8 @@ struct EncodeOptions {
 };
 
 // Writes `column` to `out` in Arrow's memory layout under `name`, as type `as` (S4.4): numbers
-// become what `as` says (a double column is sent as float32 unless its feature says otherwise),
-// every other kind must be the column's own.
+// become what `as` says (a double column is sent as float32 unless its feature says otherwise; what
+// float32 cannot hold becomes null, `input_null`), every other kind must be the column's own.
 //
 // Shapes: out has column.rows rows; vectors become fixed-size lists of int8 or float32, lists
 //         become lists.

@@ -16,8 +16,19 @@
 namespace larder::serving {
 namespace {
 
-// Texts encoded between two looks at the deadline.
+// What is encoded between two looks at the deadline: at most so many texts, and no further text
+// once there are so many bytes.
 constexpr size_t kTextsAtATime = 256;
+constexpr size_t kBytesAtATime = size_t{256} << 10;
+
+// How many of `texts` to encode next.
+size_t NextTexts(std::span<const std::string_view> texts) {
+  size_t n = 0;
+  for (size_t bytes = 0; n < std::min(texts.size(), kTextsAtATime) && bytes < kBytesAtATime; ++n) {
+    bytes += texts[n].size();
+  }
+  return n;
+}
 
 Status CheckTexts(const v1::EmbedRequest& request) {
   if (static_cast<size_t>(request.texts_size()) > kMaxEmbedTexts) {
@@ -41,7 +52,7 @@ StatusOr<registry::Encoder> FindEncoder(const std::string& name, const Context& 
   if (name.size() > kMaxNameBytes || !IsUtf8(name)) {
     return InvalidArgument("encoder: expected 1 to ", kMaxNameBytes, " bytes of UTF-8");
   }
-  LARDER_ASSIGN_OR_RETURN(const auto snapshot, context.backend.store.Read({}, context.deadline));
+  LARDER_ASSIGN_OR_RETURN(const auto snapshot, ReadStore(context));
   const registry::Revision* current = snapshot->history().current();
   const registry::Encoder* encoder =
       current == nullptr ? nullptr : current->registry->FindEncoder(name);
@@ -92,12 +103,13 @@ StatusOr<v1::EmbedResponse> Embed(const v1::EmbedRequest& request, const Context
   const std::vector<std::string_view> texts(request.texts().begin(), request.texts().end());
   const size_t dimensions = encoder.dimensions;
   std::vector<int8_t> codes(texts.size() * dimensions);
-  for (size_t begin = 0; begin < texts.size(); begin += kTextsAtATime) {
+  for (size_t begin = 0; begin < texts.size();) {
     LARDER_RETURN_IF_ERROR(CheckDeadline(context));
-    const size_t n = std::min(kTextsAtATime, texts.size() - begin);
+    const size_t n = NextTexts(std::span(texts).subspan(begin));
     LARDER_RETURN_IF_ERROR(context.backend.encoders.Embed(
         encoder.digest, std::span(texts).subspan(begin, n),
         std::span(codes).subspan(begin * dimensions, n * dimensions)));
+    begin += n;
   }
   reply.set_dimensions(encoder.dimensions);
   if (request.want_codes()) {

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "serving/features.h"
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <utility>
 
 #include "base/bytes.h"
+#include "serving/bounded_reader.h"
 #include "serving/column_codec.h"
 #include "serving/encoders.h"
 #include "serving/read_info.h"
@@ -29,8 +31,31 @@ std::vector<bool> DependsOnCandidate(const registry::Program& program, size_t ca
   return depends;
 }
 
-// `column` with the rows that are no candidates null.
-Column Masked(const Column& column, std::span<const Reason> states) {
+// Why each candidate is none (S5.2), kValid if it is one. Empty if all are.
+std::vector<Reason> StatesOf(const std::string& entity, std::span<const registry::Ordinal> ordinals,
+                             const featurestore::Snapshot& snapshot) {
+  const std::span<const uint64_t> live = snapshot.Candidates(entity);
+  std::vector<Reason> states(ordinals.size(), Reason::kValid);
+  bool all = true;
+  for (size_t row = 0; row < ordinals.size(); ++row) {
+    const registry::Ordinal ordinal = ordinals[row];
+    if (ordinal / 64 < live.size() && (live[ordinal / 64] >> (ordinal % 64) & 1) != 0) continue;
+    states[row] = ordinal == registry::kNoOrdinal ? Reason::kNotFound
+                                                  : snapshot.CandidateState(entity, ordinal);
+    all = all && states[row] == Reason::kValid;
+  }
+  if (all) states.clear();
+  return states;
+}
+
+// True if row `row` of a column of lists or texts has something in it.
+bool Holds(const Column& column, size_t row) {
+  return column.type.list ? column.offsets[row] < column.offsets[row + 1]
+                          : !column.strings[row].empty();
+}
+
+// `column` with the rows that are no candidates null and without what they held.
+Column Rebuilt(const Column& column, std::span<const Reason> states) {
   Column out = Column::Of(column.type, column.rows);
   for (size_t row = 0; row < column.rows; ++row) {
     if (states[row] == Reason::kValid) {
@@ -41,6 +66,26 @@ Column Masked(const Column& column, std::span<const Reason> states) {
     }
   }
   return out;
+}
+
+// The same in place, where that needs no value to move.
+void Mask(std::span<const Reason> states, Column& column) {
+  const bool fixed = !column.type.list && column.strings.size() == 0;
+  const size_t dimensions = column.type.dimensions;
+  for (size_t row = 0; row < column.rows; ++row) {
+    if (states[row] == Reason::kValid) continue;
+    if (!fixed && Holds(column, row)) {
+      column = Rebuilt(column, states);
+      return;
+    }
+    column.reasons[row] = states[row];
+    if (!column.times.empty()) column.times[row] = registry::kNoTime;
+    if (!fixed) continue;
+    if (!column.ints.empty()) column.ints[row] = 0;
+    if (!column.doubles.empty()) column.doubles[row] = 0;
+    if (!column.codes.empty()) std::fill_n(&column.codes[row * dimensions], dimensions, 0);
+    if (!column.floats.empty()) std::fill_n(&column.floats[row * dimensions], dimensions, 0);
+  }
 }
 
 Status CheckRequest(const v1::GetFeaturesRequest& request) {
@@ -73,13 +118,14 @@ size_t CandidateRole(std::span<const registry::Role> roles) {
 StatusOr<std::vector<Column>> RunProgram(const registry::Program& program, const Inputs& inputs,
                                          size_t rows, featurestore::Snapshot& snapshot,
                                          registry::TextEmbedder& embedder, bool want_times) {
+  BoundedReader reader(snapshot);
   return registry::Run(program, {.rows = rows,
                                  .now = snapshot.time(),
                                  .want_times = want_times,
                                  .record = {},
                                  .request = inputs.request,
                                  .roles = inputs.roles,
-                                 .reader = &snapshot,
+                                 .reader = &reader,
                                  .embedder = &embedder});
 }
 
@@ -90,21 +136,13 @@ StatusOr<std::vector<Column>> ReadSet(const registry::FeatureSet& set, const Inp
   LARDER_ASSIGN_OR_RETURN(
       std::vector<Column> columns,
       RunProgram(set.program, inputs, candidates.rows, snapshot, embedder, want_times));
-  std::vector<Reason> states(candidates.rows, Reason::kNotFound);
-  bool all = true;
-  for (size_t row = 0; row < candidates.rows; ++row) {
-    const registry::Ordinal ordinal = candidates.ordinals[row];
-    if (ordinal != registry::kNoOrdinal) {
-      states[row] = snapshot.CandidateState(set.candidate, ordinal);
-    }
-    all = all && states[row] == Reason::kValid;
-  }
-  if (all) return columns;
+  const std::vector<Reason> states = StatesOf(set.candidate, candidates.ordinals, snapshot);
+  if (states.empty()) return columns;
   const std::vector<bool> depends = DependsOnCandidate(set.program, inputs.candidate_role);
   for (size_t i = 0; i < columns.size(); ++i) {
     if (depends[static_cast<size_t>(set.program.outputs[i])] &&
         columns[i].rows == candidates.rows) {
-      columns[i] = Masked(columns[i], states);
+      Mask(states, columns[i]);
     }
   }
   return columns;
@@ -119,8 +157,7 @@ StatusOr<v1::GetFeaturesResponse> GetFeatures(const v1::GetFeaturesRequest& requ
   const featurestore::Position min_position{request.min_position().value()};
 
   v1::GetFeaturesResponse reply;
-  LARDER_ASSIGN_OR_RETURN(auto snapshot,
-                          context.backend.store.Read(min_position, context.deadline));
+  LARDER_ASSIGN_OR_RETURN(auto snapshot, ReadStore(context, min_position));
   LARDER_ASSIGN_OR_RETURN(const auto found,
                           snapshot->history().FindSet(request.set(), snapshot->active()));
   const registry::FeatureSet& set = *found.set;

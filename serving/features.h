@@ -31,6 +31,7 @@ struct Inputs {
 size_t CandidateRole(std::span<const registry::Role> roles);
 
 // Runs `program` for `rows` candidates, or with 1 where it depends on none.
+// Errors: the embedder's; kResourceExhausted if it reads more than kMaxReadBytes.
 StatusOr<std::vector<registry::Column>> RunProgram(const registry::Program& program,
                                                    const Inputs& inputs, size_t rows,
                                                    featurestore::Snapshot& snapshot,

@@ -24,7 +24,9 @@ class CallRunner {
   CallRunner(Backend& backend, Metrics& metrics, std::chrono::milliseconds default_deadline)
       : backend_(backend), metrics_(metrics), default_deadline_(default_deadline) {}
 
-  // The call's deadline by the steady clock; the default for a call without one.
+  // The call's deadline by the steady clock; the default for a call without one, at most
+  // kMaxCallTime from now. A little earlier than the client's own, so that the answer to a passed
+  // deadline, which says what was waited for, still finds its client.
   Context MakeContext(const grpc::ServerContext& call) const;
 
   // Runs `work(context)`, which returns a Status, counts and times it. Nothing thrown gets out.
@@ -54,8 +56,6 @@ class CallRunner {
       return OkStatus();
     });
   }
-
-  Metrics& metrics() const { return metrics_; }
 
  private:
   Backend& backend_;

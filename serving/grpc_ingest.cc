@@ -5,20 +5,16 @@
 
 namespace larder::serving {
 
-bool GrpcIngestService::SetBusy(grpc::ServerContext* call, bool busy) {
-  MutexLock lock(mu_);
-  busy_[call] = busy;
-  return !draining_;
-}
-
 grpc::Status GrpcIngestService::Ingest(
     grpc::ServerContext* call,
     grpc::ServerReaderWriter<v1::IngestResponse, v1::IngestRequest>* stream) {
-  bool draining = !SetBusy(call, false);
+  Streams::Stream state(streams_, *call, /*ends_at_drain=*/true);
+  if (!state.status().ok()) return ToGrpc(state.status());
   v1::IngestRequest request;
-  while (!draining && stream->Read(&request)) {
+  bool goes_on = state.Waits();
+  while (goes_on && stream->Read(&request)) {
     // Once a batch is read it is worked on and acknowledged, also while draining.
-    SetBusy(call, true);
+    state.Works();
     v1::IngestResponse ack;
     // Each batch counts as one call; a failed batch does not end the stream.
     const grpc::Status status =
@@ -32,20 +28,10 @@ grpc::Status GrpcIngestService::Ingest(
       ack.set_message(status.error_message());
     }
     if (!stream->Write(ack)) break;
-    draining = !SetBusy(call, false);
+    goes_on = state.Waits();
   }
-  MutexLock lock(mu_);
-  busy_.erase(call);
-  if (draining) return {grpc::StatusCode::UNAVAILABLE, "the server is shutting down"};
+  if (!goes_on) return {grpc::StatusCode::UNAVAILABLE, "the server is shutting down"};
   return grpc::Status::OK;
-}
-
-void GrpcIngestService::Drain() {
-  MutexLock lock(mu_);
-  draining_ = true;
-  for (const auto& [call, busy] : busy_) {
-    if (!busy) call->TryCancel();
-  }
 }
 
 }  // namespace larder::serving

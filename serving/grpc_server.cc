@@ -24,6 +24,7 @@
 #include "serving/features.h"
 #include "serving/grpc_call.h"
 #include "serving/grpc_ingest.h"
+#include "serving/grpc_streams.h"
 #include "serving/registry_handlers.h"
 #include "serving/retrieve.h"
 #include "serving/search.h"
@@ -57,7 +58,8 @@ class RegistryService : public v1::RegistryService::Service {
 
 class ArtifactService : public v1::ArtifactService::Service {
  public:
-  ArtifactService(const CallRunner& calls, FileSystem& fs) : calls_(calls), fs_(fs) {}
+  ArtifactService(const CallRunner& calls, Streams& streams, FileSystem& fs)
+      : calls_(calls), streams_(streams), fs_(fs) {}
   grpc::Status Stat(grpc::ServerContext* call, const v1::StatRequest* request,
                     v1::StatResponse* reply) override {
     return calls_.Unary("ArtifactStat", *call, *request, reply, StatArtifacts);
@@ -65,9 +67,16 @@ class ArtifactService : public v1::ArtifactService::Service {
   grpc::Status Put(grpc::ServerContext* call, grpc::ServerReader<v1::PutRequest>* stream,
                    v1::PutResponse* reply) override {
     return calls_.Run("ArtifactPut", *call, [&](const Context& context) -> Status {
+      Streams::Stream state(streams_, *call, /*ends_at_drain=*/false);
+      LARDER_RETURN_IF_ERROR(state.status());
       ArtifactUpload upload(context.backend.artifacts);
       v1::PutRequest part;
-      while (stream->Read(&part)) LARDER_RETURN_IF_ERROR(upload.Add(part));
+      for (; stream->Read(&part); state.Waits()) {
+        state.Works();
+        LARDER_RETURN_IF_ERROR(CheckDeadline(context));
+        LARDER_RETURN_IF_ERROR(upload.Add(part));
+      }
+      state.Works();
       if (call->IsCancelled()) return Cancelled("the client went away");
       LARDER_ASSIGN_OR_RETURN(*reply, upload.Finish());
       return OkStatus();
@@ -75,15 +84,21 @@ class ArtifactService : public v1::ArtifactService::Service {
   }
   grpc::Status Get(grpc::ServerContext* call, const v1::ArtifactServiceGetRequest* request,
                    grpc::ServerWriter<v1::ArtifactServiceGetResponse>* stream) override {
-    return calls_.Run("ArtifactGet", *call, [&](const Context& context) {
-      return SendArtifact(*request, fs_, context, [stream](const auto& part) {
-        return stream->Write(part);
+    return calls_.Run("ArtifactGet", *call, [&](const Context& context) -> Status {
+      Streams::Stream state(streams_, *call, /*ends_at_drain=*/false);
+      LARDER_RETURN_IF_ERROR(state.status());
+      return SendArtifact(*request, fs_, context, [&](const auto& part) {
+        state.Waits();
+        const bool sent = stream->Write(part);
+        state.Works();
+        return sent;
       });
     });
   }
 
  private:
   const CallRunner& calls_;
+  Streams& streams_;
   FileSystem& fs_;
 };
 
@@ -169,9 +184,10 @@ class GrpcServerImpl : public GrpcServer {
   GrpcServerImpl(const Options& options, const Parts& parts)
       : store_(parts.backend.store),
         calls_(parts.backend, parts.metrics, options.default_deadline),
+        streams_(options.threads / 2, options.stream_idle),
         registry_(calls_),
-        artifacts_(calls_, parts.fs),
-        ingest_(calls_),
+        artifacts_(calls_, streams_, parts.fs),
+        ingest_(calls_, streams_),
         features_(calls_),
         text_(calls_),
         retrieval_(calls_),
@@ -222,7 +238,7 @@ class GrpcServerImpl : public GrpcServer {
     if (auto* health = server_->GetHealthCheckService(); health != nullptr) {
       health->SetServingStatus(false);
     }
-    ingest_.Drain();
+    streams_.Drain();
     server_->Shutdown(std::chrono::system_clock::now() + drain);
     server_->Wait();
     server_.reset();
@@ -244,6 +260,7 @@ class GrpcServerImpl : public GrpcServer {
 
   const featurestore::Store& store_;
   CallRunner calls_;
+  Streams streams_;
   RegistryService registry_;
   ArtifactService artifacts_;
   GrpcIngestService ingest_;

@@ -28,11 +28,13 @@ class GrpcServer {
   };
   struct Options {
     std::string address;  // HOST:PORT, port 0: a free one
-    size_t threads = 64;
+    size_t threads = 64;  // half of them for streams
     size_t buffer_bytes = size_t{512} << 20;
     std::chrono::milliseconds default_deadline{30'000};
     // How often the health service looks at the store.
     std::chrono::milliseconds health_every{1'000};
+    // A stream whose client is silent for so long is cancelled.
+    std::chrono::milliseconds stream_idle = std::chrono::minutes(10);
   };
 
   // Answers when it returns. Errors: kUnavailable if it cannot listen there.

@@ -14,7 +14,9 @@ namespace larder::serving {
 
 // The HTTP port: GET /healthz (200 `ok`, or 503 and why not) and GET /metrics (Prometheus text).
 //
-// Owns its threads; destruction joins them. Thread-safety: thread-safe.
+// A connection is for one request and lasts two seconds at most, however slowly its client sends.
+// Owns its threads; destruction joins them, without waiting for clients. Thread-safety:
+// thread-safe.
 class HttpServer {
  public:
   // Both are called from the server's threads.

@@ -196,6 +196,10 @@ StatusOr<v1::ApplyResponse> Apply(const v1::ApplyRequest& request, const Context
   if (request.author().size() > kMaxAuthorBytes || !IsUtf8(request.author())) {
     return InvalidArgument("author: at most ", kMaxAuthorBytes, " bytes of UTF-8");
   }
+  if (request.files().empty()) {
+    return InvalidArgument("files: expected 1 to ", registry::kMaxDefinitionFiles,
+                           "; an empty file takes all definitions away");
+  }
   LARDER_ASSIGN_OR_RETURN(Proposal proposal, Compile(request));
   if (proposal.compiled.registry == nullptr) {
     return InvalidArgument(Joined(proposal.compiled.diagnostics));

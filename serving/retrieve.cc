@@ -75,7 +75,12 @@ uint64_t SeedOf(const v1::RetrieveRequest& request, const registry::Retrieval& r
 }
 
 StatusOr<ChannelOutput> RunOne(const Channel& channel, const RecipeRun& run, Admission& recipe) {
-  Admission admission(recipe, channel.where);
+  Context context = run.context;
+  if (channel.deadline > 0) {
+    context.deadline =
+        std::min(context.deadline, Steady::now() + std::chrono::microseconds(channel.deadline));
+  }
+  Admission admission(recipe, channel.where, context);
   switch (channel.kind) {
     case Channel::Kind::kNear: return RunNear(channel, run, admission);
     case Channel::Kind::kTop: return RunTop(channel, run, admission);
@@ -98,7 +103,8 @@ StatusOr<Channels> RunChannels(const RecipeRun& run, Admission& admission,
     StatusOr<ChannelOutput> output = RunOne(channel, run, admission);
     LARDER_RETURN_IF_ERROR(CheckDeadline(run.context));
     const DurationUs took = MicrosSince(start);
-    if (output.ok() && channel.deadline > 0 && took > channel.deadline) {
+    const bool late = channel.deadline > 0 && took >= channel.deadline;
+    if (late && (output.ok() || output.status().code() == StatusCode::kDeadlineExceeded)) {
       output = DeadlineExceeded("took ", FormatDuration(took), ", its deadline is ",
                                 FormatDuration(channel.deadline));
     }
@@ -233,7 +239,7 @@ StatusOr<v1::RetrieveResponse> Retrieve(const v1::RetrieveRequest& request,
   v1::RetrieveTimings& timings = *reply.mutable_timings();
   LARDER_ASSIGN_OR_RETURN(
       auto snapshot,
-      context.backend.store.Read({request.min_position().value()}, context.deadline));
+      ReadStore(context, {request.min_position().value()}));
   SetDuration(laps.Lap(), timings.mutable_wait());
 
   LARDER_ASSIGN_OR_RETURN(const auto found, snapshot->history().FindRetrieval(request.recipe(),

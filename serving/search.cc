@@ -27,8 +27,6 @@ struct Found {
   Digest digest;
   Digest space;
   std::string name;
-  std::string encoder;
-  std::string entity;
   uint32_t dimensions = 0;
   bool external = false;
   uint64_t revision = 0;
@@ -51,10 +49,8 @@ StatusOr<Found> FindFeature(std::string_view name, const featurestore::Snapshot&
     if (feature == nullptr) break;
     const bool usable = IsComplete(*feature, snapshot);
     if (!usable && newest.has_value()) continue;
-    Found found{feature->digest,     feature->space,
-                feature->name,       feature->encoder,
-                feature->entity,     feature->dimensions,
-                feature->column >= 0, (*it)->number};
+    Found found{feature->digest,     feature->space,       feature->name,
+                feature->dimensions, feature->column >= 0, (*it)->number};
     if (usable) return found;
     newest = std::move(found);
   }
@@ -82,9 +78,9 @@ Status CheckRequest(const v1::SearchRequest& request) {
   }
   switch (request.query_case()) {
     case v1::SearchRequest::kText:
-      if (request.text().size() > kMaxTextBytes) {
+      if (request.text().size() > kMaxSearchTextBytes) {
         return InvalidArgument("text of ", request.text().size(), " bytes, at most ",
-                                 kMaxTextBytes);
+                               kMaxSearchTextBytes);
       }
       return IsUtf8(request.text()) ? OkStatus() : InvalidArgument("text is not UTF-8");
     case v1::SearchRequest::kKey: return CheckKey("key", request.key());
@@ -137,7 +133,7 @@ StatusOr<QueryVector> FromText(const std::string& text, const Found& found,
 
 StatusOr<std::unique_ptr<featurestore::Snapshot>> Read(const v1::SearchRequest& request,
                                                        const Context& context) {
-  return context.backend.store.Read({request.min_position().value()}, context.deadline);
+  return ReadStore(context, {request.min_position().value()});
 }
 
 // Looks the feature up and makes a query of what does not need the index.
@@ -157,8 +153,8 @@ StatusOr<std::pair<Found, QueryVector>> Prepare(const v1::SearchRequest& request
   return std::pair(std::move(found), std::move(query));
 }
 
-Status SetHits(const ann::SearchResult& result, const LiveIndex& live,
-               featurestore::Snapshot& snapshot, v1::SearchResponse& reply) {
+void SetHits(const ann::SearchResult& result, const LiveIndex& live,
+             featurestore::Snapshot& snapshot, v1::SearchResponse& reply) {
   std::vector<std::string> keys;
   std::vector<std::optional<double>> scores;
   for (const ann::Hit& hit : result.hits) {
@@ -168,7 +164,6 @@ Status SetHits(const ann::SearchResult& result, const LiveIndex& live,
   EncodeStrings("key", keys, reply.mutable_ids());
   EncodeDoubles("score", scores, reply.mutable_scores());
   reply.set_plan(Concat(result.plan, ", walked ", result.walked, ", scanned ", result.scanned));
-  return OkStatus();
 }
 
 }  // namespace
@@ -187,7 +182,8 @@ StatusOr<v1::SearchResponse> Search(const v1::SearchRequest& request, const Cont
   ann::SearchRequest search{.k = request.k() == 0 ? 10 : request.k(),
                             .effort = request.effort(),
                             .exact = request.exact(),
-                            .order = &order};
+                            .order = &order,
+                            .deadline = context.deadline};
   registry::Ordinal self = registry::kNoOrdinal;
   if (request.query_case() == v1::SearchRequest::kKey) {
     const std::string_view key = request.key();
@@ -209,7 +205,7 @@ StatusOr<v1::SearchResponse> Search(const v1::SearchRequest& request, const Cont
     return FailedPrecondition("no word of the text is known to the encoder of '", found.name, "'");
   }
   LARDER_ASSIGN_OR_RETURN(const ann::SearchResult result, live->index->Search(search));
-  LARDER_RETURN_IF_ERROR(SetHits(result, *live, *snapshot, reply));
+  SetHits(result, *live, *snapshot, reply);
   SetEpoch(*live, reply.mutable_epoch());
   SetReadInfo(*snapshot, found.revision, reply.mutable_read());
   return reply;

@@ -28,13 +28,13 @@ struct ServerOptions {
   // A file that is written once the server answers: {"grpc": PORT, "http": PORT}. Empty: none.
   std::string ports_file;
 
-  // Threads that gRPC may use, 4 to 1,024; a call beyond them is refused. An ingest stream keeps
-  // one for itself.
+  // Threads that gRPC may use, 4 to 1,024; a call beyond them is refused. A stream keeps one for
+  // itself; at most half of them are for streams.
   size_t grpc_threads = 64;
   // Memory that gRPC may hold in its buffers, in bytes, at least 64 MiB.
   size_t grpc_buffer_bytes = size_t{512} << 20;
   // Threads that answer HTTP, 1 to 64.
-  size_t http_threads = 2;
+  size_t http_threads = 4;
   // The deadline of a call that comes without one, 1 ms to 1 h.
   std::chrono::milliseconds default_deadline{30'000};
   // How long a shutdown waits for calls that are running, 0 to 10 min.

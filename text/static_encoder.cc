@@ -96,7 +96,11 @@ Status StaticEncoder::EncodeTexts(std::span<const std::string_view> texts, std::
   std::vector<int32_t> ids;
   std::vector<int64_t> sums(dim);
   for (size_t i = 0; i < texts.size(); ++i) {
-    if (const Status status = tokenizer_->Encode(texts[i], ids); !status.ok()) {
+    // What is too long to be a text stays whole: the tokenizer refuses it.
+    const std::string_view text = texts[i].size() > kMaxTextBytes
+                                      ? texts[i]
+                                      : Utf8Prefix(texts[i], max_tokens_ * kMaxBytesPerToken);
+    if (const Status status = tokenizer_->Encode(text, ids); !status.ok()) {
       return Annotate(status, Concat("text ", first + i));
     }
     const size_t count = std::min(ids.size(), max_tokens_);

@@ -6,12 +6,12 @@
 #include <iostream>
 #include <utility>
 
+#include "base/bytes.h"
 #include "cli/artifact_upload.h"
 #include "cli/client.h"
 #include "cli/commands/commands.h"
 #include "cli/definitions.h"
 #include "cli/plan_view.h"
-#include "larder/v1/registry_service.grpc.pb.h"
 
 namespace larder::cli {
 namespace {
@@ -50,44 +50,26 @@ Status UploadMissing(Cli& cli, const Client& client, const Definitions& definiti
   return OkStatus();
 }
 
-StatusOr<v1::ApplyResponse> RequestApply(const Client& client, const Options& options,
-                                         const Definitions& definitions, uint64_t base) {
-  v1::ApplyRequest request;
-  for (const registry::DefinitionFile& file : definitions.files) {
-    v1::DefinitionFile* sent = request.add_files();
-    sent->set_path(file.path);
-    sent->set_text(file.text);
-  }
-  for (const registry::EncoderFacts& facts : definitions.encoders) {
-    v1::EncoderFacts* sent = request.add_encoders();
-    sent->set_path(facts.path);
-    sent->set_digest(facts.digest.Hex());
-    sent->set_dimensions(facts.dimensions);
-  }
-  request.set_base_revision(base);
+// Of --author or $USER.
+std::string AuthorOf(const Options& options) {
   const char* user = std::getenv("USER");
-  request.set_author(!options.author.empty() ? options.author : user == nullptr ? "" : user);
-  const auto stub = v1::RegistryService::NewStub(client.channel());
-  return client.Call(*stub, &v1::RegistryService::Stub::Apply, request);
+  if (!options.author.empty() || user == nullptr || !IsUtf8(user)) return options.author;
+  return user;
 }
 
 StatusOr<int> Run(Cli& cli, const Options& options) {
   LARDER_ASSIGN_OR_RETURN(const Definitions definitions,
                           ReadDefinitions(FileSystem::Posix(), options.dir));
+  if (const auto why = WhyUnsendable(definitions); !why.empty()) {
+    return Refuse(cli, options.dir, why, {});
+  }
   LARDER_ASSIGN_OR_RETURN(const Client client, Client::Connect(cli));
   LARDER_ASSIGN_OR_RETURN(const v1::PlanResponse plan, RequestPlan(client, definitions));
-  const std::vector<registry::Diagnostic> diagnostics = FromProto(plan.diagnostics());
-  Json json = PlanToJson(plan);
-  json["diagnostics"] = DiagnosticsToJson(diagnostics);
-  if (!diagnostics.empty()) {
-    if (cli.json) {
-      cli.io.out << DumpJson(json) << "\n";
-    } else {
-      PrintDiagnostics(cli.io.out, options.dir, diagnostics);
-    }
-    return InvalidArgument(options.dir, ": ", diagnostics.size(), " errors");
-  }
+  const auto diagnostics = DiagnosticsOf(plan);
+  if (!diagnostics.empty()) return Refuse(cli, options.dir, diagnostics, plan);
 
+  Json json = PlanToJson(plan);
+  json["diagnostics"] = Json::array();
   if (!cli.json) PrintPlan(cli.io.out, plan);
   cli.io.out.flush();
   uint64_t revision = plan.base_revision();
@@ -99,8 +81,9 @@ StatusOr<int> Run(Cli& cli, const Options& options) {
   // Also without a change: the server's copy of a live encoder may be damaged.
   LARDER_RETURN_IF_ERROR(UploadMissing(cli, client, definitions, plan));
   if (changes) {
-    LARDER_ASSIGN_OR_RETURN(const v1::ApplyResponse applied,
-                            RequestApply(client, options, definitions, plan.base_revision()));
+    LARDER_ASSIGN_OR_RETURN(
+        const v1::ApplyResponse applied,
+        RequestApply(client, definitions, plan.base_revision(), AuthorOf(options)));
     revision = applied.revision();
     json["position"] = applied.position().value();
     if (!cli.json) cli.io.out << "applied as revision " << revision << "\n";

@@ -2,6 +2,7 @@
 #include <ostream>
 #include <utility>
 
+#include "base/bytes.h"
 #include "base/file_system.h"
 #include "cli/client.h"
 #include "cli/column_view.h"
@@ -93,6 +94,7 @@ Status EmbedLines(Cli& cli, const EmbedBatch& embed) {
     if (line.too_long) {
       return InvalidArgument("line ", line.number, " is longer than ", kMaxRecordBytes, " bytes");
     }
+    if (!IsUtf8(line.text)) return InvalidArgument("line ", line.number, " is not UTF-8");
     bytes += line.text.size();
     batch.push_back(line.text);
     if (batch.size() < kBatchTexts && bytes < kBatchBytes) continue;
@@ -105,18 +107,22 @@ Status EmbedLines(Cli& cli, const EmbedBatch& embed) {
 
 StatusOr<int> Run(Cli& cli, const Options& options) {
   std::vector<std::string> texts = options.arguments;
+  std::string name;
+  if (options.encoder_dir.empty()) {
+    if (texts.empty()) return UsageError("expected an ENCODER, or --encoder-dir DIR");
+    name = texts.front();
+    texts.erase(texts.begin());
+  }
+  if (texts.empty()) return UsageError("expected a TEXT, or - for lines of standard input");
   EmbedBatch embed;
   if (options.encoder_dir.empty()) {
-    if (texts.empty()) return InvalidArgument("expected an ENCODER, or --encoder-dir DIR");
     LARDER_ASSIGN_OR_RETURN(Client client, Client::Connect(cli));
-    embed = Online(std::move(client), texts.front());
-    texts.erase(texts.begin());
+    embed = Online(std::move(client), name);
   } else {
     LARDER_ASSIGN_OR_RETURN(auto encoder,
                             text::OpenEncoder(FileSystem::Posix(), options.encoder_dir));
     embed = Offline(std::move(encoder));
   }
-  if (texts.empty()) return InvalidArgument("expected a TEXT, or - for lines of standard input");
   if (texts.size() == 1 && texts.front() == "-") {
     LARDER_RETURN_IF_ERROR(EmbedLines(cli, embed));
   } else {

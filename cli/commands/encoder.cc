@@ -9,6 +9,7 @@
 #include "cli/commands/commands.h"
 #include "cli/format.h"
 #include "cli/json.h"
+#include "cli/number_option.h"
 #include "cli/progress.h"
 #include "cli/table.h"
 #include "text/evaluate.h"
@@ -113,7 +114,7 @@ StatusOr<int> RunEval(Cli& cli, const EvalOptions& options) {
   TagsByKey tags;
   ItemFields fields = options.fields;
   if (!options.tags.empty()) {
-    if (fields.key.empty()) return InvalidArgument("--tags needs --key, the field to match by");
+    if (fields.key.empty()) return UsageError("--tags needs --key, the field to match by");
     LARDER_ASSIGN_OR_RETURN(tags, ReadTags(options.tags, fields.key, options.tags_field));
   }
   LARDER_ASSIGN_OR_RETURN(const auto documents, ReadDocuments(options.items, fields, tags));
@@ -157,13 +158,11 @@ void AddTrain(CLI::App& encoder, Cli& cli) {
       ->add_option("--tokenizer", options->tokenizer,
                    "Build on this model of `larder tokenizer train` [train one]")
       ->type_name("FILE");
-  command->add_option("--dimensions", options->training.table.dimensions, "Of the vectors [256]")
-      ->check(CLI::Range(8, 1'024));
-  command
-      ->add_option("--pieces", options->training.tokenizer.vocab_size,
-                   "Pieces of a tokenizer that is trained [16000]")
-      ->check(CLI::Range(32, 500'000));
-  command->add_option("--seed", options->training.table.seed, "Of what is drawn at random [1]");
+  text::EncoderTrainingOptions& training = options->training;
+  AddNumber(command, "--dimensions", training.table.dimensions, {8, 1'024}, "Of the vectors");
+  AddNumber(command, "--pieces", training.tokenizer.vocab_size, {32, 500'000},
+            "Pieces of a tokenizer that is trained");
+  AddNumber(command, "--seed", training.table.seed, {}, "Of what is drawn at random");
   SetAction(command, cli, options, RunTrain);
 }
 
@@ -182,23 +181,19 @@ void AddEval(CLI::App& encoder, Cli& cli) {
       ->type_name("NAME");
   command->add_option("--tags-field", options->tags_field, "The field of the tags [tags]")
       ->type_name("NAME");
-  command
-      ->add_option("--queries", options->evaluation.max_known_item_queries,
-                   "Known-item questions to ask [1000]")
-      ->check(CLI::Range(1, 100'000));
-  command
-      ->add_option("--tag-queries", options->evaluation.max_tag_queries,
-                   "Tag questions to ask [500]")
-      ->check(CLI::Range(1, 100'000));
-  command->add_option("--seed", options->evaluation.seed, "Of what is drawn at random [1]");
+  text::EvaluationOptions& evaluation = options->evaluation;
+  AddNumber(command, "--queries", evaluation.max_known_item_queries, {1, 100'000},
+            "Known-item questions to ask");
+  AddNumber(command, "--tag-queries", evaluation.max_tag_queries, {1, 100'000},
+            "Tag questions to ask");
+  AddNumber(command, "--seed", evaluation.seed, {}, "Of what is drawn at random");
   SetAction(command, cli, options, RunEval);
 }
 
 }  // namespace
 
 void AddEncoder(CLI::App& app, Cli& cli) {
-  CLI::App* encoder = app.add_subcommand("encoder", "Train and measure encoders; needs no server");
-  encoder->require_subcommand(1);
+  CLI::App* encoder = AddGroup(app, "encoder", "Train and measure encoders; needs no server");
   AddTrain(*encoder, cli);
   AddEval(*encoder, cli);
 }

@@ -4,6 +4,7 @@
 
 #include "cli/client.h"
 #include "cli/commands/commands.h"
+#include "cli/number_option.h"
 #include "cli/read_request.h"
 #include "cli/reply_columns.h"
 #include "larder/v1/feature_service.grpc.pb.h"
@@ -66,11 +67,22 @@ Table FeaturesAcross(const ColumnView& ids, const std::vector<ColumnView>& colum
   return table;
 }
 
+// Without candidates: the columns that hold for all of them, which have a value nevertheless.
+Table SharedFeatures(const std::vector<ColumnView>& columns, bool ages) {
+  Table table;
+  table.AddColumn("FEATURE");
+  table.AddColumn("VALUE");
+  for (const ColumnView& column : columns) table.AddRow({ShortName(column), Cell(column, 0, ages)});
+  return table;
+}
+
 StatusOr<int> Run(Cli& cli, const Options& options) {
   LARDER_ASSIGN_OR_RETURN(const v1::GetFeaturesResponse reply, Request(cli, options));
   LARDER_ASSIGN_OR_RETURN(const ColumnView ids, ColumnView::Open(reply.ids()));
   LARDER_ASSIGN_OR_RETURN(auto columns, OpenColumns(reply.columns(), ids.rows()));
   LARDER_ASSIGN_OR_RETURN(columns, PickColumns(std::move(columns), SplitCommas(options.columns)));
+  const bool shared = ids.rows() == 0;
+  if (shared) std::erase_if(columns, [](const ColumnView& column) { return column.rows() == 0; });
   if (cli.json) {
     Json rows = Json::array();
     for (size_t i = 0; i < ids.rows(); ++i) {
@@ -78,11 +90,15 @@ StatusOr<int> Run(Cli& cli, const Options& options) {
       row.update(RowToJson(columns, i, options.ages));
       rows.push_back(std::move(row));
     }
-    cli.io.out << DumpJson({{"rows", std::move(rows)}, {"read", ReadToJson(reply.read())}}) << "\n";
+    Json json = {{"rows", std::move(rows)}};
+    if (shared) json["shared"] = RowToJson(columns, 0, options.ages);
+    json["read"] = ReadToJson(reply.read());
+    cli.io.out << DumpJson(json) << "\n";
     return kExitOk;
   }
-  const Table table = ids.rows() <= kMaxAcross ? FeaturesDown(ids, columns, options.ages)
-                                               : FeaturesAcross(ids, columns, options.ages);
+  const Table table = shared                     ? SharedFeatures(columns, options.ages)
+                      : ids.rows() <= kMaxAcross ? FeaturesDown(ids, columns, options.ages)
+                                                 : FeaturesAcross(ids, columns, options.ages);
   table.Print(cli.io.out);
   cli.io.out << "\n" << DescribeRead(reply.read()) << "\n";
   return kExitOk;
@@ -105,8 +121,8 @@ void AddGet(CLI::App& app, Cli& cli) {
       ->type_name("NAMES")
       ->allow_extra_args(false);
   command->add_flag("--ages", options->ages, "Show how old each value is");
-  command->add_option("--min-position", options->min_position, "Wait until this is applied")
-      ->type_name("POSITION");
+  AddNumber(command, "--min-position", options->min_position, {}, "Wait until this is applied",
+            "none");
   SetAction(command, cli, options, Run);
 }
 

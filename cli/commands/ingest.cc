@@ -10,6 +10,7 @@
 #include "cli/ingest/reject_log.h"
 #include "cli/input/record_reader.h"
 #include "cli/json.h"
+#include "cli/number_option.h"
 #include "cli/progress.h"
 #include "larder/v1/admin_service.grpc.pb.h"
 
@@ -20,9 +21,15 @@ constexpr char kExamples[] =
     "  larder ingest catalog catalog.jsonl.zst\n"
     "  larder ingest clicks monday.csv tuesday.csv --rejects bad.jsonl\n"
     "  jq -c .hit day.json | larder ingest clicks -";
+constexpr size_t kMaxBatch = 10'000;  // S11
 // Well under the 16 MiB of a batch (S11), so that a batch is never too large by its last record.
 constexpr size_t kBatchBytes = size_t{4} << 20;
-constexpr std::chrono::milliseconds kPollEvery{20};
+// So long a record waits for others before it is sent.
+constexpr std::chrono::seconds kBatchAge{1};
+constexpr std::chrono::milliseconds kFirstPoll{10};
+constexpr std::chrono::milliseconds kLongestPoll{500};
+
+using SteadyClock = std::chrono::steady_clock;
 
 struct Options {
   std::string source;
@@ -41,8 +48,14 @@ class Ingester {
 
   Status SendFile(const std::string& file) {
     LARDER_ASSIGN_OR_RETURN(const InputFormat format, FormatOf(file, options_.format));
-    LARDER_ASSIGN_OR_RETURN(const auto reader, RecordReader::Open(file, format));
     StartBatch(file, format);
+    // A slow pipe: its records do not wait until a batch is full.
+    const auto on_idle = [&]() -> Status {
+      LARDER_RETURN_IF_ERROR(SendBatch());
+      StartBatch(file, format);
+      return stream_.Poll();
+    };
+    LARDER_ASSIGN_OR_RETURN(const auto reader, RecordReader::Open(file, format, on_idle));
     InputRecord record;
     for (;;) {
       LARDER_ASSIGN_OR_RETURN(const bool more, reader->Next(record));
@@ -52,7 +65,8 @@ class Ingester {
         continue;
       }
       if (batch_.size() == options_.batch ||
-          batch_.size_bytes + record.bytes.size() > kBatchBytes) {
+          batch_.size_bytes + record.bytes.size() > kBatchBytes ||
+          SteadyClock::now() - batch_start_ > kBatchAge) {
         LARDER_RETURN_IF_ERROR(SendBatch());
         StartBatch(file, format);
       }
@@ -75,6 +89,7 @@ class Ingester {
  private:
   void StartBatch(const std::string& file, InputFormat format) {
     batch_ = IngestBatch{};
+    batch_start_ = SteadyClock::now();
     batch_.file = file;
     batch_.request.set_source(options_.source);
     batch_.request.set_format(format == InputFormat::kCsv ? v1::RECORD_FORMAT_JSON_TEXT
@@ -93,17 +108,29 @@ class Ingester {
   RejectLog& rejects_;
   Progress& progress_;
   IngestBatch batch_;
+  SteadyClock::time_point batch_start_;
 };
 
 // Until reads show everything up to `position`.
+// Errors: kDeadlineExceeded if they get no further for --timeout.
 Status WaitUntilApplied(const Client& client, uint64_t position) {
   const auto stub = v1::AdminService::NewStub(client.channel());
+  std::chrono::milliseconds pause = kFirstPoll;
+  uint64_t applied = 0;
+  auto since = SteadyClock::now();
   for (;;) {
     LARDER_ASSIGN_OR_RETURN(
         const v1::StatusResponse status,
         client.Call(*stub, &v1::AdminService::Stub::Status, v1::StatusRequest()));
     if (status.applied().value() >= position) return OkStatus();
-    std::this_thread::sleep_for(kPollEvery);
+    if (status.applied().value() > applied) since = SteadyClock::now();
+    applied = status.applied().value();
+    if (SteadyClock::now() - since > std::chrono::microseconds(client.timeout())) {
+      return DeadlineExceeded("all records are durable, but reads got no further than position ",
+                              applied, " of ", position, " within --timeout");
+    }
+    std::this_thread::sleep_for(pause);
+    pause = std::min(pause * 2, kLongestPoll);
   }
 }
 
@@ -119,6 +146,7 @@ StatusOr<int> Run(Cli& cli, const Options& options) {
   RejectLog rejects(
       options.rejects.empty() ? Concat(options.source, ".rejects.jsonl") : options.rejects,
       cli.io.err);
+  LARDER_RETURN_IF_ERROR(rejects.Begin(options.files));
   Progress progress(cli.io.err);
   IngestStream stream(client, rejects);
   Ingester ingester(options, stream, rejects, progress);
@@ -148,6 +176,7 @@ StatusOr<int> Run(Cli& cli, const Options& options) {
     }
   }
   if (!status.ok()) {
+    if (totals.accepted == 0) return status;
     return Annotate(status, Concat("after ", totals.accepted,
                                    " records were acknowledged (sending them again is harmless)"));
   }
@@ -169,8 +198,7 @@ void AddIngest(CLI::App& app, Cli& cli) {
       ->required();
   command->add_option("--format", options->format, "json or csv, whatever the name says")
       ->check(CLI::IsMember({"json", "csv"}));
-  command->add_option("--batch", options->batch, "Records sent at once [2000]")
-      ->check(CLI::Range(1, 10'000));
+  AddNumber(command, "--batch", options->batch, {1, kMaxBatch}, "Records sent at once");
   command
       ->add_option("--rejects", options->rejects,
                    "Where records go that were rejected [SOURCE.rejects.jsonl]")

@@ -20,20 +20,21 @@ struct Options {
 StatusOr<int> Run(Cli& cli, const Options& options) {
   LARDER_ASSIGN_OR_RETURN(const Definitions definitions,
                           ReadDefinitions(FileSystem::Posix(), options.dir));
+  if (const auto why = WhyUnsendable(definitions); !why.empty()) {
+    return Refuse(cli, options.dir, why, {});
+  }
   LARDER_ASSIGN_OR_RETURN(const Client client, Client::Connect(cli));
   LARDER_ASSIGN_OR_RETURN(const v1::PlanResponse plan, RequestPlan(client, definitions));
-  const std::vector<registry::Diagnostic> diagnostics = FromProto(plan.diagnostics());
+  const auto diagnostics = DiagnosticsOf(plan);
+  if (!diagnostics.empty()) return Refuse(cli, options.dir, diagnostics, plan);
   if (cli.json) {
     Json json = PlanToJson(plan);
-    json["diagnostics"] = DiagnosticsToJson(diagnostics);
+    json["diagnostics"] = Json::array();
     cli.io.out << DumpJson(json) << "\n";
-  } else if (diagnostics.empty()) {
-    PrintPlan(cli.io.out, plan);
   } else {
-    PrintDiagnostics(cli.io.out, options.dir, diagnostics);
+    PrintPlan(cli.io.out, plan);
   }
-  if (diagnostics.empty()) return kExitOk;
-  return InvalidArgument(options.dir, ": ", diagnostics.size(), " errors");
+  return kExitOk;
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include "cli/commands/commands.h"
 #include "cli/format.h"
 #include "cli/json.h"
+#include "cli/number_option.h"
 #include "cli/read_request.h"
 #include "cli/table.h"
 #include "larder/v1/registry_service.grpc.pb.h"
@@ -129,14 +130,12 @@ StatusOr<int> RunShow(Cli& cli, const ShowOptions& options) {
 }  // namespace
 
 void AddRegistry(CLI::App& app, Cli& cli) {
-  CLI::App* registry = app.add_subcommand("registry", "Look at revisions and definitions");
-  registry->require_subcommand(1);
+  CLI::App* registry = AddGroup(app, "registry", "Look at revisions and definitions");
 
   auto log_options = std::make_shared<LogOptions>();
   CLI::App* log = AddCommand(*registry, cli, "log", "List the revisions, newest first",
                              "  larder registry log --limit 5", Needs::kServer);
-  log->add_option("--limit", log_options->limit, "At most so many [100]")
-      ->check(CLI::Range(1, 10'000));
+  AddNumber(log, "--limit", log_options->limit, {1, 10'000}, "At most so many");
   SetAction(log, cli, log_options, RunLog);
 
   auto show_options = std::make_shared<ShowOptions>();

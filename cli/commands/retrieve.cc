@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <optional>
 #include <ostream>
 #include <utility>
 
 #include "cli/client.h"
 #include "cli/commands/commands.h"
 #include "cli/format.h"
+#include "cli/number_option.h"
 #include "cli/read_request.h"
 #include "cli/reply_columns.h"
 #include "larder/v1/retrieval_service.grpc.pb.h"
@@ -17,8 +19,8 @@ struct Options {
   std::vector<std::string> keys;
   std::vector<std::string> request;
   std::vector<std::string> columns;
-  uint32_t limit = 0;  // 0: the recipe's
-  int64_t seed = -1;   // -1: from the request
+  uint32_t limit = 0;            // 0: the recipe's
+  std::optional<uint64_t> seed;  // none: from the request
   uint64_t min_position = 0;
   bool ages = false;
   bool explain = false;
@@ -27,7 +29,7 @@ struct Options {
 StatusOr<v1::RetrieveResponse> Request(const Cli& cli, const Options& options) {
   LARDER_ASSIGN_OR_RETURN(const Keys keys, ParseKeys(options.keys));
   if (!keys.candidates.empty()) {
-    return InvalidArgument(
+    return UsageError(
         "--key: a recipe finds its candidates itself; `larder get` reads those "
         "that you name");
   }
@@ -37,7 +39,7 @@ StatusOr<v1::RetrieveResponse> Request(const Cli& cli, const Options& options) {
   request.mutable_keys()->insert(keys.roles.begin(), keys.roles.end());
   request.mutable_request()->insert(columns.begin(), columns.end());
   if (options.limit > 0) request.set_limit(options.limit);
-  if (options.seed >= 0) request.set_seed(static_cast<uint64_t>(options.seed));
+  if (options.seed.has_value()) request.set_seed(*options.seed);
   if (options.min_position > 0) request.mutable_min_position()->set_value(options.min_position);
   request.set_explain(options.explain);
   request.set_want_ages(options.ages);
@@ -171,7 +173,15 @@ void PrintCandidates(std::ostream& out, const v1::RetrieveResponse& reply, const
   table.Print(out);
 }
 
-void PrintNotes(std::ostream& out, const v1::RetrieveResponse& reply, bool all) {
+void PrintNotes(std::ostream& out, const v1::RetrieveResponse& reply, const Options& options,
+                bool all) {
+  if (reply.ids().rows() == 0) {
+    out << "no candidates";
+    for (size_t i = 0; i < options.keys.size(); ++i) {
+      out << (i == 0 ? " for " : ", ") << options.keys[i];
+    }
+    out << "\n";
+  }
   for (const v1::DroppedChannel& channel : reply.dropped()) {
     out << "channel " << channel.name()
         << " was dropped: " << StatusCodeName(static_cast<StatusCode>(channel.code())) << ": "
@@ -203,7 +213,7 @@ StatusOr<int> RunWith(Cli& cli, const Options& options, bool all) {
   }
   PrintCandidates(cli.io.out, reply, opened, options.ages, all);
   cli.io.out << "\n";
-  PrintNotes(cli.io.out, reply, all);
+  PrintNotes(cli.io.out, reply, options, all);
   return kExitOk;
 }
 
@@ -219,16 +229,15 @@ std::shared_ptr<Options> AddOptions(CLI::App* command) {
   command->add_option("--request,-r", options->request, "A column that the caller brings")
       ->type_name("COLUMN=VALUE")
       ->allow_extra_args(false);
-  command->add_option("--limit,-n", options->limit, "At most so many [the recipe's limit]")
-      ->check(CLI::Range(1, 10'000));
+  AddNumber(command, "--limit,-n", options->limit, {1, kMaxUint32}, "At most so many",
+            "the recipe's");
   command->add_option("--columns", options->columns, "Show only these features, cut by commas")
       ->type_name("NAMES")
       ->allow_extra_args(false);
-  command->add_option("--seed", options->seed, "For `sample` channels [from the request]")
-      ->check(CLI::NonNegativeNumber);
+  AddNumber(command, "--seed", options->seed, {}, "For `sample` channels", "from the request");
   command->add_flag("--ages", options->ages, "Show how old each value is");
-  command->add_option("--min-position", options->min_position, "Wait until this is applied")
-      ->type_name("POSITION");
+  AddNumber(command, "--min-position", options->min_position, {}, "Wait until this is applied",
+            "none");
   return options;
 }
 

@@ -5,9 +5,11 @@
 #include "cli/client.h"
 #include "cli/column_view.h"
 #include "cli/commands/commands.h"
+#include "cli/number_option.h"
 #include "cli/read_request.h"
 #include "cli/table.h"
 #include "larder/v1/retrieval_service.grpc.pb.h"
+#include "serving/context.h"
 
 namespace larder::cli {
 namespace {
@@ -28,7 +30,7 @@ struct Options {
 
 StatusOr<v1::SearchResponse> Request(const Cli& cli, const Options& options) {
   if (options.text.empty() == options.key.empty()) {
-    return InvalidArgument("say either a TEXT or --key KEY to look for");
+    return UsageError("say either a TEXT or --key KEY to look for");
   }
   v1::SearchRequest request;
   request.set_feature(options.feature);
@@ -85,12 +87,12 @@ void AddSearch(CLI::App& app, Cli& cli) {
   command->add_option("TEXT", options->text, "What to look for");
   command->add_option("--key,-k", options->key, "Look for the neighbours of this key instead")
       ->type_name("KEY");
-  command->add_option("--limit,-n", options->limit, "How many [10]")->check(CLI::Range(1, 10'000));
-  command->add_option("--effort", options->effort, "Candidates kept while searching [by limit]")
-      ->check(CLI::Range(1, 10'000));
+  AddNumber(command, "--limit,-n", options->limit, {1, serving::kMaxSearchHits}, "How many");
+  AddNumber(command, "--effort", options->effort, {1, kMaxUint32},
+            "Candidates kept while searching", "by limit");
   command->add_flag("--exact", options->exact, "Compare with every vector");
-  command->add_option("--min-position", options->min_position, "Wait until this is applied")
-      ->type_name("POSITION");
+  AddNumber(command, "--min-position", options->min_position, {}, "Wait until this is applied",
+            "none");
   SetAction(command, cli, options, Run);
 }
 

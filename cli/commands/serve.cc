@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <csignal>
+#include <future>
 #include <ostream>
 #include <utility>
 
 #include "base/clock.h"
 #include "cli/commands/commands.h"
 #include "cli/json.h"
+#include "cli/number_option.h"
 #include "serving/server.h"
 
 namespace larder::cli {
@@ -32,11 +34,11 @@ StatusOr<serving::ServerOptions> ServerOptionsOf(const Options& options) {
     const std::string& text = options.durations.at(name);
     if (text.empty()) continue;
     const StatusOr<DurationUs> duration = ParseDuration(text);
-    if (!duration.ok()) return Annotate(duration.status(), name);
+    if (!duration.ok()) return UsageError(name, ": ", Message(duration.status()));
     server.*field = Milliseconds(*duration / kMillisecondUs);
   }
   if (server.http == "off") server.http.clear();
-  LARDER_RETURN_IF_ERROR(server.Validate());
+  if (const Status valid = server.Validate(); !valid.ok()) return WithExitCode(valid, kExitUsage);
   return server;
 }
 
@@ -49,6 +51,18 @@ sigset_t BlockStopSignals() {
   sigaddset(&signals, SIGINT);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   return signals;
+}
+
+// Starts the server from a thread with the signals blocked, so that those that it makes have them
+// blocked too. This one takes them until the server answers: they end the process at once, which a
+// recovery stands as well as kill -9.
+StatusOr<std::unique_ptr<serving::Server>> StartServer(const serving::ServerOptions& options,
+                                                       const sigset_t& blocked) {
+  auto server = std::async(std::launch::async, [&] { return serving::Server::Start(options); });
+  pthread_sigmask(SIG_UNBLOCK, &blocked, nullptr);
+  server.wait();
+  pthread_sigmask(SIG_BLOCK, &blocked, nullptr);
+  return server.get();
 }
 
 void Announce(Cli& cli, const serving::Server& server, const serving::ServerOptions& options) {
@@ -67,7 +81,7 @@ void Announce(Cli& cli, const serving::Server& server, const serving::ServerOpti
 StatusOr<int> Run(Cli& cli, const Options& options) {
   LARDER_ASSIGN_OR_RETURN(const serving::ServerOptions server_options, ServerOptionsOf(options));
   const sigset_t signals = BlockStopSignals();
-  LARDER_ASSIGN_OR_RETURN(const auto server, serving::Server::Start(server_options));
+  LARDER_ASSIGN_OR_RETURN(const auto server, StartServer(server_options, signals));
   Announce(cli, *server, server_options);
 
   int signal = 0;
@@ -84,21 +98,26 @@ void AddDurations(CLI::App* command, const std::shared_ptr<Options>& options) {
   const auto add = [&](const std::string& name, const std::string& description,
                        Milliseconds serving::ServerOptions::*field) {
     options->names.emplace_back(name, field);
-    command->add_option(name, options->durations[name], description)->type_name("DURATION");
+    const Milliseconds shown = options->server.*field;
+    command
+        ->add_option(name, options->durations[name],
+                     Concat(description, " [", FormatDuration(shown.count() * kMillisecondUs), "]"))
+        ->type_name("DURATION");
   };
   using S = serving::ServerOptions;
-  add("--default-deadline", "Of calls that come without one [30s]", &S::default_deadline);
-  add("--drain", "How long a shutdown waits for running calls [10s]", &S::drain);
-  add("--top-list-age", "Age at which the list of a `top` channel is built again [60s]",
+  add("--default-deadline", "Of calls that come without one", &S::default_deadline);
+  add("--drain", "How long a shutdown waits for running calls", &S::drain);
+  add("--top-list-age", "Age at which the list of a `top` channel is built again",
       &S::top_list_age);
-  add("--index-quiet", "An index is built once nothing was ingested for so long [2s]",
+  add("--index-quiet", "An index is built once nothing was ingested for so long",
       &S::index_quiet);
-  add("--index-patience", "Or once it has waited for so long [30s]", &S::index_patience);
-  add("--checkpoint-every", "The longest time between two checkpoints [5s]", &S::checkpoint_every);
+  add("--index-patience", "Or once it has waited for so long", &S::index_patience);
+  add("--checkpoint-every", "The longest time between two checkpoints", &S::checkpoint_every);
 }
 
 }  // namespace
 
+// ServerOptions::Validate knows the ranges.
 void AddServe(CLI::App& app, Cli& cli) {
   auto options = std::make_shared<Options>();
   serving::ServerOptions& server = options->server;
@@ -107,11 +126,13 @@ void AddServe(CLI::App& app, Cli& cli) {
   command->add_option("--data", server.data_dir, "Where everything lies; made if missing")
       ->type_name("DIR")
       ->required();
-  command->add_option("--listen", server.listen, "HOST:PORT of gRPC, port 0: any [127.0.0.1:7070]")
+  command
+      ->add_option("--listen", server.listen,
+                   Concat("HOST:PORT of gRPC, port 0: any [", server.listen, "]"))
       ->type_name("ADDR");
   command
       ->add_option("--http", server.http,
-                   "HOST:PORT of /healthz and /metrics, or off [127.0.0.1:7080]")
+                   Concat("HOST:PORT of /healthz and /metrics, or off [", server.http, "]"))
       ->type_name("ADDR");
   command
       ->add_option("--ports-file", server.ports_file,
@@ -121,15 +142,15 @@ void AddServe(CLI::App& app, Cli& cli) {
                     "Serve whoever reaches the port; needed beyond loopback");
   command->add_flag("--accept-clock-skew", server.accept_clock_skew,
                     "Start although the clock is behind the newest record");
-  command->add_option("--grpc-threads", server.grpc_threads, "Threads that gRPC may use [64]");
-  command->add_option("--http-threads", server.http_threads, "Threads that answer HTTP [2]");
-  command->add_option("--index-threads", server.index_threads, "Threads of an index build [1]");
-  command->add_option("--dedupe-ids", server.dedupe_ids,
-                      "Record ids remembered per source [33554432]");
-  command->add_option("--queue-batches", server.queue_batches,
-                      "Batches that may wait to be appended [256]");
-  command->add_option("--cached-keys", server.cached_keys,
-                      "Keys kept in memory of entities that are no candidates [1000000]");
+  AddNumber(command, "--grpc-threads", server.grpc_threads, {}, "Threads that gRPC may use");
+  AddNumber(command, "--http-threads", server.http_threads, {}, "Threads that answer HTTP");
+  AddNumber(command, "--index-threads", server.index_threads, {0, kMaxUint32},
+            "Threads of an index build");
+  AddNumber(command, "--dedupe-ids", server.dedupe_ids, {}, "Record ids remembered per source");
+  AddNumber(command, "--queue-batches", server.queue_batches, {},
+            "Batches that may wait to be appended");
+  AddNumber(command, "--cached-keys", server.cached_keys, {},
+            "Keys kept in memory of entities that are no candidates");
   AddDurations(command, options);
   SetAction(command, cli, options, Run);
 }

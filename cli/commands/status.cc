@@ -109,6 +109,8 @@ Json ToJson(const v1::StatusResponse& status) {
                {"dirty_blobs", status.dirty_blobs()},
                {"queued_batches", status.queued_batches()},
                {"memory_bytes", status.memory_bytes()},
+               {"artifact_errors", status.artifact_errors()},
+               {"last_artifact_error", status.last_artifact_error()},
                {"sources", std::move(sources)},
                {"indexes", std::move(indexes)},
                {"encoders", std::move(encoders)},
@@ -191,6 +193,11 @@ void Print(std::ostream& out, const v1::StatusResponse& status) {
   if (!status.state_hash().empty()) {
     out << "state hash " << status.state_hash() << " at position "
         << status.state_hash_position().value() << "\n";
+  }
+  if (status.artifact_errors() > 0) {
+    out << FormatCount(status.artifact_errors())
+        << " activated artifacts could not be used, the last: " << status.last_artifact_error()
+        << "\n";
   }
   PrintSources(out, status);
   PrintIndexes(out, status);

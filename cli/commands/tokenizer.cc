@@ -9,6 +9,7 @@
 #include "cli/commands/commands.h"
 #include "cli/format.h"
 #include "cli/json.h"
+#include "cli/number_option.h"
 #include "cli/progress.h"
 #include "cli/read_request.h"
 #include "text/tokenizer_trainer.h"
@@ -57,8 +58,7 @@ StatusOr<int> Run(Cli& cli, const Options& options) {
 }  // namespace
 
 void AddTokenizer(CLI::App& app, Cli& cli) {
-  CLI::App* tokenizer = app.add_subcommand("tokenizer", "Train tokenizers; needs no server");
-  tokenizer->require_subcommand(1);
+  CLI::App* tokenizer = AddGroup(app, "tokenizer", "Train tokenizers; needs no server");
   auto options = std::make_shared<Options>();
   CLI::App* command =
       AddCommand(*tokenizer, cli, "train", "Train a SentencePiece model on the fields of a catalog",
@@ -72,13 +72,11 @@ void AddTokenizer(CLI::App& app, Cli& cli) {
   command->add_option("--out", options->out, "The model to write")->type_name("FILE")->required();
   command->add_option("--model", options->model, "unigram or bpe [unigram]")
       ->check(CLI::IsMember({"unigram", "bpe"}));
-  command->add_option("--pieces", options->training.vocab_size, "Pieces wanted [16000]")
-      ->check(CLI::Range(32, 500'000));
-  command
-      ->add_option("--sentences", options->training.max_sentences,
-                   "Use at most so many lines, drawn at random [100000]")
-      ->check(CLI::Range(1, 10'000'000));
-  command->add_option("--seed", options->training.seed, "Of what is drawn at random [1]");
+  text::TokenizerTrainingOptions& training = options->training;
+  AddNumber(command, "--pieces", training.vocab_size, {32, 500'000}, "Pieces wanted");
+  AddNumber(command, "--sentences", training.max_sentences, {1, 10'000'000},
+            "Use at most so many lines, drawn at random");
+  AddNumber(command, "--seed", training.seed, {}, "Of what is drawn at random");
   SetAction(command, cli, options, Run);
 }
 

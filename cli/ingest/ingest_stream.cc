@@ -4,8 +4,12 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/clock.h"
+
 namespace larder::cli {
 namespace {
+
+using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kFirstPause{20};
 constexpr std::chrono::milliseconds kLongestPause{1'000};
@@ -21,7 +25,9 @@ IngestStream::IngestStream(const Client& client, RejectLog& rejects)
     : stub_(v1::IngestService::NewStub(client.channel())),
       stream_(stub_->Ingest(&context_)),
       rejects_(rejects),
-      reader_([this] { ReadAcknowledgements(); }) {}
+      patience_(client.timeout()),
+      reader_([this] { ReadAcknowledgements(); }),
+      watcher_([this] { WatchForSilence(); }) {}
 
 IngestStream::~IngestStream() {
   if (closed_) return;
@@ -38,8 +44,9 @@ Status IngestStream::Close() {
   MutexLock lock(mutex_);
   if (failure_.ok() && !ended.ok()) failure_ = ended;
   if (failure_.ok() && !(writes_done_ && in_flight_.empty())) {
-    failure_ =
-        Unavailable("server ended the stream with ", in_flight_.size(), " batches unacknowledged");
+    failure_ = WithExitCode(Unavailable("server ended the stream with ", in_flight_.size(),
+                                        " batches unacknowledged"),
+                            kExitNoServer);
   }
   return failure_;
 }
@@ -61,6 +68,7 @@ Status IngestStream::Send(IngestBatch batch) {
   {
     MutexLock lock(mutex_);
     in_flight_.emplace(sequence, std::move(batch));
+    owed_since_ = Clock::now();
   }
   return Write(sequence);
 }
@@ -71,6 +79,8 @@ Status IngestStream::Write(uint64_t sequence) {
     MutexLock lock(mutex_);
     if (!failure_.ok()) return failure_;
     request = &in_flight_.at(sequence).request;
+    owed_since_ = Clock::now();
+    changed_.SignalAll();
   }
   // Nobody acknowledges, and so removes, a batch before it is written.
   if (stream_->Write(*request)) return OkStatus();
@@ -90,6 +100,7 @@ Status IngestStream::DrainTo(size_t limit) {
         sequence = retry_.front();
         retry_.pop_front();
         pause = pause_;
+        owed_since_ = Clock::now() + pause;
       }
     }
     // Numbers start at 1.
@@ -101,7 +112,12 @@ Status IngestStream::DrainTo(size_t limit) {
 
 Status IngestStream::Finish() {
   LARDER_RETURN_IF_ERROR(DrainTo(0));
-  writes_done_ = true;
+  {
+    MutexLock lock(mutex_);
+    writes_done_ = true;
+    owed_since_ = Clock::now();
+    changed_.SignalAll();
+  }
   stream_->WritesDone();
   return Close();
 }
@@ -114,8 +130,9 @@ Status IngestStream::Acknowledge(const v1::IngestResponse& response) {
   const IngestBatch& batch = found->second;
   const std::string where = Concat(batch.file, ":", batch.lines.front());
   if (response.code() != 0) {
-    const Status status = MakeStatus(static_cast<StatusCode>(response.code()), response.message());
-    const auto now = std::chrono::steady_clock::now();
+    const Status status = FromGrpc(
+        grpc::Status(static_cast<grpc::StatusCode>(response.code()), response.message()));
+    const auto now = Clock::now();
     if (pause_ == std::chrono::milliseconds(0)) full_since_ = now;
     if (!MayRetry(response.code()) || now - full_since_ > kRetryFor) return Annotate(status, where);
     pause_ = std::clamp(pause_ * 2, kFirstPause, kLongestPause);
@@ -141,6 +158,7 @@ void IngestStream::ReadAcknowledgements() {
   v1::IngestResponse response;
   while (stream_->Read(&response)) {
     MutexLock lock(mutex_);
+    owed_since_ = Clock::now();
     const Status status = Acknowledge(response);
     if (failure_.ok() && !status.ok()) {
       failure_ = status;
@@ -151,6 +169,22 @@ void IngestStream::ReadAcknowledgements() {
   MutexLock lock(mutex_);
   ended_ = true;
   changed_.SignalAll();
+}
+
+void IngestStream::WatchForSilence() {
+  MutexLock lock(mutex_);
+  while (!ended_) {
+    const auto deadline = owed_since_ + std::chrono::microseconds(patience_);
+    if (!failure_.ok() || (in_flight_.empty() && !writes_done_)) {
+      changed_.Wait(mutex_);
+    } else if (Clock::now() < deadline) {
+      changed_.WaitUntil(mutex_, deadline);
+    } else {
+      failure_ = DeadlineExceeded("the server has acknowledged nothing for ",
+                                  FormatDuration(patience_), ", which --timeout allows");
+      context_.TryCancel();
+    }
+  }
 }
 
 }  // namespace larder::cli

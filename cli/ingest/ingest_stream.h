@@ -41,9 +41,11 @@ struct IngestTotals {
 };
 
 // Sends batches over one stream with several in flight. A batch that the server has no room for is
-// sent again, with growing pauses; rejected records go to the log.
+// sent again, with growing pauses; rejected records go to the log. A server that acknowledges
+// nothing for the client's timeout ends the stream.
 //
-// Threads: one of its own reads acknowledgements. Thread-safety: single-thread.
+// Threads: one of its own reads acknowledgements, one watches that there are some.
+// Thread-safety: single-thread.
 class IngestStream {
  public:
   // `rejects` must outlive the stream.
@@ -55,6 +57,9 @@ class IngestStream {
   // Sends one batch; waits while too many are in flight.
   // Errors: what ended the stream, or the first batch that can never go in.
   Status Send(IngestBatch batch);
+  // Does what is due, without waiting: for callers that have nothing to send for a while.
+  // Errors: as Send.
+  Status Poll() { return DrainTo(kInFlight); }
   // Waits until everything is acknowledged. Errors: as Send.
   Status Finish();
   IngestTotals totals() const;
@@ -67,6 +72,8 @@ class IngestStream {
   // Waits until at most `limit` batches are unacknowledged, sending those that wait for a retry.
   Status DrainTo(size_t limit);
   void ReadAcknowledgements();
+  // Ends the stream with kDeadlineExceeded once the server owes an answer for too long.
+  void WatchForSilence();
   // Once the stream has ended, or is about to: learns how. Errors: what Send and Finish return.
   Status Close();
   Status failure() const;
@@ -77,7 +84,7 @@ class IngestStream {
   std::unique_ptr<grpc::ClientReaderWriter<v1::IngestRequest, v1::IngestResponse>> stream_;
   RejectLog& rejects_;
   uint64_t next_sequence_ = 1;
-  bool writes_done_ = false;
+  const DurationUs patience_;
   bool closed_ = false;
 
   mutable Mutex mutex_;
@@ -88,9 +95,14 @@ class IngestStream {
   std::chrono::steady_clock::time_point full_since_ ABSL_GUARDED_BY(mutex_){};
   std::chrono::milliseconds pause_ ABSL_GUARDED_BY(mutex_){0};
   Status failure_ ABSL_GUARDED_BY(mutex_);
+  bool writes_done_ ABSL_GUARDED_BY(mutex_) = false;
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;  // no more acknowledgements will come
+  // Since when the server has owed the next answer, if it owes one.
+  std::chrono::steady_clock::time_point owed_since_ ABSL_GUARDED_BY(mutex_){};
   IngestTotals totals_ ABSL_GUARDED_BY(mutex_);
-  std::jthread reader_;  // last: joins before the rest goes
+  // Last: they join before the rest goes.
+  std::jthread reader_;
+  std::jthread watcher_;
 };
 
 }  // namespace larder::cli

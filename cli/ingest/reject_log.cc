@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/ingest/reject_log.h"
 
+#include <algorithm>
+#include <filesystem>
 #include <ostream>
+#include <system_error>
 
+#include "base/bytes.h"
+#include "cli/exit_code.h"
 #include "cli/format.h"
 #include "cli/json.h"
 
@@ -11,21 +16,58 @@ namespace {
 
 constexpr uint64_t kNamedOnScreen = 10;
 
+// Source: RFC 4648, section 4.
+std::string Base64(std::string_view bytes) {
+  constexpr std::string_view kDigits =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string out;
+  for (; !bytes.empty(); bytes.remove_prefix(std::min<size_t>(bytes.size(), 3))) {
+    uint32_t group = 0;
+    for (size_t i = 0; i < 3; ++i) {
+      group = group << 8 | (i < bytes.size() ? static_cast<uint8_t>(bytes[i]) : 0u);
+    }
+    for (size_t i = 0; i < 4; ++i) {
+      out += i > bytes.size() ? '=' : kDigits[(group >> (18 - 6 * i)) & 63];
+    }
+  }
+  return out;
+}
+
 }  // namespace
+
+Status RejectLog::Begin(const std::vector<std::string>& inputs) {
+  namespace fs = std::filesystem;
+  if (path_ == "-") return UsageError("--rejects: expected a file, got '-'");
+  std::error_code ignored;
+  for (const std::string& input : inputs) {
+    // False if one of them does not exist.
+    if (!fs::equivalent(input == "-" ? "/dev/stdin" : input, path_, ignored)) continue;
+    return UsageError("--rejects: ", path_, " is the input ", input,
+                      ", which the rejected records would overwrite; name another file");
+  }
+  std::error_code error;
+  // A device, such as /dev/stderr, stays.
+  if (fs::is_regular_file(path_, ignored) && !fs::remove(path_, error)) {
+    return FailedPrecondition(path_, ": the rejected records of an earlier run cannot be removed: ",
+                              error.message());
+  }
+  return OkStatus();
+}
 
 Status RejectLog::Add(std::string_view file, uint64_t line, const Status& why,
                       std::string_view record) {
   const std::string at = Concat(file, ":", line);
   MutexLock lock(mutex_);
   if (count_ == 0) out_.open(path_, std::ios::trunc | std::ios::binary);
-  out_ << DumpJson({{"at", at},
-                    {"code", std::string(StatusCodeName(why.code()))},
-                    {"error", std::string(Message(why))},
-                    {"record", std::string(record)}})
-       << "\n";
+  Json entry = {{"at", at},
+                {"code", std::string(StatusCodeName(why.code()))},
+                {"error", std::string(Message(why))},
+                {"record", std::string(record)}};
+  if (!IsUtf8(record)) entry["record_base64"] = Base64(record);
+  out_ << DumpJson(entry) << "\n";
   out_.flush();
   ++count_;
-  if (!out_) return Unavailable(path_, ": rejected records cannot be written");
+  if (!out_) return FailedPrecondition(path_, ": rejected records cannot be written");
   if (count_ <= kNamedOnScreen) {
     err_ << at << ": " << StatusCodeName(why.code()) << ": " << Message(why) << "\n";
   } else if (count_ == kNamedOnScreen + 1) {

@@ -7,6 +7,7 @@
 #include <iosfwd>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/status.h"
 #include "base/sync.h"
@@ -14,13 +15,17 @@
 namespace larder::cli {
 
 // Counts records that did not go in, names the first ones on `err` and writes all of them to a
-// file, one JSON object a line: {"at": "file:line", "code", "error", "record": the original text}.
-// The file is made with the first record. Thread-safety: thread-safe.
+// file, one JSON object a line: {"at": "file:line", "code", "error", "record": the original text},
+// and "record_base64", its bytes, if they are not UTF-8. The file is made with the first record.
+// Thread-safety: thread-safe.
 class RejectLog {
  public:
   RejectLog(std::string path, std::ostream& err) : path_(std::move(path)), err_(err) {}
 
-  // Errors: kUnavailable if the file cannot be written.
+  // Before the first record: removes what an earlier run left in the file.
+  // Errors: UsageError if the file is one of `inputs`, or "-"; kFailedPrecondition.
+  Status Begin(const std::vector<std::string>& inputs);
+  // Errors: kFailedPrecondition if the file cannot be written.
   Status Add(std::string_view file, uint64_t line, const Status& why, std::string_view record);
   uint64_t count() const;
   const std::string& path() const { return path_; }

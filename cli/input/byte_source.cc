@@ -2,6 +2,7 @@
 #include "cli/input/byte_source.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,11 +15,12 @@ namespace {
 
 constexpr std::string_view kZstdMagic = "\x28\xB5\x2F\xFD";
 constexpr std::string_view kGzipMagic = "\x1F\x8B";
+constexpr int kIdleMs = 1'000;
 
 class FileSource : public ByteSource {
  public:
-  FileSource(int fd, std::string path, bool owned)
-      : fd_(fd), path_(std::move(path)), owned_(owned) {}
+  FileSource(int fd, std::string path, bool owned, OnIdle on_idle)
+      : fd_(fd), path_(std::move(path)), owned_(owned), on_idle_(std::move(on_idle)) {}
   ~FileSource() override {
     if (owned_) close(fd_);
   }
@@ -26,11 +28,18 @@ class FileSource : public ByteSource {
   FileSource& operator=(const FileSource&) = delete;
 
   StatusOr<size_t> Read(std::span<char> buffer) override {
+    if (on_idle_) {
+      pollfd wanted{fd_, POLLIN, 0};
+      for (int ready; (ready = poll(&wanted, 1, kIdleMs)) <= 0;) {
+        if (ready < 0 && errno != EINTR) break;  // reading says what is wrong
+        if (ready == 0) LARDER_RETURN_IF_ERROR(on_idle_());
+      }
+    }
     ssize_t size;
     do {
       size = read(fd_, buffer.data(), buffer.size());
     } while (size < 0 && errno == EINTR);
-    if (size < 0) return Unavailable(path_, ": cannot be read: ", strerror(errno));
+    if (size < 0) return FailedPrecondition(path_, ": cannot be read: ", strerror(errno));
     return static_cast<size_t>(size);
   }
 
@@ -38,6 +47,7 @@ class FileSource : public ByteSource {
   const int fd_;
   const std::string path_;
   const bool owned_;
+  const OnIdle on_idle_;
 };
 
 class StringSource : public ByteSource {
@@ -81,15 +91,15 @@ std::unique_ptr<ByteSource> MemorySource(std::string_view bytes) {
   return std::make_unique<StringSource>(bytes);
 }
 
-StatusOr<std::unique_ptr<ByteSource>> OpenInput(const std::string& path) {
+StatusOr<std::unique_ptr<ByteSource>> OpenInput(const std::string& path, OnIdle on_idle) {
   const bool standard_input = path == "-";
   const int fd = standard_input ? STDIN_FILENO : open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) {
     if (errno == ENOENT) return NotFound(path, ": no such file");
-    return Unavailable(path, ": cannot be opened: ", strerror(errno));
+    return FailedPrecondition(path, ": cannot be opened: ", strerror(errno));
   }
   const std::string name = standard_input ? "standard input" : path;
-  auto file = std::make_unique<FileSource>(fd, name, !standard_input);
+  auto file = std::make_unique<FileSource>(fd, name, !standard_input, std::move(on_idle));
 
   std::string head;
   while (head.size() < kZstdMagic.size()) {

@@ -2,6 +2,7 @@
 #ifndef LARDER_CLI_INPUT_BYTE_SOURCE_H_
 #define LARDER_CLI_INPUT_BYTE_SOURCE_H_
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -16,14 +17,19 @@ class ByteSource {
  public:
   virtual ~ByteSource() = default;
   // Fills the front of `buffer` (not empty) and returns how much; 0 at the end.
-  // Errors: kUnavailable if reading fails; kDataLoss for damaged compressed data.
+  // Errors: kFailedPrecondition if reading fails; kDataLoss for damaged compressed data.
   virtual StatusOr<size_t> Read(std::span<char> buffer) = 0;
 };
 
+// What to do while a pipe or terminal has had nothing to read for a second, and then every second;
+// called inside Read, whose error its error becomes.
+using OnIdle = std::function<Status()>;
+
 // Opens `path`, or standard input for "-". Content that begins like a zstd or gzip file is
 // decompressed as it is read, whatever its name; several frames or members in a row are one file.
-// Errors: kNotFound; kDataLoss if the name ends in .zst or .gz and the content is neither.
-StatusOr<std::unique_ptr<ByteSource>> OpenInput(const std::string& path);
+// Errors: kNotFound; kFailedPrecondition if it cannot be opened or read; kDataLoss if the name ends
+// in .zst or .gz and the content is neither.
+StatusOr<std::unique_ptr<ByteSource>> OpenInput(const std::string& path, OnIdle on_idle = {});
 
 // Bytes in memory, for tests. `bytes` must outlive the source.
 std::unique_ptr<ByteSource> MemorySource(std::string_view bytes);

@@ -12,33 +12,50 @@ constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 }  // namespace
 
 StatusOr<int> CsvReader::PeekByte() {
+  if (again_at_ < again_.size()) return static_cast<unsigned char>(again_[again_at_]);
   LARDER_ASSIGN_OR_RETURN(const std::string_view buffered, bytes_.Peek());
   return buffered.empty() ? -1 : static_cast<unsigned char>(buffered.front());
 }
 
+void CsvReader::SkipByte() {
+  if (again_at_ < again_.size()) {
+    ++again_at_;
+  } else {
+    bytes_.Skip(1);
+  }
+}
+
 StatusOr<int> CsvReader::Get() {
   LARDER_ASSIGN_OR_RETURN(const int byte, PeekByte());
-  if (byte >= 0) bytes_.Skip(1);
+  if (byte >= 0) SkipByte();
   if (byte == '\n') ++line_;
   return byte;
 }
 
 void CsvReader::Keep(CsvRecord& record, int byte) {
   ++record_bytes_;
-  if (record_bytes_ <= max_bytes_) record.raw.push_back(static_cast<char>(byte));
+  record.raw.push_back(static_cast<char>(byte));
 }
 
 Status CsvReader::SkipLine(CsvRecord& record) {
   for (;;) {
     LARDER_ASSIGN_OR_RETURN(const int byte, Get());
     if (byte < 0 || byte == '\n') return OkStatus();
-    Keep(record, byte);
+    if (record_bytes_ <= max_bytes_) Keep(record, byte);
   }
 }
 
 Status CsvReader::Fail(CsvRecord& record, Status status) {
   record.status = std::move(status);
-  return SkipLine(record);
+  const size_t end = record.raw.find('\n');
+  if (end == std::string::npos) return SkipLine(record);
+  // A quote made it span lines: what stands behind the first one is read again.
+  again_ = record.raw.substr(end + 1) + again_.substr(again_at_);
+  again_at_ = 0;
+  line_ = record.line + 1;
+  record.raw.resize(end);
+  record_bytes_ = end;
+  return OkStatus();
 }
 
 // After the opening quote, to the byte after the closing one.
@@ -46,16 +63,15 @@ Status CsvReader::ReadQuoted(CsvRecord& record, std::string& field) {
   for (;;) {
     LARDER_ASSIGN_OR_RETURN(const int byte, Get());
     if (byte < 0) {
-      record.status = InvalidArgument("quote opened in field ", record.fields.size() + 1,
-                                      " is not closed before the end of the file");
-      return OkStatus();
+      return Fail(record, InvalidArgument("quote opened in field ", record.fields.size() + 1,
+                                          " is not closed before the end of the file"));
     }
     Keep(record, byte);
     if (record_bytes_ > max_bytes_) return OkStatus();
     if (byte == '"') {
       LARDER_ASSIGN_OR_RETURN(const int next, PeekByte());
       if (next != '"') return OkStatus();
-      bytes_.Skip(1);
+      SkipByte();
       Keep(record, next);
     }
     field.push_back(static_cast<char>(byte));
@@ -89,7 +105,10 @@ Status CsvReader::ReadRecord(CsvRecord& record, int first) {
       field.push_back(static_cast<char>(byte));
     }
     if (record_bytes_ > max_bytes_) {
-      return Fail(record, InvalidArgument("record is longer than ", max_bytes_, " bytes"));
+      return Fail(record, InvalidArgument("record is longer than ", max_bytes_, " bytes",
+                                          record.raw.find('\n') == std::string::npos
+                                              ? ""
+                                              : "; is a quote not closed on its first line?"));
     }
     LARDER_ASSIGN_OR_RETURN(byte, Get());
   }

@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "base/bytes.h"
-#include "cli/input/byte_source.h"
 #include "cli/input/csv_reader.h"
 #include "cli/input/line_reader.h"
 #include "cli/json.h"
@@ -115,8 +114,8 @@ StatusOr<InputFormat> FormatOf(std::string_view path, std::string_view format) {
 }
 
 StatusOr<std::unique_ptr<RecordReader>> RecordReader::Open(const std::string& path,
-                                                           InputFormat format) {
-  LARDER_ASSIGN_OR_RETURN(auto source, OpenInput(path));
+                                                           InputFormat format, OnIdle on_idle) {
+  LARDER_ASSIGN_OR_RETURN(auto source, OpenInput(path, std::move(on_idle)));
   if (format == InputFormat::kJsonLines) return std::make_unique<JsonLines>(std::move(source));
   auto records = std::make_unique<CsvRecords>(std::move(source));
   LARDER_RETURN_IF_ERROR(records->ReadNames(path));

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/status.h"
+#include "cli/input/byte_source.h"
 
 namespace larder::cli {
 
@@ -38,7 +39,8 @@ class RecordReader {
   virtual StatusOr<bool> Next(InputRecord& record) = 0;
 
   // Errors: as OpenInput; kInvalidArgument for a CSV file without usable names.
-  static StatusOr<std::unique_ptr<RecordReader>> Open(const std::string& path, InputFormat format);
+  static StatusOr<std::unique_ptr<RecordReader>> Open(const std::string& path, InputFormat format,
+                                                      OnIdle on_idle = {});
 };
 
 }  // namespace larder::cli

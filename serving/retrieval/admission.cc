@@ -2,6 +2,7 @@
 #include "serving/retrieval/admission.h"
 
 #include <algorithm>
+#include <bit>
 #include <string_view>
 #include <utility>
 
@@ -47,7 +48,7 @@ Column CandidateColumn(const RecipeRun& run, std::span<const Ordinal> candidates
   return column;
 }
 
-Status AddOrdinals(const RecipeRun& run, const Column& column, std::vector<Ordinal>& out) {
+void AddOrdinals(const RecipeRun& run, const Column& column, std::vector<Ordinal>& out) {
   const size_t elements = column.elements();
   std::vector<std::string_view> keys;
   for (size_t i = 0; i < elements; ++i) {
@@ -56,7 +57,6 @@ Status AddOrdinals(const RecipeRun& run, const Column& column, std::vector<Ordin
   std::vector<Ordinal> ordinals(keys.size(), registry::kNoOrdinal);
   run.snapshot.FindKeys(run.recipe.candidate, keys, ordinals);
   out.insert(out.end(), ordinals.begin(), ordinals.end());
-  return OkStatus();
 }
 
 }  // namespace
@@ -72,13 +72,49 @@ StatusOr<std::vector<Column>> RunForCandidates(const RecipeRun& run,
   return RunProgram(program, inputs, candidates.size(), run.snapshot, run.context.backend.encoders);
 }
 
+std::vector<Ordinal> LiveOrdinals(const RecipeRun& run) {
+  std::vector<Ordinal> ordinals;
+  const std::span<const uint64_t> live = run.snapshot.Candidates(run.recipe.candidate);
+  for (size_t word = 0; word < live.size(); ++word) {
+    for (uint64_t bits = live[word]; bits != 0; bits &= bits - 1) {
+      ordinals.push_back(
+          static_cast<Ordinal>(word * 64 + static_cast<size_t>(std::countr_zero(bits))));
+    }
+  }
+  return ordinals;
+}
+
+Status AppendAdmitted(std::span<const ChannelHit> hits, size_t take, Admission& admission,
+                      std::vector<ChannelHit>& out) {
+  // Small bites first: usually the first few are enough.
+  size_t bite = 4 * take;
+  for (size_t begin = 0; begin < hits.size() && out.size() < take; begin += bite, bite *= 2) {
+    LARDER_RETURN_IF_ERROR(CheckDeadline(admission.context()));
+    const std::span<const ChannelHit> some =
+        hits.subspan(begin, std::min(bite, hits.size() - begin));
+    std::vector<Ordinal> kept;
+    kept.reserve(some.size());
+    for (const ChannelHit& hit : some) kept.push_back(hit.ordinal);
+    LARDER_RETURN_IF_ERROR(admission.Keep(kept));
+    // Keep does not reorder, so one walk pairs them up.
+    size_t next = 0;
+    for (const ChannelHit& hit : some) {
+      if (next == kept.size() || out.size() == take) break;
+      if (hit.ordinal != kept[next]) continue;
+      out.push_back(hit);
+      ++next;
+    }
+  }
+  return OkStatus();
+}
+
 StatusOr<std::vector<Ordinal>> ExcludedOrdinals(const RecipeRun& run) {
   std::vector<Ordinal> excluded;
   if (!run.recipe.exclude.has_value()) return excluded;
   LARDER_ASSIGN_OR_RETURN(const std::vector<Column> columns,
                           RunProgram(*run.recipe.exclude, run.inputs, 1, run.snapshot,
                                      run.context.backend.encoders));
-  for (const Column& column : columns) LARDER_RETURN_IF_ERROR(AddOrdinals(run, column, excluded));
+  for (const Column& column : columns) AddOrdinals(run, column, excluded);
   std::sort(excluded.begin(), excluded.end());
   excluded.erase(std::unique(excluded.begin(), excluded.end()), excluded.end());
   if (!excluded.empty() && excluded.back() == registry::kNoOrdinal) excluded.pop_back();
@@ -87,21 +123,26 @@ StatusOr<std::vector<Ordinal>> ExcludedOrdinals(const RecipeRun& run) {
 
 Admission::Admission(const RecipeRun& run, std::vector<Ordinal> excluded)
     : run_(run),
+      context_(run.context),
       where_(run.recipe.where.has_value() ? &*run.recipe.where : nullptr),
       excluded_(std::move(excluded)) {}
 
-Admission::Admission(Admission& parent, const std::optional<registry::Program>& where)
-    : run_(parent.run_), parent_(&parent), where_(where.has_value() ? &*where : nullptr) {}
+Admission::Admission(Admission& parent, const std::optional<registry::Program>& where,
+                     const Context& context)
+    : run_(parent.run_),
+      context_(context),
+      parent_(&parent),
+      where_(where.has_value() ? &*where : nullptr) {}
 
 bool Admission::has_where() const {
   return where_ != nullptr || (parent_ != nullptr && parent_->has_where());
 }
 
-Status Admission::KeepWhere(std::vector<Ordinal>& ordinals) {
+Status Admission::KeepWhere(const Context& context, std::vector<Ordinal>& ordinals) {
   if (where_ == nullptr) return OkStatus();
   size_t kept = 0;
   for (size_t begin = 0; begin < ordinals.size(); begin += kCandidateChunk) {
-    LARDER_RETURN_IF_ERROR(CheckDeadline(run_.context));
+    LARDER_RETURN_IF_ERROR(CheckDeadline(context));
     const size_t n = std::min(kCandidateChunk, ordinals.size() - begin);
     LARDER_ASSIGN_OR_RETURN(
         const std::vector<Column> columns,
@@ -117,52 +158,46 @@ Status Admission::KeepWhere(std::vector<Ordinal>& ordinals) {
   return OkStatus();
 }
 
-Status Admission::Keep(std::vector<Ordinal>& ordinals) {
+Status Admission::Keep(const Context& context, std::vector<Ordinal>& ordinals) {
   if (all_.has_value()) {
     std::erase_if(ordinals, [&](Ordinal ordinal) { return !all_->Test(ordinal); });
     return OkStatus();
   }
   if (parent_ != nullptr) {
-    LARDER_RETURN_IF_ERROR(parent_->Keep(ordinals));
-    return KeepWhere(ordinals);
+    LARDER_RETURN_IF_ERROR(parent_->Keep(context, ordinals));
+    return KeepWhere(context, ordinals);
   }
   const std::span<const uint64_t> live = run_.snapshot.Candidates(run_.recipe.candidate);
   std::erase_if(ordinals, [&](Ordinal ordinal) {
     return ordinal / 64 >= live.size() || (live[ordinal / 64] >> (ordinal % 64) & 1) == 0 ||
            std::binary_search(excluded_.begin(), excluded_.end(), ordinal);
   });
-  return KeepWhere(ordinals);
+  return KeepWhere(context, ordinals);
 }
 
-StatusOr<ann::Bitmap> Admission::ComputeAll() {
+StatusOr<ann::Bitmap> Admission::ComputeAll(const Context& context) {
   std::vector<Ordinal> ordinals;
   size_t size = 0;
   if (parent_ != nullptr) {
-    LARDER_ASSIGN_OR_RETURN(const ann::Bitmap* all, parent_->All());
+    LARDER_ASSIGN_OR_RETURN(const ann::Bitmap* all, parent_->All(context));
     if (where_ == nullptr) return *all;
     size = all->size();
     ordinals.reserve(all->Count());
     all->ForEach([&](Ordinal ordinal) { ordinals.push_back(ordinal); });
-    LARDER_RETURN_IF_ERROR(KeepWhere(ordinals));
+    LARDER_RETURN_IF_ERROR(KeepWhere(context, ordinals));
   } else {
-    const std::span<const uint64_t> live = run_.snapshot.Candidates(run_.recipe.candidate);
-    size = live.size() * 64;
-    for (size_t word = 0; word < live.size(); ++word) {
-      for (uint64_t bits = live[word]; bits != 0; bits &= bits - 1) {
-        ordinals.push_back(
-            static_cast<Ordinal>(word * 64 + static_cast<size_t>(std::countr_zero(bits))));
-      }
-    }
-    LARDER_RETURN_IF_ERROR(Keep(ordinals));
+    size = run_.snapshot.Candidates(run_.recipe.candidate).size() * 64;
+    ordinals = LiveOrdinals(run_);
+    LARDER_RETURN_IF_ERROR(Keep(context, ordinals));
   }
   ann::Bitmap bitmap(size);
   for (const Ordinal ordinal : ordinals) bitmap.Set(ordinal);
   return bitmap;
 }
 
-StatusOr<const ann::Bitmap*> Admission::All() {
+StatusOr<const ann::Bitmap*> Admission::All(const Context& context) {
   if (!all_.has_value()) {
-    LARDER_ASSIGN_OR_RETURN(all_, ComputeAll());
+    LARDER_ASSIGN_OR_RETURN(all_, ComputeAll(context));
   }
   return &*all_;
 }

@@ -22,15 +22,20 @@ class Admission {
  public:
   // The recipe's own: candidates without those in `excluded`, kept by the recipe's `where`.
   Admission(const RecipeRun& run, std::vector<registry::Ordinal> excluded);
-  // A channel's: what `parent` admits and the channel's `where` keeps, if it has one. Borrows both.
-  Admission(Admission& parent, const std::optional<registry::Program>& where);
+  // A channel's: what `parent` admits and the channel's `where` keeps, if it has one, worked out
+  // while `context` lasts. Borrows all three.
+  Admission(Admission& parent, const std::optional<registry::Program>& where,
+            const Context& context);
+
+  // How long the work may take: the recipe's is the call's, a channel's may be shorter.
+  const Context& context() const { return context_; }
 
   // Takes those out of `ordinals` that are not admitted, keeping the order.
   // Errors: the program's; kDeadlineExceeded.
-  Status Keep(std::vector<registry::Ordinal>& ordinals);
+  Status Keep(std::vector<registry::Ordinal>& ordinals) { return Keep(context_, ordinals); }
 
-  // All admitted candidates; computed at the first call.
-  StatusOr<const ann::Bitmap*> All();
+  // All admitted candidates; computed at the first call. Errors: as Keep.
+  StatusOr<const ann::Bitmap*> All() { return All(context_); }
 
   // True if something beside `excluded` decides: what a search without a filter would not know.
   bool has_where() const;
@@ -40,15 +45,27 @@ class Admission {
   }
 
  private:
-  StatusOr<ann::Bitmap> ComputeAll();
-  Status KeepWhere(std::vector<registry::Ordinal>& ordinals);
+  // A channel asks its parent while the channel's context lasts.
+  Status Keep(const Context& context, std::vector<registry::Ordinal>& ordinals);
+  StatusOr<const ann::Bitmap*> All(const Context& context);
+  StatusOr<ann::Bitmap> ComputeAll(const Context& context);
+  Status KeepWhere(const Context& context, std::vector<registry::Ordinal>& ordinals);
 
   const RecipeRun& run_;
+  const Context& context_;
   Admission* parent_ = nullptr;
   const registry::Program* where_ = nullptr;
   std::vector<registry::Ordinal> excluded_;
   std::optional<ann::Bitmap> all_;
 };
+
+// Appends to `out` the admitted ones of `hits`, in their order, until it has `take`.
+// Errors: as Admission::Keep.
+Status AppendAdmitted(std::span<const ChannelHit> hits, size_t take, Admission& admission,
+                      std::vector<ChannelHit>& out);
+
+// The candidates of the recipe's entity, ascending.
+std::vector<registry::Ordinal> LiveOrdinals(const RecipeRun& run);
 
 // The ordinals that the recipe's `exclude` names, sorted, each once. Null keys and keys that were
 // never seen are ignored (S5.2).

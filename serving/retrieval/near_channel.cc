@@ -25,24 +25,6 @@ std::vector<ChannelHit> ToHits(const std::vector<ann::Hit>& hits) {
   return out;
 }
 
-// Keeps the hits that are admitted, at most `take`.
-Status KeepAdmitted(size_t take, Admission& admission, std::vector<ChannelHit>& hits) {
-  std::vector<Ordinal> kept(hits.size());
-  for (size_t i = 0; i < hits.size(); ++i) kept[i] = hits[i].ordinal;
-  LARDER_RETURN_IF_ERROR(admission.Keep(kept));
-  // Keep does not reorder, so one walk pairs them up.
-  size_t next = 0;
-  std::vector<ChannelHit> out;
-  for (const ChannelHit& hit : hits) {
-    if (next == kept.size() || out.size() == take) break;
-    if (hit.ordinal != kept[next]) continue;
-    out.push_back(hit);
-    ++next;
-  }
-  hits = std::move(out);
-  return OkStatus();
-}
-
 std::string Plan(const LiveIndex& live, const ann::SearchResult& result) {
   return Concat("near ", live.name, ": ", result.plan, ", walked ", result.walked, ", scanned ",
                 result.scanned);
@@ -94,17 +76,24 @@ StatusOr<ChannelOutput> RunNear(const registry::Channel& channel, const RecipeRu
 
   const KeyOrder order(run.snapshot, run.recipe.candidate);
   ann::SearchRequest request{
-      .query = query.codes, .space = query.space, .k = channel.take, .order = &order};
+      .query = query.codes,
+      .space = query.space,
+      .k = channel.take,
+      .order = &order,
+      .deadline = admission.context().deadline};
   ChannelOutput output;
   const bool short_list = admission.excluded().size() <= ann::kMaxK;
   if (short_list) {
     request.exclude = admission.excluded();
     if (admission.has_where()) request.k = OverFetch(channel.take);
     LARDER_ASSIGN_OR_RETURN(const ann::SearchResult result, live->index->Search(request));
-    output.hits = ToHits(result.hits);
     output.plan = Plan(*live, result);
-    if (!admission.has_where()) return output;
-    LARDER_RETURN_IF_ERROR(KeepAdmitted(channel.take, admission, output.hits));
+    if (!admission.has_where()) {
+      output.hits = ToHits(result.hits);
+      return output;
+    }
+    LARDER_RETURN_IF_ERROR(
+        AppendAdmitted(ToHits(result.hits), channel.take, admission, output.hits));
     if (output.hits.size() == channel.take || result.hits.size() < request.k) {
       output.plan += ", filtered after an over-fetch";
       return output;

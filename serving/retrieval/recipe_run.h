@@ -23,7 +23,7 @@ struct RecipeRun {
   const registry::CompiledRegistry& registry;  // of the recipe's revision
   const Inputs& inputs;                        // of the recipe; no candidates in it
   featurestore::Snapshot& snapshot;
-  const Context& context;
+  const Context& context;  // of the whole call
   uint64_t seed = 0;
 };
 

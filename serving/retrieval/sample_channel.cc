@@ -31,6 +31,7 @@ StatusOr<ChannelOutput> RunSample(const registry::Channel& channel, const Recipe
 
   const KeyHashes::Hashes hashes = run.context.backend.key_hashes.Get(
       run.recipe.candidate, size_t{drawn.back().second} + 1, run.snapshot);
+  LARDER_RETURN_IF_ERROR(CheckDeadline(admission.context()));
   for (auto& [hash, ordinal] : drawn) hash = Mix((*hashes)[ordinal] + Mix(run.seed));
   const size_t admissible = drawn.size();
   const size_t n = std::min<size_t>(channel.take, admissible);

@@ -14,6 +14,8 @@ using registry::Ordinal;
 
 // How much of a list is sorted when it is built; deeper is seldom needed.
 constexpr size_t kMinSorted = 4'096;
+// How often who waits for a list looks whether it still should.
+constexpr std::chrono::milliseconds kLookAround{50};
 
 double NumberAt(const Column& column, size_t row) {
   const bool is_double = column.type.kind == Kind::kFloat || column.type.kind == Kind::kDouble;
@@ -26,18 +28,6 @@ struct Before {
     return a.score != b.score ? a.score > b.score : order.Before(a.ordinal, b.ordinal);
   }
 };
-
-std::vector<Ordinal> LiveOrdinals(const RecipeRun& run) {
-  std::vector<Ordinal> ordinals;
-  const std::span<const uint64_t> live = run.snapshot.Candidates(run.recipe.candidate);
-  for (size_t word = 0; word < live.size(); ++word) {
-    for (uint64_t bits = live[word]; bits != 0; bits &= bits - 1) {
-      ordinals.push_back(
-          static_cast<Ordinal>(word * 64 + static_cast<size_t>(std::countr_zero(bits))));
-    }
-  }
-  return ordinals;
-}
 
 StatusOr<TopList> Build(const registry::Channel& channel, const RecipeRun& run) {
   TopList list;
@@ -67,29 +57,6 @@ StatusOr<TopList> Build(const registry::Channel& channel, const RecipeRun& run) 
   return list;
 }
 
-// Appends the admitted ones of `hits`, which are in order, until there are `take`.
-Status AppendAdmitted(std::span<const ChannelHit> hits, size_t take, Admission& admission,
-                      std::vector<ChannelHit>& out) {
-  // Small bites first: usually the first few are enough.
-  size_t bite = 4 * take;
-  for (size_t begin = 0; begin < hits.size() && out.size() < take; begin += bite, bite *= 2) {
-    const std::span<const ChannelHit> some =
-        hits.subspan(begin, std::min(bite, hits.size() - begin));
-    std::vector<Ordinal> kept;
-    kept.reserve(some.size());
-    for (const ChannelHit& hit : some) kept.push_back(hit.ordinal);
-    LARDER_RETURN_IF_ERROR(admission.Keep(kept));
-    size_t next = 0;
-    for (const ChannelHit& hit : some) {
-      if (next == kept.size() || out.size() == take) break;
-      if (hit.ordinal != kept[next]) continue;
-      out.push_back(hit);
-      ++next;
-    }
-  }
-  return OkStatus();
-}
-
 }  // namespace
 
 std::shared_ptr<TopLists::Slot> TopLists::SlotOf(const Hash128& name) {
@@ -101,21 +68,44 @@ std::shared_ptr<TopLists::Slot> TopLists::SlotOf(const Hash128& name) {
   return slots_.emplace_back(name, std::make_shared<Slot>()).second;
 }
 
-std::shared_ptr<const TopList> TopLists::Fresh(Slot& slot) const {
-  MutexLock lock(slot.mu);
-  const bool fresh = slot.list != nullptr &&
-                     std::chrono::steady_clock::now() - slot.list->built <= max_age_;
-  return fresh ? slot.list : nullptr;
-}
+// Lets the others go on when a list is built, or was not.
+class TopLists::Building {
+ public:
+  explicit Building(Slot& slot) : slot_(slot) {}
+  ~Building() {
+    MutexLock lock(slot_.mu);
+    slot_.building = false;
+    slot_.changed.SignalAll();
+  }
+  Building(const Building&) = delete;
+  Building& operator=(const Building&) = delete;
+
+ private:
+  Slot& slot_;
+};
 
 StatusOr<std::shared_ptr<const TopList>> TopLists::Get(const registry::Channel& channel,
-                                                       const RecipeRun& run) {
+                                                       const RecipeRun& run,
+                                                       const Context& wait) {
+  using Steady = std::chrono::steady_clock;
   const std::shared_ptr<Slot> slot =
       SlotOf(HashTo128(Concat(run.recipe.digest.view(), channel.name)));
-  if (auto list = Fresh(*slot); list != nullptr) return list;
-  // Whoever builds has its snapshot already, so waiting for it here with ours cannot lock up.
-  MutexLock building(slot->building);
-  if (auto list = Fresh(*slot); list != nullptr) return list;
+  {
+    MutexLock lock(slot->mu);
+    while (true) {
+      const Steady::time_point now = Steady::now();
+      if (slot->list != nullptr &&
+          now - slot->list->built <= (slot->building ? max_stale_age_ : max_age_)) {
+        return slot->list;
+      }
+      if (!slot->building) break;
+      // Whoever builds has its snapshot already, so waiting for it here with ours cannot lock up.
+      LARDER_RETURN_IF_ERROR(CheckDeadline(wait));
+      slot->changed.WaitUntil(slot->mu, std::min(wait.deadline, now + kLookAround));
+    }
+    slot->building = true;
+  }
+  const Building building(*slot);
   LARDER_ASSIGN_OR_RETURN(TopList built, Build(channel, run));
   auto list = std::make_shared<const TopList>(std::move(built));
   MutexLock lock(slot->mu);
@@ -126,7 +116,7 @@ StatusOr<std::shared_ptr<const TopList>> TopLists::Get(const registry::Channel& 
 StatusOr<ChannelOutput> RunTop(const registry::Channel& channel, const RecipeRun& run,
                                Admission& admission) {
   LARDER_ASSIGN_OR_RETURN(const std::shared_ptr<const TopList> list,
-                          run.context.backend.top_lists.Get(channel, run));
+                          run.context.backend.top_lists.Get(channel, run, admission.context()));
   ChannelOutput output;
   output.list_position = list->position;
   const std::span<const ChannelHit> hits = list->hits;
@@ -141,6 +131,7 @@ StatusOr<ChannelOutput> RunTop(const registry::Channel& channel, const RecipeRun
   for (const ChannelHit& hit : hits.subspan(list->sorted)) {
     if (all->Test(hit.ordinal)) rest.push_back(hit);
   }
+  LARDER_RETURN_IF_ERROR(CheckDeadline(admission.context()));
   const size_t wanted = std::min<size_t>(rest.size(), channel.take - output.hits.size());
   const KeyOrder order(run.snapshot, run.recipe.candidate);
   const auto end = rest.begin() + static_cast<ptrdiff_t>(wanted);

@@ -25,31 +25,38 @@ struct TopList {
   std::chrono::steady_clock::time_point built;
 };
 
-// The lists of `top` channels, rebuilt when asked for and older than a minute (S9.2).
-// Thread-safety: thread-safe. Who finds a list too old rebuilds it while the others use it.
+// The lists of `top` channels, rebuilt when asked for and older than `max_age` (S9.2).
+// Thread-safety: thread-safe. Who finds a list too old rebuilds it while the others use it up to
+// `max_stale_age`; beyond, or without a list, they wait.
 class TopLists {
  public:
   explicit TopLists(std::chrono::milliseconds max_age = std::chrono::seconds(60))
-      : max_age_(max_age) {}
+      : TopLists(max_age, 2 * max_age) {}
+  TopLists(std::chrono::milliseconds max_age, std::chrono::milliseconds max_stale_age)
+      : max_age_(max_age), max_stale_age_(max_stale_age) {}
 
-  // The list of channel `channel` of the run's recipe.
-  // Errors: the program's; kDeadlineExceeded.
+  // The list of channel `channel` of the run's recipe. Waits for another call that builds it only
+  // while `wait` lasts; builds it itself while the whole call lasts, even when the channel is then
+  // late: so that the next calls have it.
+  // Errors: the program's; kDeadlineExceeded, kCancelled.
   StatusOr<std::shared_ptr<const TopList>> Get(const registry::Channel& channel,
-                                               const RecipeRun& run);
+                                               const RecipeRun& run, const Context& wait);
 
  private:
   struct Slot {
-    Mutex building;  // held while a list is built
     Mutex mu;
+    CondVar changed;
+    bool building ABSL_GUARDED_BY(mu) = false;
     std::shared_ptr<const TopList> list ABSL_GUARDED_BY(mu);
   };
+  class Building;
   // More lists than any live registry needs; the oldest goes.
   static constexpr size_t kMaxLists = 256;
 
   std::shared_ptr<Slot> SlotOf(const Hash128& name);
-  std::shared_ptr<const TopList> Fresh(Slot& slot) const;
 
   const std::chrono::milliseconds max_age_;
+  const std::chrono::milliseconds max_stale_age_;
   Mutex mu_;
   std::vector<std::pair<Hash128, std::shared_ptr<Slot>>> slots_ ABSL_GUARDED_BY(mu_);
 };

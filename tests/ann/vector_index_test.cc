@@ -161,6 +161,20 @@ TEST(VectorIndex, AnotherSpaceIsAnErrorThatNamesBoth) {
                                       HasSubstr(TestSpace().Hex()))));
 }
 
+TEST(VectorIndex, ASearchThatIsLateGivesItsScanUp) {
+  Based based(300);
+  Bitmap all(300);
+  for (uint32_t id = 0; id < 300; ++id) all.Set(id);
+  SearchRequest request = Near(based.Vector(3));
+  request.deadline = std::chrono::steady_clock::now();
+
+  EXPECT_THAT(based.index.Search(request),
+              StatusIs(StatusCode::kDeadlineExceeded, HasSubstr("deadline")));
+  request.filter = &all;
+  EXPECT_THAT(based.index.Search(request),
+              StatusIs(StatusCode::kDeadlineExceeded, HasSubstr("deadline")));
+}
+
 TEST(VectorIndex, WithABaseWalksTheGraphAndScansTheDelta) {
   Based based(4000);
   std::vector<int8_t> fresh(based.Vector(17).begin(), based.Vector(17).end());

@@ -34,6 +34,9 @@ TEST(Status, AssignOrReturnPassesTheErrorOn) {
 TEST(Status, AnnotateKeepsTheCodeAndLeavesOkAlone) {
   EXPECT_THAT(Annotate(DataLoss("bad"), "file"), StatusIs(StatusCode::kDataLoss, Eq("file: bad")));
   EXPECT_OK(Annotate(OkStatus(), "file"));
+  Status marked = DataLoss("bad");
+  marked.SetPayload("mark", absl::Cord("1"));
+  EXPECT_EQ(Annotate(marked, "file").GetPayload("mark"), absl::Cord("1"));
 }
 
 TEST(StatusDeathTest, CheckNamesTheCondition) {

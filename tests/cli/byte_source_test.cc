@@ -5,6 +5,8 @@
 #include <zlib.h>
 #include <zstd.h>
 
+#include <unistd.h>
+
 #include <cstdio>
 #include <fstream>
 
@@ -114,6 +116,42 @@ TEST(ByteSource, ANameThatPromisesCompressionIsHeld) {
 TEST(ByteSource, AMissingFileIsNamed) {
   EXPECT_THAT(OpenInput("/nonexistent/x.jsonl"),
               StatusIs(StatusCode::kNotFound, HasSubstr("x.jsonl")));
+}
+
+TEST(OpenInput, ASilentPipeIsIdleUntilSomethingComes) {
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  int idle = 0;
+  // Only what is done while nothing comes makes something come: without it this would hang.
+  const auto on_idle = [&]() -> Status {
+    const std::string_view text = ++idle == 1 ? "first" : "then";
+    EXPECT_EQ(write(ends[1], text.data(), text.size()), static_cast<ssize_t>(text.size()));
+    if (idle == 2) close(ends[1]);
+    return OkStatus();
+  };
+
+  ASSERT_OK_AND_ASSIGN(const auto source, OpenInput(Concat("/dev/fd/", ends[0]), on_idle));
+
+  EXPECT_THAT(ReadAll(*source), IsOkAndHolds("firstthen"));
+  EXPECT_EQ(idle, 2);
+  close(ends[0]);
+}
+
+TEST(OpenInput, AnErrorWhileIdleEndsTheReading) {
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+
+  const auto source =
+      OpenInput(Concat("/dev/fd/", ends[0]), [] { return Cancelled("server went away"); });
+
+  EXPECT_THAT(source, StatusIs(StatusCode::kCancelled, HasSubstr("went away")));
+  close(ends[0]);
+  close(ends[1]);
+}
+
+TEST(OpenInput, WhatCannotBeReadIsNoMissingServer) {
+  EXPECT_THAT(OpenInput(testing::TempDir()),
+              StatusIs(StatusCode::kFailedPrecondition, HasSubstr("directory")));
 }
 
 }  // namespace

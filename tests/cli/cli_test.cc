@@ -44,6 +44,63 @@ TEST(Cli, WrongUsageIsItsOwnExitCode) {
   EXPECT_EQ(RunLarder({"get"}).code, kExitUsage);
   EXPECT_EQ(RunLarder({"get", "ranker", "--colour"}).code, kExitUsage);
   EXPECT_EQ(RunLarder({"ingest", "a", "b", "--batch", "0"}).code, kExitUsage);
+  EXPECT_EQ(RunLarder({"embed"}).code, kExitUsage);
+  EXPECT_EQ(RunLarder({"embed", "titles"}).code, kExitUsage);
+  EXPECT_EQ(RunLarder({"search", "text_of.vec"}).code, kExitUsage);
+  EXPECT_EQ(RunLarder({"status", "--timeout", "soon"}).code, kExitUsage);
+  EXPECT_EQ(RunLarder({"serve", "--data", "/nonexistent", "--drain", "soon"}).code, kExitUsage);
+  EXPECT_EQ(RunLarder({"serve", "--data", "/nonexistent", "--http-threads", "0"}).code, kExitUsage);
+}
+
+TEST(Cli, NumbersThatDoNotFitAreWrongUsage) {
+  const std::vector<std::vector<std::string>> wrong{
+      {"similar", "r", "--seed", "18446744073709551616"},
+      {"similar", "r", "--seed", "-1"},
+      {"similar", "r", "--min-position", "-1"},
+      {"get", "s", "--min-position", "-1"},
+      {"search", "f", "t", "--limit", "2001"},
+      {"search", "f", "t", "--min-position", "-5"},
+      {"serve", "--data", "/nonexistent", "--cached-keys", "-1"},
+      {"tokenizer", "train", "--items", "x", "--out", "y", "--seed", "-1"}};
+  for (const std::vector<std::string>& arguments : wrong) {
+    const Result result = RunLarder(arguments);
+
+    EXPECT_EQ(result.code, kExitUsage) << arguments[0];
+    EXPECT_THAT(result.err, HasSubstr("whole number")) << arguments[0];
+  }
+}
+
+TEST(Cli, AnUnknownCommandIsNamedWithItsNearest) {
+  const Result unknown = RunLarder({"statsu", "--json"});
+
+  EXPECT_EQ(unknown.code, kExitUsage);
+  EXPECT_THAT(unknown.err, HasSubstr("there is no command 'statsu'; did you mean 'status'?"));
+  EXPECT_THAT(RunLarder({"registry", "lst"}).err, HasSubstr("'lst'; did you mean 'list'?"));
+  EXPECT_THAT(RunLarder({"nosuch"}).err, HasSubstr("'nosuch'"));
+}
+
+TEST(Cli, ACommandThatHoldsOthersShowsNotTheExamplesOfAll) {
+  for (const char* group : {"registry", "encoder", "tokenizer"}) {
+    const Result help = RunLarder({group, "--help"});
+
+    EXPECT_EQ(help.code, kExitOk);
+    EXPECT_EQ(help.out.find("larder serve"), std::string::npos) << group;
+  }
+}
+
+TEST(Cli, ArgumentsThatAreNotUtf8AreRefused) {
+  const Result result = RunLarder({"search", "text_of.vec", "caf\xE9"});
+
+  EXPECT_EQ(result.code, kExitUsage);
+  EXPECT_THAT(result.err, HasSubstr("argument 3 is not UTF-8"));
+}
+
+TEST(Cli, OutputThatIsLostIsAnError) {
+  std::ofstream full("/dev/full");
+  std::ostringstream err;
+
+  EXPECT_EQ(RunCli({"functions"}, {full, err}), kExitError);
+  EXPECT_THAT(err.str(), HasSubstr("standard output cannot be written"));
 }
 
 TEST(Cli, ErrorsNameTheProgramAndTheCode) {
@@ -65,7 +122,7 @@ TEST(Cli, WithoutAServerItSaysHowToStartOne) {
 TEST(Cli, KeysAreReadBeforeAnythingIsAsked) {
   const Result result = RunLarder({"get", "ranker", "--key", "user", "--server", "127.0.0.1:1"});
 
-  EXPECT_EQ(result.code, kExitError);
+  EXPECT_EQ(result.code, kExitUsage);
   EXPECT_THAT(result.err, HasSubstr("--key: expected NAME=VALUE, got 'user'"));
 }
 
@@ -90,6 +147,33 @@ TEST(Cli, CheckPrintsEveryErrorWithItsPlace) {
   const Json json = Json::parse(RunLarder({"check", dir, "--json"}).out);
   EXPECT_FALSE(json["ok"].get<bool>());
   EXPECT_EQ(json["diagnostics"][0]["file"], "a.yaml");
+}
+
+TEST(Cli, DefinitionsThatAreNotUtf8AreNamedWithoutAskingAServer) {
+  const std::string dir = testing::TempDir() + "/cli_latin1";
+  ASSERT_TRUE(FileSystem::Posix().MakeDirs(dir).ok());
+  std::ofstream(dir + "/a.yaml") << "entity: item\nkey: item_id\ndescription: caf\xE9\n";
+  for (const char* command : {"check", "plan", "apply"}) {
+    std::vector<std::string> arguments{command, dir};
+    if (command != std::string_view("check")) {
+      arguments.insert(arguments.end(), {"--server", "127.0.0.1:1"});
+    }
+
+    const Result result = RunLarder(arguments);
+
+    EXPECT_EQ(result.code, kExitError) << command;
+    EXPECT_THAT(result.out, HasSubstr(dir + "/a.yaml:3:1: this line is not valid UTF-8"));
+  }
+}
+
+TEST(Cli, WhatFailsOnThisMachineIsNoMissingServer) {
+  const std::string folder = testing::TempDir();
+
+  const Result result =
+      RunLarder({"tokenizer", "train", "--items", folder, "--out", folder + "/model"});
+
+  EXPECT_EQ(result.code, kExitError);
+  EXPECT_THAT(result.err, HasSubstr(folder + ": cannot be read"));
 }
 
 }  // namespace

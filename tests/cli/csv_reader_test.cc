@@ -59,9 +59,42 @@ TEST(CsvReader, TextAfterAClosingQuoteIsAnErrorOfThatRecordOnly) {
   EXPECT_THAT(records[1].fields, ElementsAre("d", "e"));
 }
 
-TEST(CsvReader, AnUnclosedQuoteIsAnError) {
-  EXPECT_THAT(ReadAll("a,\"b\nc")[0].status,
-              StatusIs(StatusCode::kInvalidArgument, HasSubstr("not closed")));
+TEST(CsvReader, AnUnclosedQuoteIsAnErrorOfItsLineOnly) {
+  const auto records = ReadAll("1,a\n2,\"b\n3,c\r\n\n4,d\n");
+
+  ASSERT_EQ(records.size(), 4u);
+  EXPECT_THAT(records[1].status, StatusIs(StatusCode::kInvalidArgument, HasSubstr("not closed")));
+  EXPECT_EQ(records[1].raw, "2,\"b");
+  EXPECT_THAT(records[2].fields, ElementsAre("3", "c"));
+  EXPECT_EQ(records[2].line, 3u);
+  EXPECT_THAT(records[3].fields, ElementsAre("4", "d"));
+  EXPECT_EQ(records[3].line, 5u);
+}
+
+TEST(CsvReader, AnUnclosedQuoteBeforeManyLinesCostsOneOfThem) {
+  std::string text = "1,\"x\n";
+  for (int i = 2; i <= 2'000; ++i) text += Concat(i, ",y\n");
+
+  const auto records = ReadAll(text);
+
+  ASSERT_EQ(records.size(), 2'000u);
+  EXPECT_THAT(records[0].status,
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("not closed on its first line")));
+  for (size_t i = 1; i < records.size(); ++i) {
+    ASSERT_OK(records[i].status);
+    ASSERT_THAT(records[i].fields, ElementsAre(std::to_string(i + 1), "y"));
+    ASSERT_EQ(records[i].line, i + 1);
+  }
+}
+
+TEST(CsvReader, AQuoteThatOnlyTheNextLinesQuoteClosesCostsItsOwnLine) {
+  const auto records = ReadAll("1,\"a\n2,\"b\"\n3,\"c\n4,\"d\"\n");
+
+  ASSERT_EQ(records.size(), 4u);
+  EXPECT_FALSE(records[0].status.ok());
+  EXPECT_THAT(records[1].fields, ElementsAre("2", "b"));
+  EXPECT_FALSE(records[2].status.ok());
+  EXPECT_THAT(records[3].fields, ElementsAre("4", "d"));
 }
 
 TEST(CsvReader, ALongRecordIsAnErrorAndTheNextIsRead) {

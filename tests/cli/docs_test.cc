@@ -2,6 +2,7 @@
 // docs/reference/cli.md and --help say the same.
 #include <gmock/gmock.h>
 
+#include <cctype>
 #include <fstream>
 #include <sstream>
 
@@ -72,6 +73,35 @@ TEST_F(DocsTest, EveryCommandHasASectionThatNamesItsOptions) {
       }
     }
   }
+}
+
+// What stands in brackets at the end of a description: the default.
+std::string DefaultOf(const CLI::Option& option) {
+  const std::string& text = option.get_description();
+  const size_t open = text.rfind('[');
+  return text.ends_with("]") && open != std::string::npos
+             ? text.substr(open + 1, text.size() - open - 2)
+             : "";
+}
+
+TEST_F(DocsTest, NumbersAndDurationsHaveTheDefaultsOfTheHelp) {
+  size_t compared = 0;
+  for (const Command& command : Commands(app_, "larder")) {
+    const std::string section = SectionOf(document_, command.name);
+    for (const CLI::Option* option : command.app->get_options()) {
+      const std::string value = DefaultOf(*option);
+      if (option->get_lnames().empty() || IsShared(option->get_lnames()[0])) continue;
+      if (value.empty() || std::isdigit(static_cast<unsigned char>(value[0])) == 0) continue;
+      const size_t row = section.find("| `--" + option->get_lnames()[0]);
+      ASSERT_NE(row, std::string::npos) << command.name << " " << option->get_name();
+      const std::string line = section.substr(row, section.find('\n', row) - row);
+      EXPECT_TRUE(line.find("| " + value + " |") != std::string::npos ||
+                  line.find("| `" + value + "` |") != std::string::npos)
+          << command.name << ": " << line << ", expected the default " << value;
+      ++compared;
+    }
+  }
+  EXPECT_GT(compared, 20u);
 }
 
 TEST_F(DocsTest, EverySectionIsACommand) {

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 
 #include <functional>
+#include <future>
 #include <sstream>
 
 #include "base/file_system.h"
@@ -39,10 +40,33 @@ class FakeService final : public v1::IngestService::Service {
   const grpc::Status end_;
 };
 
+// Acknowledges nothing, until it is released; takes what is sent, or not even that.
+class SilentService final : public v1::IngestService::Service {
+ public:
+  SilentService(bool reads, std::future<void> release)
+      : reads_(reads), release_(std::move(release)) {}
+  grpc::Status Ingest(
+      grpc::ServerContext*,
+      grpc::ServerReaderWriter<v1::IngestResponse, v1::IngestRequest>* stream) override {
+    v1::IngestRequest request;
+    while (reads_ && stream->Read(&request)) continue;
+    release_.wait();
+    return grpc::Status::OK;
+  }
+
+ private:
+  const bool reads_;
+  const std::future<void> release_;
+};
+
 class IngestStreamTest : public testing::Test {
  protected:
   void Serve(Answer answer, grpc::Status end = {grpc::StatusCode::UNAVAILABLE, "shutting down"}) {
-    service_ = std::make_unique<FakeService>(std::move(answer), std::move(end));
+    Start(std::make_unique<FakeService>(std::move(answer), std::move(end)), "30s");
+  }
+
+  void Start(std::unique_ptr<v1::IngestService::Service> service, const std::string& timeout) {
+    service_ = std::move(service);
     grpc::ServerBuilder builder;
     int port = 0;
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
@@ -50,6 +74,7 @@ class IngestStreamTest : public testing::Test {
     server_ = builder.BuildAndStart();
     Cli cli{.io = {text_, text_}, .action = {}};
     cli.server = Concat("127.0.0.1:", port);
+    cli.timeout = timeout;
     auto client = Client::Connect(cli);
     ASSERT_OK(client);
     client_ = std::make_unique<Client>(*std::move(client));
@@ -76,10 +101,11 @@ class IngestStreamTest : public testing::Test {
   const std::string rejects_path_ = testing::TempDir() + "/ingest_stream_rejects.jsonl";
   std::ostringstream text_;
   RejectLog rejects_{rejects_path_, text_};
-  std::unique_ptr<FakeService> service_;
+  std::unique_ptr<v1::IngestService::Service> service_;
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<Client> client_;
   std::unique_ptr<IngestStream> stream_;
+  std::promise<void> release_;  // last: what waits for it is released when it goes
 };
 
 TEST_F(IngestStreamTest, CountsWhatWasAcknowledged) {
@@ -186,6 +212,42 @@ TEST_F(IngestStreamTest, CanBeGivenUpHalfWay) {
 
   ASSERT_OK(stream_->Send(Batch(1, 1)));
   stream_.reset();
+}
+
+TEST_F(IngestStreamTest, AServerThatAcknowledgesNothingIsGivenUp) {
+  Start(std::make_unique<SilentService>(/*reads=*/true, release_.get_future()), "100ms");
+
+  Status status = stream_->Send(Batch(1, 1));
+  if (status.ok()) status = stream_->Finish();
+
+  EXPECT_THAT(status, StatusIs(StatusCode::kDeadlineExceeded, HasSubstr("nothing for 100ms")));
+}
+
+TEST_F(IngestStreamTest, AServerThatReadsNothingIsGivenUp) {
+  Start(std::make_unique<SilentService>(/*reads=*/false, release_.get_future()), "100ms");
+  IngestBatch large = Batch(1, 1);
+  large.request.set_records(0, std::string(size_t{8} << 20, 'x'));  // more than gRPC buffers
+
+  Status status = stream_->Send(std::move(large));
+  for (uint64_t i = 2; i < 10 && status.ok(); ++i) status = stream_->Send(Batch(i, 1));
+
+  EXPECT_THAT(status, StatusIs(StatusCode::kDeadlineExceeded, HasSubstr("nothing for 100ms")));
+}
+
+TEST_F(IngestStreamTest, AServerThatNeverEndsTheStreamIsGivenUp) {
+  Start(std::make_unique<SilentService>(/*reads=*/true, release_.get_future()), "100ms");
+
+  EXPECT_THAT(stream_->Finish(), StatusIs(StatusCode::kDeadlineExceeded, HasSubstr("--timeout")));
+}
+
+TEST_F(IngestStreamTest, PollTellsThatTheServerWentAway) {
+  Serve([](const v1::IngestRequest&, v1::IngestResponse&) { return false; });
+  ASSERT_OK(stream_->Send(Batch(1, 1)));
+
+  Status status;
+  while (status.ok()) status = stream_->Poll();
+
+  EXPECT_THAT(status, StatusIs(StatusCode::kUnavailable, HasSubstr("shutting down")));
 }
 
 }  // namespace

@@ -65,7 +65,7 @@ TEST(CheckpointRecord, ComesBackAndOtherFormatsAreRefused) {
 
   EXPECT_THAT(DecodeCheckpoint(bytes.substr(0, bytes.size() - 1)),
               StatusIs(StatusCode::kDataLoss, testing::_));
-  for (const char format : {1, 3}) {
+  for (const char format : {char{1}, char{3}}) {
     bytes[0] = format;
     EXPECT_THAT(DecodeCheckpoint(bytes),
                 StatusIs(StatusCode::kUnimplemented, HasSubstr("from the log")));
@@ -88,7 +88,7 @@ TEST_F(CheckpointTest, AWriteThatFailedIsTriedAgain) {
   disk_.SetFull(false);
   ASSERT_OK(t_.Ingest("clicks", Clicks(2, kUsers)));
   ASSERT_OK(t_.Read());
-  // RocksDB may look for room in its own time.
+  // RocksDB looks for room every few seconds.
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
   while (!t_.store->Checkpoint().ok() && std::chrono::steady_clock::now() < deadline) {
     std::this_thread::yield();

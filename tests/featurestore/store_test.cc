@@ -139,6 +139,13 @@ TEST_F(StoreTest, ReadWaitsForItsPositionOrSaysThatItDidNotCome) {
               StatusIs(StatusCode::kUnavailable, HasSubstr("deadline")));
 }
 
+TEST_F(StoreTest, ReadThatIsCancelledEndsBeforeItsDeadline) {
+  const auto late = std::chrono::steady_clock::now() + std::chrono::hours(24);
+  int looks = 0;
+  EXPECT_THAT(t_.store->Read(Position::Of(1000, 0), late, [&looks] { return ++looks == 2; }),
+              StatusIs(StatusCode::kCancelled, HasSubstr("given up")));
+}
+
 // S2.4: T is later than everything applied, even when the clock stands still.
 TEST_F(StoreTest, ReadSeesWhatArrivedAtTheSameInstant) {
   Put("clicks", {Click("c1", kNow, "u1", "i1")});

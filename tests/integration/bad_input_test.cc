@@ -157,7 +157,7 @@ TEST_F(BadInputTest, AnotherAddressThanLoopbackNeedsInsecure) {
   const TempDir other;
   const ProcessResult result = RunProgram({LarderBinary(), "serve", "--data", other.File("d"),
                                            "--listen", "0.0.0.0:0", "--http", "off"});
-  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_EQ(result.exit_code, 2);
   EXPECT_THAT(result.err, HasSubstr("--insecure"));
 }
 

@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Invariants 1 and 2: after kill -9 at any point of an ingest nothing acknowledged is missing and
 // nothing is counted twice.
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
+#include <filesystem>
 #include <random>
 #include <thread>
 
@@ -66,6 +71,27 @@ TEST(Kill, NothingAcknowledgedIsMissingAndNothingIsCountedTwice) {
   });
   EXPECT_EQ(ReadCounts(client, position), CountsOf(clicks));
   EXPECT_EQ(server.Stop(), 0);
+}
+
+TEST(Kill, AStopDuringRecoveryEndsTheProcessAtOnce) {
+  const TempDir dir;
+  LarderServer server(dir.File("data"));
+  server.Start();
+  ASSERT_EQ(server.Stop(), 0);
+  // A recovery that does not end: it reads from a pipe into which nobody writes.
+  const std::string current = server.data_dir() + "/log/CURRENT";
+  std::filesystem::remove(current);
+  ASSERT_EQ(mkfifo(current.c_str(), 0600), 0);
+
+  server.Launch();
+  int pipe = -1;
+  while (server.Running() && pipe < 0) {
+    // Can be opened once somebody reads: recovery is at it.
+    pipe = open(current.c_str(), O_WRONLY | O_NONBLOCK);
+  }
+
+  EXPECT_EQ(server.Stop(), 128 + SIGTERM);
+  close(pipe);
 }
 
 }  // namespace

@@ -27,11 +27,16 @@ std::string RepositoryPath(const std::string& relative) {
   return Concat(LARDER_SOURCE_DIR, "/", relative);
 }
 
-void LarderServer::Start() {
+void LarderServer::Launch() {
   const std::string ports_file = data_dir_ + ".ports";
   std::filesystem::remove(ports_file);
   program_ =
       std::make_unique<BackgroundProgram>(ServeCommand(data_dir_, ports_file), data_dir_ + ".log");
+}
+
+void LarderServer::Start() {
+  Launch();
+  const std::string ports_file = data_dir_ + ".ports";
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
   while (std::chrono::steady_clock::now() < deadline && program_->Running()) {
     // Written atomically once the server answers.

@@ -18,6 +18,8 @@ class LarderServer {
 
   // Starts it and waits until it answers; the check fails if it does not.
   void Start();
+  // Starts it and does not wait.
+  void Launch();
   // Starts it where it is expected to refuse: what it printed, and its exit code.
   ProcessResult StartAndFail();
   // SIGTERM; returns the exit code.

@@ -184,10 +184,10 @@ TEST(History, TheIdOfASourceStays) {
   const std::string text = Replace(Small("count()"), "{d: double}", "{d: double, c: string}");
   const std::string with_id = Replace(text, "time: at\n", "time: at\nid: c\n");
   const auto check = [](const std::string& before, const std::string& after) {
-    return Message(HistoryOf({before}).Apply(RecordOf(1, after), 1).status());
+    return std::string(Message(HistoryOf({before}).Apply(RecordOf(1, after), 1).status()));
   };
-  EXPECT_THAT(std::string(check(text, with_id)), HasSubstr("its id was the payload's hash, not c"));
-  EXPECT_THAT(std::string(check(with_id, text)),
+  EXPECT_THAT(check(text, with_id), HasSubstr("its id was the payload's hash, not c"));
+  EXPECT_THAT(check(with_id, text),
               HasSubstr("a.yaml:4:9: events clicks: its id was c, not the payload's hash"));
 }
 

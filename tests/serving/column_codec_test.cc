@@ -48,6 +48,33 @@ TEST(ColumnCodec, SendsADoubleAsFloat32UnlessItsFeatureSaysOtherwise) {  // S4.4
   EXPECT_EQ(wide.validity(), "");
 }
 
+TEST(ColumnCodec, ADoubleThatFloat32CannotHoldIsNullThere) {  // S1.8
+  Column column = Column::Of(Scalar(Kind::kDouble));
+  column.AppendDouble(3.4028235e38);
+  column.AppendDouble(-1e39);
+
+  const v1::Column narrow = Encoded(column, Scalar(Kind::kFloat), {.reasons = true});
+  const v1::Column wide = Encoded(column, Scalar(Kind::kDouble), {.reasons = true});
+
+  EXPECT_EQ(narrow.validity(), Bytes({0b01}));
+  EXPECT_EQ(narrow.reasons(), Bytes({0, v1::NULL_REASON_INPUT_NULL}));
+  EXPECT_EQ(narrow.values(), Bytes({0xFF, 0xFF, 0x7F, 0x7F, 0, 0, 0, 0}));
+  EXPECT_EQ(wide.validity(), "");
+}
+
+TEST(ColumnCodec, AnElementThatFloat32CannotHoldIsNullThere) {  // S1.8
+  Column column = Column::Of(Type{.kind = Kind::kDouble, .list = true, .of = {}});
+  column.AddDouble(1e300);
+  column.AddDouble(1);
+  column.EndList();
+
+  const v1::Column out = Encoded(column, Type{.kind = Kind::kFloat, .list = true, .of = {}});
+
+  EXPECT_EQ(out.validity(), "");
+  EXPECT_EQ(out.child().validity(), Bytes({0b10}));
+  EXPECT_EQ(out.child().values(), Bytes({0, 0, 0, 0, 0, 0, 0x80, 0x3F}));
+}
+
 TEST(ColumnCodec, PacksBooleansAndValidityLowestBitFirst) {
   Column column = Column::Of(Scalar(Kind::kBool));
   for (int i = 0; i < 9; ++i) {

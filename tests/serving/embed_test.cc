@@ -99,6 +99,17 @@ TEST(Embed, RefusesWhatItDoesNotKnowOrWhatPassesALimit) {
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("at most 10000")));
 }
 
+TEST(Embed, LooksAtItsDeadlineBetweenLongTexts) {
+  ServingWorld world;
+  const std::string text(size_t{256} << 10, 'a');
+  Context context = world.context();
+  int looks = 0;
+  context.cancelled = [&looks] { return ++looks == 3; };
+
+  EXPECT_THAT(Embed(Request({text, text, text, text}), context),
+              StatusIs(StatusCode::kCancelled, HasSubstr("no longer waits")));
+}
+
 TEST(Embed, RefusesAnExternalEncoder) {
   ServingWorld world;
   auto apply = world.Definitions<v1::ApplyRequest>(std::string(kTestDefinitions) +

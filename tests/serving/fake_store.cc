@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/serving/fake_store.h"
 
+#include <chrono>
+#include <thread>
 #include <utility>
 
 namespace larder::serving {
@@ -225,7 +227,20 @@ StatusOr<Position> FakeStore::Activate(const featurestore::Activation& activatio
 }
 
 StatusOr<std::unique_ptr<featurestore::Snapshot>> FakeStore::Read(
-    Position min_position, std::chrono::steady_clock::time_point) {
+    Position min_position, std::chrono::steady_clock::time_point deadline,
+    const std::function<bool()>& cancelled) {
+  last_deadline = deadline;
+  // Only calls that can be cancelled are worth a wait: nothing moves this store's position.
+  if (min_position > position_ && cancelled) {
+    ++waiting;
+    bool given_up = false;
+    while (!given_up && std::chrono::steady_clock::now() < deadline) {
+      std::this_thread::yield();
+      given_up = cancelled();
+    }
+    --waiting;
+    if (given_up) return Cancelled("the wait for a position was given up");
+  }
   auto snapshot = std::make_unique<FakeSnapshot>(*this);
   if (min_position > position_) return Unavailable("position not reached before the deadline");
   return snapshot;

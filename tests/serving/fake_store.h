@@ -3,6 +3,7 @@
 #define LARDER_TESTS_SERVING_FAKE_STORE_H_
 
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
@@ -46,6 +47,9 @@ class FakeStore : public featurestore::Store {
   // Errors to give, the next first.
   std::vector<Status> activate_errors;
   std::vector<featurestore::Activation> activations;
+  // Reads that wait for a position now, and the deadline of the last one.
+  std::atomic<int> waiting{0};
+  std::atomic<std::chrono::steady_clock::time_point> last_deadline{};
 
   StatusOr<featurestore::IngestResult> Ingest(const featurestore::IngestRequest& request) override;
   StatusOr<uint64_t> Propose(registry::RevisionRecord record,
@@ -53,7 +57,8 @@ class FakeStore : public featurestore::Store {
   StatusOr<featurestore::Position> Activate(const featurestore::Activation& activation) override;
   StatusOr<std::unique_ptr<featurestore::Snapshot>> Read(
       featurestore::Position min_position,
-      std::chrono::steady_clock::time_point deadline) override;
+      std::chrono::steady_clock::time_point deadline,
+      const std::function<bool()>& cancelled = {}) override;
   StatusOr<std::vector<featurestore::VectorInput>> MissingVectors(const Digest& feature) override;
   std::string EncodeVectors(const Digest&, std::span<const featurestore::VectorInput> inputs,
                             std::span<const int8_t> vectors) const override {

@@ -58,10 +58,12 @@ TEST(GetFeatures, AKeyThatIsNoCandidateReadsNullWithTheReason) {  // S5.2
   world.store->DeleteRow("catalog", "gone");
   v1::GetFeaturesRequest request = Request({"i1", "gone", "never seen"});
   request.set_want_reasons(true);
+  request.set_want_ages(true);
 
   ASSERT_OK_AND_ASSIGN(const auto reply, GetFeatures(request, world.context()));
 
   for (const char* name : {"candidate.quality.clicks", "candidate.catalog.title"}) {
+    EXPECT_EQ(FindColumn(reply.columns(), name).ages_us().substr(8), std::string(16, '\xff'));
     const v1::Column& column = FindColumn(reply.columns(), name);
     EXPECT_EQ(Validity(column), (std::vector<bool>{true, false, false})) << name;
     EXPECT_EQ(column.reasons(),

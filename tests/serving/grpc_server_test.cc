@@ -26,12 +26,11 @@ using testing::HasSubstr;
 
 // A server over the fake store and a channel to it.
 struct Wire {
-  Wire() {
+  explicit Wire(const GrpcServer::Options& options = {.address = "127.0.0.1:0"}) {
     world.AddItem("a", "apple pie");
     world.AddItem("b", "apple tart");
-    auto started = GrpcServer::Start({.address = "127.0.0.1:0",
-                                      .health_every = std::chrono::milliseconds(5)},
-                                     {*world.backend, FileSystem::Posix(), facts, metrics});
+    auto started = GrpcServer::Start(
+        options, {*world.backend, FileSystem::Posix(), facts, metrics});
     LARDER_CHECK(started.ok());
     server = *std::move(started);
     grpc::ChannelArguments arguments;
@@ -261,7 +260,7 @@ int HealthOf(const std::shared_ptr<grpc::Channel>& channel) {
 }
 
 TEST(GrpcServer, TheHealthServiceFollowsTheStore) {
-  Wire wire;
+  Wire wire({.address = "127.0.0.1:0", .health_every = std::chrono::milliseconds(5)});
   const auto becomes = [&](int health) {
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
     while (HealthOf(wire.channel) != health && std::chrono::steady_clock::now() < deadline) {
@@ -274,6 +273,147 @@ TEST(GrpcServer, TheHealthServiceFollowsTheStore) {
   EXPECT_TRUE(becomes(2));
   wire.world.store->broken = false;
   EXPECT_TRUE(becomes(1));
+}
+
+// An open ingest stream; the server has taken it once a batch is acknowledged.
+struct OpenStream {
+  explicit OpenStream(const std::shared_ptr<grpc::Channel>& channel)
+      : stub(v1::IngestService::NewStub(channel)), stream(stub->Ingest(&call)) {}
+  // False if the server ended the stream instead.
+  bool Exchange() {
+    v1::IngestRequest batch;
+    batch.set_source("catalog");
+    batch.add_records("{}");
+    v1::IngestResponse ack;
+    return stream->Write(batch) && stream->Read(&ack);
+  }
+
+  grpc::ClientContext call;
+  std::unique_ptr<v1::IngestService::Stub> stub;
+  std::unique_ptr<grpc::ClientReaderWriter<v1::IngestRequest, v1::IngestResponse>> stream;
+};
+
+TEST(GrpcServer, LeavesThreadsForOtherCallsThanStreams) {
+  Wire wire({.address = "127.0.0.1:0", .threads = 16});
+  std::vector<std::unique_ptr<OpenStream>> streams;
+  for (int i = 0; i < 8; ++i) {
+    streams.push_back(std::make_unique<OpenStream>(wire.channel));
+    ASSERT_TRUE(streams.back()->Exchange());
+  }
+
+  OpenStream one_more(wire.channel);
+  EXPECT_FALSE(one_more.Exchange());
+  const grpc::Status refused = one_more.stream->Finish();
+  EXPECT_EQ(refused.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_THAT(refused.error_message(), HasSubstr("8 streams are open"));
+  v1::PutResponse put;
+  grpc::ClientContext put_call;
+  const auto upload = v1::ArtifactService::NewStub(wire.channel)->Put(&put_call, &put);
+  EXPECT_EQ(upload->Finish().error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+
+  // A stream that ends makes room.
+  streams.back()->stream->WritesDone();
+  ASSERT_TRUE(streams.back()->stream->Finish().ok());
+  EXPECT_TRUE(OpenStream(wire.channel).Exchange());
+}
+
+TEST(GrpcServer, CancelsAStreamWhoseClientIsSilent) {
+  Wire wire({.address = "127.0.0.1:0", .stream_idle = std::chrono::milliseconds(20)});
+  OpenStream silent(wire.channel);
+  v1::IngestResponse ack;
+
+  EXPECT_FALSE(silent.stream->Read(&ack));
+
+  EXPECT_EQ(silent.stream->Finish().error_code(), grpc::StatusCode::CANCELLED);
+}
+
+TEST(GrpcServer, CancelsAnUploadWhoseClientIsSilent) {
+  Wire wire({.address = "127.0.0.1:0", .stream_idle = std::chrono::milliseconds(20)});
+  grpc::ClientContext call;
+  v1::PutResponse put;
+  const auto upload = v1::ArtifactService::NewStub(wire.channel)->Put(&call, &put);
+  v1::PutRequest part;
+  part.mutable_header();
+  ASSERT_TRUE(upload->Write(part));
+
+  EXPECT_EQ(upload->Finish().error_code(), grpc::StatusCode::CANCELLED);
+}
+
+// A read of a position that never comes, with a deadline of a day.
+struct HopelessRead {
+  explicit HopelessRead(const std::shared_ptr<grpc::Channel>& channel)
+      : stub(v1::FeatureService::NewStub(channel)) {
+    call.set_deadline(std::chrono::system_clock::now() + std::chrono::hours(24));
+    v1::GetFeaturesRequest request;
+    request.set_set("ranker");
+    request.mutable_min_position()->set_value(~uint64_t{0});
+    reader = stub->AsyncGetFeatures(&call, request, &queue);
+    reader->Finish(&reply, &status, nullptr);
+  }
+  void Wait() {
+    void* tag = nullptr;
+    bool ok = false;
+    queue.Next(&tag, &ok);
+  }
+
+  std::unique_ptr<v1::FeatureService::Stub> stub;
+  grpc::CompletionQueue queue;
+  grpc::ClientContext call;
+  std::unique_ptr<grpc::ClientAsyncResponseReader<v1::GetFeaturesResponse>> reader;
+  v1::GetFeaturesResponse reply;
+  grpc::Status status;
+};
+
+TEST(GrpcServer, ReadsThatAreCancelledGiveTheirThreadsBack) {
+  Wire wire;
+  constexpr int kReads = 8;
+  std::vector<std::unique_ptr<HopelessRead>> reads;
+  for (int i = 0; i < kReads; ++i) reads.push_back(std::make_unique<HopelessRead>(wire.channel));
+  while (wire.world.store->waiting < kReads) std::this_thread::yield();
+
+  for (const auto& read : reads) read->call.TryCancel();
+  for (const auto& read : reads) read->Wait();
+
+  while (wire.world.store->waiting > 0) std::this_thread::yield();
+}
+
+TEST(GrpcServer, NoCallLastsLongerThanTheLimit) {
+  Wire wire;
+  HopelessRead read(wire.channel);
+  while (wire.world.store->waiting == 0) std::this_thread::yield();
+
+  EXPECT_LE(wire.world.store->last_deadline.load(),
+            std::chrono::steady_clock::now() + kMaxCallTime);
+
+  read.call.TryCancel();
+  read.Wait();
+}
+
+TEST(GrpcServer, AReadThatWaitsDoesNotHoldUpTheShutdown) {
+  Wire wire;
+  HopelessRead read(wire.channel);
+  while (wire.world.store->waiting == 0) std::this_thread::yield();
+
+  wire.server->Shutdown(std::chrono::milliseconds(0));
+
+  read.Wait();
+  EXPECT_FALSE(read.status.ok());
+}
+
+// S2.4: the answer arrives before the client gives up by itself.
+TEST(GrpcServer, APositionNotReachedIsUnavailableForTheClientToo) {
+  Wire wire;
+  grpc::ClientContext call;
+  call.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(2));
+  v1::GetFeaturesRequest request;
+  request.set_set("ranker");
+  request.mutable_min_position()->set_value(~uint64_t{0});
+  v1::GetFeaturesResponse reply;
+
+  const grpc::Status status =
+      v1::FeatureService::NewStub(wire.channel)->GetFeatures(&call, request, &reply);
+
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE) << status.error_message();
 }
 
 TEST(GrpcServer, RefusesAPortThatIsInUse) {

@@ -145,6 +145,14 @@ TEST(Apply, RefusesAnEncoderThatIsMissingOrOfAnotherLength) {
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("encoders: digest")));
 }
 
+TEST(Apply, RefusesNoFilesAtAll) {
+  ServingWorld world;
+  v1::ApplyRequest request;
+  request.set_base_revision(1);
+  EXPECT_THAT(Apply(request, world.context()),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("files: expected 1 to 1000")));
+}
+
 TEST(Apply, RefusesWhatPassesALimit) {
   ServingWorld world("");
   auto request = world.Definitions<v1::ApplyRequest>(kTestDefinitions);

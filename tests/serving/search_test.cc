@@ -119,6 +119,9 @@ TEST(Search, NamesWhatIsMissing) {
 TEST(Search, RefusesWhatPassesALimit) {
   ServingWorld world;
   v1::SearchRequest request = Request();
+  request.set_text(std::string(kMaxSearchTextBytes + 1, 'a'));
+  EXPECT_THAT(Search(request, world.context()),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("text of 65537 bytes")));
   request.set_text("apple");
   request.set_k(kMaxSearchHits + 1);
   EXPECT_THAT(Search(request, world.context()),

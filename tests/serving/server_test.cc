@@ -4,10 +4,15 @@
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 #include <httplib.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <memory>
 #include <string>
+#include <thread>
 
+#include "base/sync.h"
 #include "larder/v1/admin_service.grpc.pb.h"
 #include "larder/v1/artifact_service.grpc.pb.h"
 #include "larder/v1/feature_service.grpc.pb.h"
@@ -198,6 +203,76 @@ TEST(Server, RefusesOptionsThatAreWrong) {
   options.listen = "0.0.0.0:0";
   EXPECT_THAT(Server::Start(options),
               StatusIs(StatusCode::kFailedPrecondition, HasSubstr("--insecure")));
+}
+
+// A client that sends its request so slowly that it would take half an hour.
+class SlowSender {
+ public:
+  explicit SlowSender(uint16_t port) : socket_(socket(AF_INET, SOCK_STREAM, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    const auto* generic = reinterpret_cast<const sockaddr*>(&address);
+    EXPECT_EQ(connect(socket_, generic, sizeof address), 0);
+    thread_ = std::jthread([this] {
+      MutexLock lock(mu_);
+      while (!stopped_ && send(socket_, "x", 1, MSG_NOSIGNAL) == 1) {
+        stop_.WaitUntil(mu_, std::chrono::steady_clock::now() + std::chrono::milliseconds(200));
+      }
+    });
+  }
+  ~SlowSender() {
+    {
+      MutexLock lock(mu_);
+      stopped_ = true;
+      stop_.SignalAll();
+    }
+    thread_.join();
+    close(socket_);
+  }
+
+ private:
+  const int socket_;
+  Mutex mu_;
+  CondVar stop_;
+  bool stopped_ ABSL_GUARDED_BY(mu_) = false;
+  std::jthread thread_;
+};
+
+TEST(HttpServer, ASlowSenderHoldsItsThreadForAShortTimeOnly) {
+  ASSERT_OK_AND_ASSIGN(const auto server, HttpServer::Start("127.0.0.1", 0, 1,
+                                                            {.health = [] { return OkStatus(); },
+                                                             .metrics = [] { return ""; }}));
+  const SlowSender slow(server->port());
+
+  httplib::Client client("127.0.0.1", server->port());
+  client.set_read_timeout(std::chrono::minutes(2));
+  const auto reply = client.Get("/healthz");
+
+  ASSERT_TRUE(reply);
+  EXPECT_EQ(reply->status, 200);
+}
+
+TEST(HttpServer, ASlowSenderDoesNotHoldUpItsEnd) {
+  ASSERT_OK_AND_ASSIGN(auto server, HttpServer::Start("127.0.0.1", 0, 1,
+                                                      {.health = [] { return OkStatus(); },
+                                                       .metrics = [] { return ""; }}));
+  const SlowSender slow(server->port());
+  server.reset();
+}
+
+TEST(HttpServer, AConnectionIsForOneRequest) {
+  ASSERT_OK_AND_ASSIGN(const auto server, HttpServer::Start("127.0.0.1", 0, 1,
+                                                            {.health = [] { return OkStatus(); },
+                                                             .metrics = [] { return ""; }}));
+  httplib::Client client("127.0.0.1", server->port());
+  client.set_keep_alive(true);
+
+  const auto reply = client.Get("/healthz");
+
+  ASSERT_TRUE(reply);
+  EXPECT_EQ(reply->get_header_value("Connection"), "close");
 }
 
 TEST(HttpServer, Says503UntilItIsReady) {

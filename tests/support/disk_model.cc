@@ -161,6 +161,11 @@ void DiskModel::SetFull(bool full) {
   full_ = full;
 }
 
+bool DiskModel::full() const {
+  const MutexLock lock(mutex_);
+  return full_;
+}
+
 void DiskModel::Freeze() { FreezeAfter(0); }
 
 void DiskModel::Thaw() {

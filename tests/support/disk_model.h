@@ -47,6 +47,7 @@ class DiskModel {
   void NoteDirSynced(const std::string& path);
 
   void SetFull(bool full);
+  bool full() const;
   void Freeze();
   void FreezeAfter(uint64_t operations);
   void Thaw();

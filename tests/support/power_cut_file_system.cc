@@ -198,6 +198,13 @@ class RocksFileSystem : public rocksdb::FileSystemWrapper {
     return RocksChange(*model_, [&] { return target()->RenameFile(from, to, options, debug); },
                        [&] { model_->NoteRenamed(from, to); });
   }
+  // RocksDB goes on after a full disk once there is room, and gives up for good if there is none.
+  rocksdb::IOStatus GetFreeSpace(const std::string& path, const rocksdb::IOOptions& options,
+                                 uint64_t* bytes, rocksdb::IODebugContext* debug) override {
+    const rocksdb::IOStatus status = target()->GetFreeSpace(path, options, bytes, debug);
+    if (model_->full()) *bytes = 0;
+    return status;
+  }
   rocksdb::IOStatus LinkFile(const std::string&, const std::string&, const rocksdb::IOOptions&,
                              rocksdb::IODebugContext*) override {
     return rocksdb::IOStatus::NotSupported("hard links are not modelled");

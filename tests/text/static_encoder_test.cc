@@ -218,6 +218,28 @@ TEST(StaticEncoder, TokensBeyondMaxTokensDoNotCount) {
             EncodeOne(*encoder, "server network cache daemon proxy"));
 }
 
+TEST(StaticEncoder, BytesBeyondTheCutDoNotCount) {
+  StaticTables tables = RandomTables(kDim, 3);
+  std::fill(tables.weights.begin(), tables.weights.end(), 1'000);
+  const auto encoder = MakeEncoder(std::move(tables), 64);
+  const std::string spaces(64 * kMaxBytesPerToken - 7, ' ');  // they become no token
+
+  EXPECT_EQ(EncodeOne(*encoder, spaces + " server"), EncodeOne(*encoder, "server"));
+  EXPECT_EQ(EncodeOne(*encoder, spaces + " server network"), EncodeOne(*encoder, "server"));
+  EXPECT_NE(EncodeOne(*encoder, "server network"), EncodeOne(*encoder, "server"));
+}
+
+TEST(StaticEncoder, TheCutLeavesCharactersWhole) {
+  StaticTables tables = RandomTables(kDim, 3);
+  std::fill(tables.weights.begin(), tables.weights.end(), 1'000);
+  const auto encoder = MakeEncoder(std::move(tables), 64);
+  const std::string spaces(64 * kMaxBytesPerToken - 8, ' ');
+
+  // The euro sign begins in the last byte that counts, so that it does not count.
+  EXPECT_EQ(EncodeOne(*encoder, spaces + " server€"), EncodeOne(*encoder, "server"));
+  EXPECT_NE(EncodeOne(*encoder, " server€"), EncodeOne(*encoder, "server"));
+}
+
 TEST(StaticEncoder, ZeroBytesHugeTextsAndBadUtf8AreText) {
   using std::string_view_literals::operator""sv;
   const auto encoder = MakeEncoder(RandomTables(kDim, 3));
