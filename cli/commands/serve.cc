@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <semaphore.h>
+
 #include <csignal>
-#include <future>
 #include <ostream>
 #include <utility>
 
@@ -42,27 +43,29 @@ StatusOr<serving::ServerOptions> ServerOptionsOf(const Options& options) {
   return server;
 }
 
-// From here on SIGTERM and SIGINT wait to be fetched with sigwait, in every thread that is made
-// later too.
-sigset_t BlockStopSignals() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  return signals;
+// SIGTERM and SIGINT by a handler and not by masks: libraries have threads of their own, from
+// before main(), in which a signal that is blocked here would end the process.
+sem_t stop_requested;
+volatile std::sig_atomic_t stop_signal = 0;
+
+extern "C" void RequestStop(int signal) {
+  stop_signal = signal;
+  sem_post(&stop_requested);
 }
 
-// Starts the server from a thread with the signals blocked, so that those that it makes have them
-// blocked too. This one takes them until the server answers: they end the process at once, which a
-// recovery stands as well as kill -9.
-StatusOr<std::unique_ptr<serving::Server>> StartServer(const serving::ServerOptions& options,
-                                                       const sigset_t& blocked) {
-  auto server = std::async(std::launch::async, [&] { return serving::Server::Start(options); });
-  pthread_sigmask(SIG_UNBLOCK, &blocked, nullptr);
-  server.wait();
-  pthread_sigmask(SIG_BLOCK, &blocked, nullptr);
-  return server.get();
+void SetStopHandler(void (*handler)(int)) {
+  struct sigaction action = {};
+  action.sa_handler = handler;
+  action.sa_flags = SA_RESTART;
+  sigaction(SIGTERM, &action, nullptr);
+  sigaction(SIGINT, &action, nullptr);
+}
+
+// Since the handler was set; returns the signal.
+int WaitForStop() {
+  while (sem_wait(&stop_requested) != 0) {
+  }
+  return stop_signal;
 }
 
 void Announce(Cli& cli, const serving::Server& server, const serving::ServerOptions& options) {
@@ -80,16 +83,16 @@ void Announce(Cli& cli, const serving::Server& server, const serving::ServerOpti
 
 StatusOr<int> Run(Cli& cli, const Options& options) {
   LARDER_ASSIGN_OR_RETURN(const serving::ServerOptions server_options, ServerOptionsOf(options));
-  const sigset_t signals = BlockStopSignals();
-  LARDER_ASSIGN_OR_RETURN(const auto server, StartServer(server_options, signals));
+  sem_init(&stop_requested, 0, 0);
+  SetStopHandler(RequestStop);
+  LARDER_ASSIGN_OR_RETURN(const auto server, serving::Server::Start(server_options));
   Announce(cli, *server, server_options);
 
-  int signal = 0;
-  sigwait(&signals, &signal);
+  const int signal = WaitForStop();
   cli.io.err << "stopping (" << (signal == SIGTERM ? "SIGTERM" : "SIGINT")
              << "); once more stops at once" << std::endl;
   // A second signal does what signals do by default: it ends the process.
-  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+  SetStopHandler(SIG_DFL);
   server->Shutdown();
   return kExitOk;
 }
