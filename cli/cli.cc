@@ -26,8 +26,8 @@ constexpr char kFooter[] =
     "`larder COMMAND --help` explains a command. Exit codes: 0 done, 1 failed, 2 wrong usage,\n"
     "3 some records were rejected (ingest), 4 no server answers.";
 
-// What is wrong with `args` that the parser says badly or not at all: a word that is no command,
-// bytes that no message to a server can carry.
+// What is wrong with `args` that the parser says badly or not at all: a word that is no command, an
+// option before it, bytes that no message to a server can carry.
 Status CheckWords(const CLI::App& app, const std::vector<std::string>& args) {
   for (size_t i = 0; i < args.size(); ++i) {
     if (!IsUtf8(args[i])) return UsageError("argument ", i + 1, " is not UTF-8");
@@ -35,7 +35,13 @@ Status CheckWords(const CLI::App& app, const std::vector<std::string>& args) {
   const CLI::App* at = &app;
   for (const std::string& word : args) {
     const auto children = at->get_subcommands([](const CLI::App*) { return true; });
-    if (children.empty() || word.starts_with('-')) return OkStatus();
+    if (children.empty()) return OkStatus();
+    if (word.starts_with('-')) {
+      const std::string name = word.substr(0, word.find('='));
+      if (at->get_option_no_throw(name) != nullptr) return OkStatus();
+      return UsageError("option '", name, "' stands before the command; options go after it, as in "
+                        "`larder status --json`");
+    }
     std::vector<std::string> names;
     for (const CLI::App* child : children) names.push_back(child->get_name());
     const auto found = std::find(names.begin(), names.end(), word);

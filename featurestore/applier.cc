@@ -70,6 +70,9 @@ void Applier::PublishSlice(PreparedBatch& batch, size_t begin, size_t end) {
   FoldAggregates(batch, begin, end);
   if (batch.source->rows != nullptr) PublishRows(batch, begin, end);
   batch.source->records += end - begin;
+  if (batch.source->first_live == 0 && batch.entry->arrival_kind == ArrivalKind::kStamped) {
+    batch.source->first_live = batch.entry->number;
+  }
 }
 
 void Applier::ResolveOrdinals(PreparedBatch& batch, size_t begin, size_t end) {

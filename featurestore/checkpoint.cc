@@ -14,7 +14,7 @@ namespace {
 
 constexpr size_t kSliceBlobs = 128;              // under one hold of the reader lock
 constexpr size_t kBatchBytes = size_t{1} << 20;  // of one write
-constexpr uint8_t kStateFormat = 2;
+constexpr uint8_t kStateFormat = 3;
 constexpr uint64_t kIdsStep = 1024;  // entries forgotten before their ids are dropped
 
 Hash128 ShareOf(BlobKind kind, std::string_view name, std::string_view key,
@@ -50,6 +50,7 @@ std::string EncodeCheckpoint(const CheckpointRecord& record) {
     writer.String(name);
     writer.Varint(source.records);
     writer.Varint(source.skipped);
+    writer.Varint(source.first_live);
   }
   writer.Varint(record.keys.size());
   for (const auto& [name, keys] : record.keys) {
@@ -70,10 +71,11 @@ StatusOr<CheckpointRecord> DecodeCheckpoint(std::string_view bytes) {
   }
   record.checksum = in.Fixed<uint64_t>();
   record.last_arrival = in.SignedVarint();
-  for (size_t i = in.Count(3); i > 0 && in.ok(); --i) {
-    const std::string name(in.String());
-    const uint64_t records = in.Varint();
-    record.sources[name] = {records, in.Varint()};
+  for (size_t i = in.Count(4); i > 0 && in.ok(); --i) {
+    CheckpointRecord::Source& source = record.sources[std::string(in.String())];
+    source.records = in.Varint();
+    source.skipped = in.Varint();
+    source.first_live = in.Varint();
   }
   for (size_t i = in.Count(2); i > 0 && in.ok(); --i) {
     const std::string name(in.String());
@@ -135,7 +137,8 @@ Checkpointer::Work Checkpointer::Take() {
   work.record.checksum = state_.checksum;
   work.record.last_arrival = state_.last_arrival;
   for (const auto& source : state_.sources()) {
-    work.record.sources[source->name] = {source->records, source->skipped};
+    work.record.sources[source->name] = {source->records, source->skipped,
+                                         source->first_live};
   }
   for (const auto& entity : state_.entities()) {
     work.record.keys[entity->name()] =
@@ -201,10 +204,20 @@ Status Checkpointer::Finish() {
     work_->ids.pop_back();
     if (batch_->SizeBytes() >= kBatchBytes) LARDER_RETURN_IF_ERROR(Flush(/*sync=*/false));
   }
-  DropForgottenIds();
+  if (!work_->forgotten.has_value()) work_->forgotten = TakeForgotten();
+  auto& history = work_->forgotten->history;
+  while (!history.empty()) {
+    const auto& [source, id] = history.back();
+    batch_->Put(HistoryIdBlobKey(source, id.id), id.original.position, {},
+                EncodeHistoryId(id.original.payload_hash));
+    history.pop_back();
+    if (batch_->SizeBytes() >= kBatchBytes) LARDER_RETURN_IF_ERROR(Flush(/*sync=*/false));
+  }
+  DropIds();
   batch_->Put(std::string(1, static_cast<char>(BlobKind::kCheckpoint)), work_->record.position, {},
               EncodeCheckpoint(work_->record));
   LARDER_RETURN_IF_ERROR(Flush(/*sync=*/true));
+  for (const auto& [source, counts] : work_->record.sources) dedupe_.For(source).history().Stored();
   MutexLock lock(mutex_);
   position_ = work_->record.position;
   sum_ = running_sum_;
@@ -283,13 +296,36 @@ void Checkpointer::WriteSeen(EntityState& entity, Ordinal ordinal) {
   batch_->Put(NamedBlobKey(BlobKind::kSeen, entity.name(), key), state_.applied, share, {});
 }
 
-void Checkpointer::DropForgottenIds() {
-  for (const auto& [source, stats] : dedupe_.Stats()) {
-    const uint64_t oldest = dedupe_.OldestEntry(source);
+Checkpointer::ForgottenIds Checkpointer::TakeForgotten() {
+  ForgottenIds forgotten;
+  for (const auto& [source, counts] : work_->record.sources) {
+    // First: whatever is forgotten before that entry is then in `history`.
+    forgotten.oldest[source] = dedupe_.OldestEntry(source);
+    HistoryIds& history = dedupe_.For(source).history();
+    if (counts.first_live > 0) {
+      history.Close();
+      continue;
+    }
+    for (const HistoryIds::Id& id : history.Take(work_->record.position)) {
+      forgotten.history.emplace_back(source, id);
+    }
+  }
+  return forgotten;
+}
+
+void Checkpointer::DropIds() {
+  for (const auto& [source, oldest] : work_->forgotten->oldest) {
     uint64_t& dropped = ids_dropped_[source];
-    if (oldest < dropped + kIdsStep) continue;
-    batch_->DeleteRange(IdsBlobKey(source, 0), IdsBlobKey(source, oldest));
-    dropped = oldest;
+    if (oldest >= dropped + kIdsStep) {
+      batch_->DeleteRange(IdsBlobKey(source, 0), IdsBlobKey(source, oldest));
+      dropped = oldest;
+    }
+    // The first checkpoint that knows of the first live append: no more bulk history will come.
+    if (work_->record.sources[source].first_live > position().entry()) {
+      constexpr uint64_t kLast = std::numeric_limits<uint64_t>::max();
+      batch_->DeleteRange(HistoryIdBlobKey(source, {0, 0}),
+                          HistoryIdBlobKey(source, {kLast, kLast}) + '\0');
+    }
   }
 }
 

@@ -31,6 +31,7 @@ struct CheckpointRecord {
   struct Source {
     uint64_t records = 0;
     uint64_t skipped = 0;
+    uint64_t first_live = 0;  // SourceState::first_live
   };
   std::map<std::string, Source, std::less<>> sources;  // as of `position`
   // How many keys each entity had; the greatest number if they were not all in memory.
@@ -58,7 +59,7 @@ inline void SubtractShare(Hash128& sum, const Hash128& share) {
 // Thread-safety: thread-safe; runs exclude each other.
 class Checkpointer {
  public:
-  Checkpointer(StoreState& state, SharedMutex& lock, StateDb& db, const Dedupe& dedupe)
+  Checkpointer(StoreState& state, SharedMutex& lock, StateDb& db, Dedupe& dedupe)
       : state_(state), lock_(lock), db_(db), dedupe_(dedupe) {}
 
   // What recovery found.
@@ -85,15 +86,23 @@ class Checkpointer {
     std::vector<registry::Ordinal> ordinals;
     size_t collected = 0;  // of them
   };
+  // Ids that are no longer among a source's newest (S1.7).
+  struct ForgottenIds {
+    std::map<std::string, uint64_t> oldest;  // by source: the first entry whose ids are needed
+    // Those of bulk history, which are kept one by one.
+    std::vector<std::pair<std::string, HistoryIds::Id>> history;
+  };
   // Everything dirty at one position.
   struct Work {
     CheckpointRecord record;
     std::vector<Part> parts;  // in the order in which they are written
     std::vector<ControlNote> notes;
     std::vector<StoreState::NewIds> ids;
+    std::optional<ForgottenIds> forgotten;
   };
 
   Work Take();
+  ForgottenIds TakeForgotten() ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mutex_);
   // Writes what is left of `work_`.
   Status Finish() ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mutex_);
   // A few hundred blobs under each hold of the reader lock.
@@ -109,14 +118,15 @@ class Checkpointer {
   void WriteSeen(EntityState& entity, registry::Ordinal ordinal)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mutex_);
   void WriteLayouts() ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mutex_);
-  void DropForgottenIds() ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mutex_);
+  // Once what is forgotten of bulk history is written.
+  void DropIds() ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mutex_);
   // Writes the batch, which stays as it is if that fails.
   Status Flush(bool sync) ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mutex_);
 
   StoreState& state_;
   SharedMutex& lock_;
   StateDb& db_;
-  const Dedupe& dedupe_;
+  Dedupe& dedupe_;
 
   Mutex run_mutex_;
   std::optional<Work> work_ ABSL_GUARDED_BY(run_mutex_);  // under way, or left by a failure

@@ -17,10 +17,11 @@ bool IsFull(size_t used, size_t slots) { return used * 8 >= slots * 7; }
 
 }  // namespace
 
-DedupeIndex::DedupeIndex(size_t capacity)
-    : capacity_(std::clamp<size_t>(capacity, 1, size_t{1} << 25)) {}
+DedupeIndex::DedupeIndex(size_t capacity, OnForget on_forget)
+    : capacity_(std::clamp<size_t>(capacity, 1, size_t{1} << 25)),
+      on_forget_(std::move(on_forget)) {}
 
-std::optional<DedupeIndex::Original> DedupeIndex::Find(const Hash128& id) const {
+std::optional<OriginalRecord> DedupeIndex::Find(const Hash128& id) const {
   const Table& table = tables_[TableOf(id)];
   if (table.slots.empty()) return std::nullopt;
   const size_t mask = table.slots.size() - 1;
@@ -28,7 +29,7 @@ std::optional<DedupeIndex::Original> DedupeIndex::Find(const Hash128& id) const 
   for (size_t i = Home(table, id); table.slots[i] != 0; i = (i + 1) & mask) {
     if ((table.slots[i] & ~kIndexMask) != tag) continue;
     const Record& record = At((table.slots[i] & kIndexMask) - 1);
-    if (record.id == id) return Original{record.payload_hash, record.position};
+    if (record.id == id) return record.original;
   }
   return std::nullopt;
 }
@@ -38,6 +39,7 @@ void DedupeIndex::Add(const Hash128& id, const Hash128& payload_hash, Position p
   size_t at = size();
   if (at == capacity_) {
     at = head_;
+    if (on_forget_) on_forget_(At(at).id, At(at).original);
     Erase(At(at).id, at);
     head_ = (head_ + 1) % capacity_;
   } else {
@@ -46,11 +48,11 @@ void DedupeIndex::Add(const Hash128& id, const Hash128& payload_hash, Position p
     }
     size_.store(at + 1, std::memory_order_relaxed);
   }
-  At(at) = Record{id, payload_hash, position};
+  At(at) = Record{id, {payload_hash, position}};
   Table& table = tables_[TableOf(id)];
   if (table.slots.empty() || IsFull(table.used + 1, table.slots.size())) Grow(table);
   Insert(table, id, at);
-  oldest_.store(At(head_).position.value, std::memory_order_relaxed);
+  oldest_.store(At(head_).original.position.value, std::memory_order_release);
 }
 
 void DedupeIndex::Insert(Table& table, const Hash128& id, size_t ring_index) {
@@ -150,16 +152,17 @@ StatusOr<EntryIds> DecodeIds(std::string_view bytes) {
   return ids;
 }
 
-DedupeIndex& Dedupe::For(std::string_view source) {
+SourceIds& Dedupe::For(std::string_view source) {
   const MutexLock lock(mutex_);
-  const auto it = indexes_.find(source);
-  if (it != indexes_.end()) return *it->second;
-  auto index = std::make_unique<DedupeIndex>(ids_per_source_);
-  return *indexes_.emplace(source, std::move(index)).first->second;
+  const auto it = sources_.find(source);
+  if (it != sources_.end()) return *it->second;
+  const std::string name(source);
+  auto ids = std::make_unique<SourceIds>(name, ids_per_source_, db_);
+  return *sources_.emplace(name, std::move(ids)).first->second;
 }
 
 void Dedupe::Add(const EntryIds& ids) {
-  DedupeIndex& index = For(ids.source);
+  DedupeIndex& index = For(ids.source).newest();
   for (size_t i = 0; i < ids.ids.size(); ++i) {
     index.Add(ids.ids[i].id, ids.ids[i].payload_hash, Position::Of(ids.entry, i));
   }
@@ -167,26 +170,27 @@ void Dedupe::Add(const EntryIds& ids) {
 
 void Dedupe::Add(const Entry& entry) {
   if (entry.kind != EntryKind::kData) return;
-  DedupeIndex& index = For(entry.batch.source);
+  SourceIds& ids = For(entry.batch.source);
+  if (entry.arrival_kind == ArrivalKind::kStamped) ids.NoteLive(entry.number);
   const std::vector<RecordInfo>& infos = entry.batch.infos;
   for (size_t i = 0; i < infos.size(); ++i) {
-    index.Add(infos[i].id, infos[i].payload_hash, Position::Of(entry.number, i));
+    ids.newest().Add(infos[i].id, infos[i].payload_hash, Position::Of(entry.number, i));
   }
 }
 
 std::map<std::string, Dedupe::SourceStats> Dedupe::Stats() const {
   const MutexLock lock(mutex_);
   std::map<std::string, SourceStats> stats;
-  for (const auto& [source, index] : indexes_) {
-    stats[source] = {index->size(), index->duplicates()};
+  for (const auto& [source, ids] : sources_) {
+    stats[source] = {ids->newest().size(), ids->newest().duplicates()};
   }
   return stats;
 }
 
 uint64_t Dedupe::OldestEntry(std::string_view source) const {
   const MutexLock lock(mutex_);
-  const auto it = indexes_.find(source);
-  return it == indexes_.end() ? 0 : it->second->oldest().entry();
+  const auto it = sources_.find(source);
+  return it == sources_.end() ? 0 : it->second->newest().oldest().entry();
 }
 
 }  // namespace larder::featurestore

@@ -5,9 +5,11 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,7 +18,9 @@
 #include "base/status.h"
 #include "base/sync.h"
 #include "featurestore/entry.h"
+#include "featurestore/history_ids.h"
 #include "featurestore/position.h"
+#include "featurestore/rocksdb_state.h"
 
 namespace larder::featurestore {
 
@@ -27,29 +31,28 @@ namespace larder::featurestore {
 // Cost: 40 B per id in the ring, 4.6–9.2 B in the table; Find and Add O(1).
 class DedupeIndex {
  public:
-  // `capacity` in 1 … 2^25.
-  explicit DedupeIndex(size_t capacity);
+  // Is told what is forgotten, before oldest() says so.
+  using OnForget = std::function<void(const Hash128& id, const OriginalRecord& original)>;
 
-  struct Original {
-    Hash128 payload_hash;
-    Position position;
-  };
-  std::optional<Original> Find(const Hash128& id) const;
+  // `capacity` in 1 … 2^25.
+  explicit DedupeIndex(size_t capacity, OnForget on_forget = {});
+
+  std::optional<OriginalRecord> Find(const Hash128& id) const;
   // Remembers a record that is not remembered yet (else nothing happens: replay may overlap what
   // was restored); beyond the capacity the oldest is forgotten. Positions must not decrease.
   void Add(const Hash128& id, const Hash128& payload_hash, Position position);
   void CountDuplicate() { duplicates_.fetch_add(1, std::memory_order_relaxed); }
 
   size_t size() const { return size_.load(std::memory_order_relaxed); }
+  bool full() const { return size() == capacity_; }
   // Of the oldest remembered id; Position{} if there is none.
-  Position oldest() const { return Position{oldest_.load(std::memory_order_relaxed)}; }
+  Position oldest() const { return Position{oldest_.load(std::memory_order_acquire)}; }
   uint64_t duplicates() const { return duplicates_.load(std::memory_order_relaxed); }
 
  private:
   struct Record {
     Hash128 id;
-    Hash128 payload_hash;
-    Position position;
+    OriginalRecord original;
   };
   static constexpr size_t kChunkRecords = size_t{1} << 14;
   static constexpr size_t kTables = 256;  // each grows alone, so that no growth stalls an append
@@ -75,6 +78,7 @@ class DedupeIndex {
   void Erase(const Hash128& id, size_t ring_index);
 
   const size_t capacity_;
+  const OnForget on_forget_;
   std::vector<std::unique_ptr<Record[]>> chunks_;
   std::array<Table, kTables> tables_;
   size_t head_ = 0;  // ring index of the oldest once the ring is full
@@ -99,15 +103,57 @@ std::string EncodeIds(const Entry& entry);
 // Errors: kDataLoss; kUnimplemented for a newer format.
 StatusOr<EntryIds> DecodeIds(std::string_view bytes);
 
-// The indexes of all sources. They are state derived from the log: at start the stored EntryIds in
+// The record ids of one source: the newest, and all of its bulk history until its first live append
+// (S1.7, S2.3).
+// Thread-safety: newest() and history() as their types say; the rest one thread.
+class SourceIds {
+ public:
+  // `db` must outlive it.
+  SourceIds(const std::string& source, size_t capacity, StateDb& db)
+      : history_(source, db),
+        newest_(capacity, [this](const Hash128& id, const OriginalRecord& original) {
+          history_.Add(id, original);
+        }) {}
+  SourceIds(const SourceIds&) = delete;
+  SourceIds& operator=(const SourceIds&) = delete;
+
+  // Once before the calls of Find for a batch of bulk history. Errors: as HistoryIds::Recall.
+  Status Recall(std::span<const RecordInfo> infos) {
+    return newest_.full() ? history_.Recall(infos) : OkStatus();
+  }
+  // `history`: not only among the newest.
+  std::optional<OriginalRecord> Find(const Hash128& id, bool history) const {
+    const auto found = newest_.Find(id);
+    return found.has_value() || !history ? found : history_.Find(id);
+  }
+
+  // The entry of the first live append; 0: there is none yet, so bulk history may come.
+  uint64_t first_live() const { return first_live_; }
+  void NoteLive(uint64_t entry) {
+    if (first_live_ == 0) first_live_ = entry;
+  }
+
+  DedupeIndex& newest() { return newest_; }
+  const DedupeIndex& newest() const { return newest_; }
+  HistoryIds& history() { return history_; }
+
+ private:
+  HistoryIds history_;
+  DedupeIndex newest_;
+  uint64_t first_live_ = 0;
+};
+
+// The ids of all sources. They are state derived from the log: at start the stored EntryIds in
 // order of entry, then the entries after the checkpoint, before the first append.
-// Thread-safety: For() and what it returns as DedupeIndex says; Stats() and Oldest() any thread.
+// Thread-safety: For() any thread, and what it returns as SourceIds says; Stats() and OldestEntry()
+// any thread; Add() one.
 class Dedupe {
  public:
-  explicit Dedupe(size_t ids_per_source) : ids_per_source_(ids_per_source) {}
+  // `db` must outlive it.
+  Dedupe(size_t ids_per_source, StateDb& db) : ids_per_source_(ids_per_source), db_(db) {}
 
   // Made when first asked for; lives as long as this object.
-  DedupeIndex& For(std::string_view source);
+  SourceIds& For(std::string_view source);
   void Add(const EntryIds& ids);
   // Data entries only; others are ignored.
   void Add(const Entry& entry);
@@ -122,9 +168,9 @@ class Dedupe {
 
  private:
   const size_t ids_per_source_;
+  StateDb& db_;
   mutable Mutex mutex_;
-  std::map<std::string, std::unique_ptr<DedupeIndex>, std::less<>> indexes_
-      ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, std::unique_ptr<SourceIds>, std::less<>> sources_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace larder::featurestore

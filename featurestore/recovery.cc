@@ -27,6 +27,12 @@ class Recovery {
 
   StatusOr<Recovered> Run() {
     LARDER_RETURN_IF_ERROR(ReadCheckpoint());
+    for (const auto& [name, counts] : checkpoint_.sources) {
+      if (counts.first_live == 0) continue;
+      SourceIds& ids = p_.dedupe.For(name);
+      ids.NoteLive(counts.first_live);
+      ids.history().Close();
+    }
     Status ids_status;
     {
       // Ids are many and independent of everything else: a thread of their own.
@@ -93,6 +99,7 @@ class Recovery {
       if (source == nullptr) return DataLoss("checkpoint counts records of unknown source ", name);
       source->records = counts.records;
       source->skipped = counts.skipped;
+      source->first_live = counts.first_live;
     }
     LARDER_RETURN_IF_ERROR(LoadRows());
     LARDER_RETURN_IF_ERROR(LoadVectors());

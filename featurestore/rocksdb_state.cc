@@ -46,6 +46,14 @@ std::string IdsBlobKey(std::string_view source, uint64_t entry) {
   return out;
 }
 
+std::string HistoryIdBlobKey(std::string_view source, const Hash128& id) {
+  std::string out(1, static_cast<char>(BlobKind::kHistoryId));
+  ByteWriter(out).String(source);
+  out += BigEndian(id.high);
+  out += BigEndian(id.low);
+  return out;
+}
+
 bool ParseNamed(std::string_view rest, std::string_view& name, std::string_view& key) {
   ByteReader in(rest);
   name = in.String();

@@ -238,9 +238,17 @@ void Sequencer::SequenceBatch(Item& item, Group& group) {
   entry->arrival = *arrival;
   entry->producer = item.request->producer;
   entry->sequence = item.request->sequence;
-  SelectRows(item, dedupe_.For(item.batch.parsed.good.source), *entry);
+  SourceIds& ids = dedupe_.For(item.request->source);
+  if (item.request->history) {
+    entry->arrival_kind = ArrivalKind::kDeclared;
+    const Status status = RecallHistory(item, ids);
+    if (!status.ok()) return FinishOne(item, status);
+  }
+  SelectRows(item, ids, *entry);
   group.items.push_back(&item);
-  if (entry->batch.size() > 0) Add(std::move(entry), group);
+  if (entry->batch.size() == 0) return;
+  if (!item.request->history) ids.NoteLive(entry->number);
+  Add(std::move(entry), group);
 }
 
 void Sequencer::Add(std::shared_ptr<const Entry> entry, Group& group) {
@@ -250,7 +258,16 @@ void Sequencer::Add(std::shared_ptr<const Entry> entry, Group& group) {
   group.entries.push_back(std::move(entry));
 }
 
-void Sequencer::SelectRows(Item& item, DedupeIndex& ids, Entry& entry) const {
+Status Sequencer::RecallHistory(const Item& item, SourceIds& ids) {
+  if (ids.first_live() > 0) {
+    return FailedPrecondition("source '", item.request->source, "' has live records, the first in ",
+                              "entry ", ids.first_live(), ": bulk history goes in before them; ",
+                              "send these records without --history");
+  }
+  return ids.Recall(item.batch.parsed.good.infos);
+}
+
+void Sequencer::SelectRows(Item& item, SourceIds& ids, Entry& entry) const {
   ParsedBatch& parsed = item.batch.parsed;
   std::vector<RecordResult>& results = item.result.records;
   results.resize(parsed.statuses.size());
@@ -261,11 +278,11 @@ void Sequencer::SelectRows(Item& item, DedupeIndex& ids, Entry& entry) const {
     RecordInfo& info = parsed.good.infos[row];
     RecordResult& result = results[parsed.request_index[row]];
     const Position position = Position::Of(entry.number, kept);
-    if (const auto original = ids.Find(info.id)) {
+    if (const auto original = ids.Find(info.id, item.request->history)) {
       if (original->payload_hash == info.payload_hash) {
         result.duplicate = true;
         result.position = original->position;
-        ids.CountDuplicate();
+        ids.newest().CountDuplicate();
         item.result.last = std::max(item.result.last, result.position);
       } else {
         result.status = AlreadyExists(
@@ -282,7 +299,7 @@ void Sequencer::SelectRows(Item& item, DedupeIndex& ids, Entry& entry) const {
       continue;
     }
     info.event_time = std::min(info.event_time, entry.arrival);  // S2.2; the original is kept
-    ids.Add(info.id, info.payload_hash, position);
+    ids.newest().Add(info.id, info.payload_hash, position);
     result.position = position;
     item.result.last = std::max(item.result.last, position);
     keep[row] = true;

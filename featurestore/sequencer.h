@@ -92,8 +92,9 @@ class Sequencer {
 
   // Validates on the caller's thread, waits for its turn and for the sync.
   // Errors: of the whole batch: the validator's; kResourceExhausted when the queue is full;
-  //         kFailedPrecondition when the clock is behind (S2.1); kUnavailable when the log or the
-  //         consumer has failed or the sequencer is stopping. Per record: kInvalidArgument,
+  //         kFailedPrecondition when the clock is behind (S2.1) or bulk history is too late (S2.3);
+  //         kUnavailable when the log or the consumer has failed or the sequencer is stopping;
+  //         kDataLoss for a damaged stored id. Per record: kInvalidArgument,
   //         kAlreadyExists.
   StatusOr<IngestResult> Ingest(const IngestRequest& request);
 
@@ -124,8 +125,10 @@ class Sequencer {
   // sequenced; what concerns one item alone goes to the item.
   void Run();
   void SequenceBatch(Item& item, Group& group);
+  // Errors: kFailedPrecondition if the source has live records (S2.3); SourceIds::Recall's.
+  static Status RecallHistory(const Item& item, SourceIds& ids);
   // Decides each row: goes in, duplicate or refused; fills the item's result and `entry.batch`.
-  void SelectRows(Item& item, DedupeIndex& ids, Entry& entry) const;
+  void SelectRows(Item& item, SourceIds& ids, Entry& entry) const;
   Status SequenceRevision(Item& item);
   // False if the item is refused, and so finished.
   bool AddControl(Item& item, Group& group);

@@ -89,8 +89,7 @@ class StoreImpl : public Store {
       : options_(std::move(options)),
         artifacts_(artifacts),
         embedder_(embedder),
-        sink_(sink),
-        dedupe_(options_.dedupe_ids) {}
+        sink_(sink) {}
 
   ~StoreImpl() override {
     if (sequencer_ == nullptr) return;  // it could not be opened
@@ -114,10 +113,11 @@ class StoreImpl : public Store {
     LARDER_ASSIGN_OR_RETURN(db_, StateDb::Open(state_dir, options_.env));
     applier_ = std::make_unique<Applier>(
         Applier::Parts{state_, lock_, *db_, artifacts_, *options_.fs, embedder_, sink_});
-    checkpointer_ = std::make_unique<Checkpointer>(state_, lock_, *db_, dedupe_);
+    dedupe_ = std::make_unique<Dedupe>(options_.dedupe_ids, *db_);
+    checkpointer_ = std::make_unique<Checkpointer>(state_, lock_, *db_, *dedupe_);
     LARDER_ASSIGN_OR_RETURN(
         const Recovered recovered,
-        Recover({state_, lock_, *db_, *log_, log_dir, dedupe_, *applier_, *checkpointer_, sink_,
+        Recover({state_, lock_, *db_, *log_, log_dir, *dedupe_, *applier_, *checkpointer_, sink_,
                  std::min(kEagerKeys, options_.cached_keys)}));
     replayed_entries_ = recovered.replayed_entries;
     validator_.Update(state_.history());
@@ -130,7 +130,7 @@ class StoreImpl : public Store {
     sequencer_ = std::make_unique<Sequencer>(
         SequencerOptions{.accept_clock_skew = options_.accept_clock_skew,
                          .queue_batches = options_.queue_batches},
-        recovered.end, *log_, *options_.clock, dedupe_, validator_, *apply_);
+        recovered.end, *log_, *options_.clock, *dedupe_, validator_, *apply_);
     recovery_seconds_ = std::chrono::duration<double>(steady_clock::now() - begin).count();
     return OkStatus();
   }
@@ -239,7 +239,7 @@ class StoreImpl : public Store {
   std::unique_ptr<FileLock> lock_file_;
   std::unique_ptr<Log> log_;
   std::unique_ptr<StateDb> db_;
-  Dedupe dedupe_;
+  std::unique_ptr<Dedupe> dedupe_;
   mutable SharedMutex lock_;
   StoreState state_;
   ApplyGate gate_;
@@ -255,7 +255,7 @@ class StoreImpl : public Store {
 
 StoreStats StoreImpl::Stats() const {
   StoreStats stats;
-  const std::map<std::string, Dedupe::SourceStats> ids = dedupe_.Stats();
+  const std::map<std::string, Dedupe::SourceStats> ids = dedupe_->Stats();
   {
     ReaderLock lock(lock_);
     stats.applied = state_.applied;

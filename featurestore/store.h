@@ -37,7 +37,8 @@ struct StoreOptions {
   const Clock* clock = &Clock::System();
   // Appends while the clock is more than a minute behind the last arrival (S2.1).
   bool accept_clock_skew = false;
-  // Newest record ids remembered per source (S1.7). Range 1,024 … 2^25; memory 40 B each.
+  // Newest record ids remembered per source (S1.7); those of bulk history beyond it lie on disk
+  // until the source's first live append. Range 1,024 … 2^25; memory 40 B each.
   size_t dedupe_ids = size_t{1} << 25;
   // Batches waiting for the sequencer; more answer kResourceExhausted. Range 1 … 65,536.
   size_t queue_batches = 256;
@@ -64,6 +65,9 @@ struct IngestRequest {
   std::string producer;   // with `sequence`: reserved for resumption (S1.7)
   uint64_t sequence = 0;
   RecordFormat format = RecordFormat::kJson;
+  // Bulk history: arrival is declared, for each record its time plus the source's `delay:`, or now
+  // if that is earlier. Until the source's first live append (S2.3).
+  bool history = false;
   std::vector<std::string_view> records;  // live until the call returns
 };
 
@@ -158,7 +162,8 @@ class Store {
   // Validates, orders and appends one batch; returns when it is durable (not: applied).
   // A batch-level error (unknown source, too large, queue full, wrong revision) is the status;
   // a bad record is its own status and the others go in.
-  // Errors: also kUnavailable naming why, once Health() says that nothing more is taken.
+  // Errors: also kFailedPrecondition for bulk history of a source that has a live append (S2.3);
+  //         kUnavailable naming why, once Health() says that nothing more is taken.
   virtual StatusOr<IngestResult> Ingest(const IngestRequest& request) = 0;
 
   // Appends a revision and returns what apply decided (S7.1): the new revision's number.

@@ -54,6 +54,7 @@ struct SourceState {
   std::vector<VectorUse> vectors;
   uint64_t records = 0;  // applied
   uint64_t skipped = 0;  // S1.8
+  uint64_t first_live = 0;  // entry of the first live append (S2.3); 0: none yet
 };
 
 // A control record as kept in the state: with what apply saw or did, which later replays must not

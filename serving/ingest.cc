@@ -47,6 +47,7 @@ StatusOr<featurestore::IngestRequest> ToStore(const v1::IngestRequest& request) 
   out.revision = request.revision();
   out.producer = request.producer();
   out.sequence = request.sequence();
+  out.history = request.history();
   out.records.assign(request.records().begin(), request.records().end());
   return out;
 }

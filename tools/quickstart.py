@@ -260,7 +260,9 @@ def fill(quick):
         if done.get(source) == fingerprint(file):
             continue
         with quick.step(f"ingest {source}") as notes:
-            told = larder_json("ingest", source, os.path.join(HOME, file), "--rejects",
+            # What is older than the server is history, until a source has live records.
+            history = [] if source in done else ["--history"]
+            told = larder_json("ingest", source, os.path.join(HOME, file), *history, "--rejects",
                                os.path.join(HOME, f"{source}.rejects.jsonl"), accept=(0, 3))
             rate = told["accepted"] / told["seconds"]
             notes.append(f"{told['accepted']:,} records, {rate:,.0f}/s, "

@@ -19,6 +19,7 @@ namespace {
 
 constexpr char kExamples[] =
     "  larder ingest catalog catalog.jsonl.zst\n"
+    "  larder ingest clicks 2025-*.jsonl.gz --history\n"
     "  larder ingest clicks monday.csv tuesday.csv --rejects bad.jsonl\n"
     "  jq -c .hit day.json | larder ingest clicks -";
 constexpr size_t kMaxBatch = 10'000;  // S11
@@ -37,6 +38,7 @@ struct Options {
   std::string format;
   std::string rejects;
   size_t batch = 2'000;
+  bool history = false;
   bool no_wait = false;
 };
 
@@ -92,6 +94,7 @@ class Ingester {
     batch_start_ = SteadyClock::now();
     batch_.file = file;
     batch_.request.set_source(options_.source);
+    batch_.request.set_history(options_.history);
     batch_.request.set_format(format == InputFormat::kCsv ? v1::RECORD_FORMAT_JSON_TEXT
                                                           : v1::RECORD_FORMAT_JSON);
   }
@@ -203,6 +206,9 @@ void AddIngest(CLI::App& app, Cli& cli) {
       ->add_option("--rejects", options->rejects,
                    "Where records go that were rejected [SOURCE.rejects.jsonl]")
       ->type_name("FILE");
+  command->add_flag("--history", options->history,
+                    "Bulk history: records arrived at their own time plus the source's delay; only "
+                    "before the source's first live record");
   command->add_flag("--no-wait", options->no_wait,
                     "End when all is durable, shown in reads or not");
   SetAction(command, cli, options, Run);

@@ -79,6 +79,18 @@ TEST(Cli, AnUnknownCommandIsNamedWithItsNearest) {
   EXPECT_THAT(RunLarder({"nosuch"}).err, HasSubstr("'nosuch'"));
 }
 
+TEST(Cli, AnOptionBeforeTheCommandIsToldWhereToGo) {
+  for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
+           {"--server", "localhost:7070", "status"}, {"--json", "status"}}) {
+    const Result result = RunLarder(arguments);
+
+    EXPECT_EQ(result.code, kExitUsage);
+    EXPECT_THAT(result.err, HasSubstr(Concat("option '", arguments[0], "' stands before")));
+  }
+  EXPECT_EQ(RunLarder({"--help"}).code, kExitOk);
+  EXPECT_EQ(RunLarder({"--version"}).code, kExitOk);
+}
+
 TEST(Cli, ACommandThatHoldsOthersShowsNotTheExamplesOfAll) {
   for (const char* group : {"registry", "encoder", "tokenizer"}) {
     const Result help = RunLarder({group, "--help"});

@@ -54,18 +54,19 @@ TEST(CheckpointRecord, ComesBackAndOtherFormatsAreRefused) {
   CheckpointRecord record;
   record.checksum = 77;
   record.last_arrival = -5;
-  record.sources["clicks"] = {3, 1};
+  record.sources["clicks"] = {3, 1, 12};
   record.keys["user"] = 9;
   std::string bytes = EncodeCheckpoint(record);
   ASSERT_OK_AND_ASSIGN(const CheckpointRecord decoded, DecodeCheckpoint(bytes));
   EXPECT_EQ(decoded.checksum, 77U);
   EXPECT_EQ(decoded.last_arrival, -5);
   EXPECT_EQ(decoded.sources.at("clicks").records, 3U);
+  EXPECT_EQ(decoded.sources.at("clicks").first_live, 12U);
   EXPECT_EQ(decoded.keys.at("user"), 9U);
 
   EXPECT_THAT(DecodeCheckpoint(bytes.substr(0, bytes.size() - 1)),
               StatusIs(StatusCode::kDataLoss, testing::_));
-  for (const char format : {char{1}, char{3}}) {
+  for (const char format : {char{2}, char{4}}) {
     bytes[0] = format;
     EXPECT_THAT(DecodeCheckpoint(bytes),
                 StatusIs(StatusCode::kUnimplemented, HasSubstr("from the log")));

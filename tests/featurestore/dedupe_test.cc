@@ -11,6 +11,7 @@
 #include "base/bytes.h"
 #include "tests/featurestore/random_batch.h"
 #include "tests/support/status_matchers.h"
+#include "tests/support/temp_dir.h"
 
 namespace larder::featurestore {
 namespace {
@@ -27,6 +28,27 @@ Entry EntryWithIds(uint64_t number, std::string source, size_t count, uint64_t s
   }
   return entry;
 }
+
+// With a state database of its own.
+class DedupeTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_OK_AND_ASSIGN(db_, StateDb::Open(dir_.File("state"), nullptr));
+  }
+  // What a checkpoint does with what is forgotten, at or before `last`.
+  void StoreHistory(SourceIds& ids, std::string_view source, Position last) {
+    const auto batch = db_->NewBatch();
+    for (const HistoryIds::Id& id : ids.history().Take(last)) {
+      batch->Put(HistoryIdBlobKey(source, id.id), id.original.position, {},
+                 EncodeHistoryId(id.original.payload_hash));
+    }
+    ASSERT_OK(db_->Write(*batch, /*sync=*/false));
+    ids.history().Stored();
+  }
+
+  TempDir dir_;
+  std::unique_ptr<StateDb> db_;
+};
 
 TEST(DedupeIndex, FindsWhatWasAddedWithItsPayloadAndPosition) {
   DedupeIndex index(10);
@@ -95,11 +117,11 @@ TEST(DedupeIndex, HoldsManyIdsOverManyChunks) {
   for (size_t i = 0; i < ids.size(); ++i) ASSERT_EQ(index.Find(ids[i]).has_value(), i >= 50'000);
 }
 
-TEST(Dedupe, SourcesAreApart) {
-  Dedupe dedupe(100);
+TEST_F(DedupeTest, SourcesAreApart) {
+  Dedupe dedupe(100, *db_);
   dedupe.Add(EntryWithIds(1, "a", 3, 1));
   dedupe.Add(EntryWithIds(2, "b", 2, 1));
-  dedupe.For("b").CountDuplicate();
+  dedupe.For("b").newest().CountDuplicate();
 
   EXPECT_EQ(dedupe.Stats()["a"].ids, 3u);
   EXPECT_EQ(dedupe.Stats()["b"].ids, 2u);
@@ -110,9 +132,9 @@ TEST(Dedupe, SourcesAreApart) {
 }
 
 // Stored ids up to a checkpoint, then replay that overlaps them, is the same as having been there.
-TEST(Dedupe, RestoredIdsAndReplayGiveTheLiveIndex) {
-  Dedupe live(250);
-  Dedupe restored(250);
+TEST_F(DedupeTest, RestoredIdsAndReplayGiveTheLiveIndex) {
+  Dedupe live(250, *db_);
+  Dedupe restored(250, *db_);
   std::vector<Entry> entries;
   for (uint64_t number = 1; number <= 8; ++number) {
     entries.push_back(EntryWithIds(number, "a", 50, number));
@@ -129,14 +151,81 @@ TEST(Dedupe, RestoredIdsAndReplayGiveTheLiveIndex) {
   EXPECT_EQ(restored.Stats()["a"].ids, live.Stats()["a"].ids);
   for (const Entry& entry : entries) {
     for (const RecordInfo& info : entry.batch.infos) {
-      const auto a = live.For("a").Find(info.id);
-      const auto b = restored.For("a").Find(info.id);
+      const auto a = live.For("a").Find(info.id, /*history=*/false);
+      const auto b = restored.For("a").Find(info.id, /*history=*/false);
       ASSERT_EQ(a.has_value(), b.has_value());
       if (!a.has_value()) continue;
       ASSERT_EQ(a->position, b->position);
       ASSERT_EQ(a->payload_hash, b->payload_hash);
     }
   }
+}
+
+// S1.7: bulk history is deduplicated exactly, wherever its ids are: among the newest, waiting for a
+// checkpoint, stored. A live append looks at the newest only.
+TEST_F(DedupeTest, HistoryIsRememberedBeyondTheNewest) {
+  Dedupe dedupe(100, *db_);
+  SourceIds& ids = dedupe.For("a");
+  std::vector<Entry> entries;
+  for (uint64_t number = 1; number <= 10; ++number) {
+    entries.push_back(EntryWithIds(number, "a", 50, number));
+    entries.back().arrival_kind = ArrivalKind::kDeclared;
+    dedupe.Add(entries.back());
+    if (number == 6) StoreHistory(ids, "a", Position::Of(3, 20));
+  }
+
+  for (const Entry& entry : entries) {
+    ASSERT_OK(ids.Recall(entry.batch.infos));
+    for (size_t i = 0; i < entry.batch.size(); ++i) {
+      const RecordInfo& info = entry.batch.infos[i];
+      const auto found = ids.Find(info.id, /*history=*/true);
+      ASSERT_TRUE(found.has_value()) << entry.number << " " << i;
+      EXPECT_EQ(found->position, Position::Of(entry.number, i));
+      EXPECT_EQ(found->payload_hash, info.payload_hash);
+      EXPECT_EQ(ids.Find(info.id, /*history=*/false).has_value(), entry.number > 8);
+    }
+  }
+  EXPECT_EQ(ids.first_live(), 0u);
+}
+
+// What no checkpoint has covered may never have been synced: it must not be stored.
+TEST_F(DedupeTest, OnlyWhatIsAppliedIsTakenForStoring) {
+  Dedupe dedupe(10, *db_);
+  SourceIds& ids = dedupe.For("a");
+  Entry entry = EntryWithIds(5, "a", 40, 1);
+  entry.arrival_kind = ArrivalKind::kDeclared;
+  dedupe.Add(entry);
+
+  EXPECT_TRUE(ids.history().Take(Position::Of(4, 99)).empty());
+  EXPECT_EQ(ids.history().Take(Position::Of(5, 9)).size(), 10u);
+  ids.history().Stored();
+  EXPECT_EQ(ids.history().Take(Position::Of(5, 99)).size(), 20u);
+}
+
+// S2.3: after the first live append no bulk history comes, so nothing more is kept for it.
+TEST_F(DedupeTest, ALiveSourceKeepsNoHistory) {
+  Dedupe dedupe(10, *db_);
+  SourceIds& ids = dedupe.For("a");
+  Entry entry = EntryWithIds(5, "a", 40, 1);
+  dedupe.Add(entry);
+  EXPECT_EQ(ids.first_live(), 5u);
+
+  ids.history().Close();
+  dedupe.Add(EntryWithIds(6, "a", 40, 2));
+
+  EXPECT_TRUE(ids.history().Take(Position::Of(9, 0)).empty());
+  EXPECT_EQ(ids.first_live(), 5u);
+}
+
+TEST_F(DedupeTest, ADamagedStoredIdIsDataLoss) {
+  SourceIds ids("a", 1, *db_);
+  const RecordInfo info{{1, 2}, {3, 4}, 0, 0, 0};
+  ids.newest().Add({9, 9}, {9, 9}, Position::Of(2, 0));  // full
+  const auto batch = db_->NewBatch();
+  batch->Put(HistoryIdBlobKey("a", info.id), Position::Of(1, 0), {}, "short");
+  ASSERT_OK(db_->Write(*batch, /*sync=*/false));
+
+  EXPECT_THAT(ids.Recall({&info, 1}), StatusIs(StatusCode::kDataLoss, _));
 }
 
 TEST(EntryIds, ComeBackAsTheyWere) {

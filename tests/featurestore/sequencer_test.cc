@@ -11,6 +11,7 @@
 #include "tests/featurestore/memory_log.h"
 #include "tests/featurestore/test_sources.h"
 #include "tests/support/status_matchers.h"
+#include "tests/support/temp_dir.h"
 
 namespace larder::featurestore {
 namespace {
@@ -100,8 +101,10 @@ struct Fixture {
     sequencer = std::make_unique<Sequencer>(options, end, log, clock, dedupe, validator, consumer);
   }
   // Ingests `records`, which need to live only as long as the call.
-  StatusOr<IngestResult> Ingest(const std::vector<std::string>& records, uint64_t revision = 0) {
+  StatusOr<IngestResult> Ingest(const std::vector<std::string>& records, uint64_t revision = 0,
+                                bool history = false) {
     IngestRequest request;
+    request.history = history;
     request.source = "clicks";
     request.revision = revision;
     request.producer = "test";
@@ -122,7 +125,9 @@ struct Fixture {
   LogEnd end;
   MemoryLog log;
   ManualClock clock{kNow};
-  Dedupe dedupe{1'000};
+  TempDir dir;
+  std::unique_ptr<StateDb> db = *StateDb::Open(dir.File("state"), nullptr);
+  Dedupe dedupe{1'000, *db};
   FakeValidator validator;
   FakeConsumer consumer{validator};
   std::unique_ptr<Sequencer> sequencer;
@@ -228,6 +233,28 @@ TEST(Sequencer, ABatchOfDuplicatesAppendsNothing) {
   EXPECT_EQ(again.last, Position::Of(1, 0));
   EXPECT_EQ(f.log.last(), 1u);
   EXPECT_EQ(f.log.groups(), 1u);
+}
+
+TEST(Sequencer, BulkHistoryIsDeclaredUntilTheFirstLiveRecord) {  // S2.3
+  Fixture f;
+  f.Start();
+  ASSERT_OK(f.Ingest({Click("a", 1)}, 0, /*history=*/true));
+  ASSERT_OK(f.Ingest({Click("a", 1)}));  // a duplicate: nothing goes in
+  ASSERT_OK_AND_ASSIGN(const IngestResult second,
+                       f.Ingest({Click("a", 1), Click("b", 1)}, 0, /*history=*/true));
+  EXPECT_TRUE(second.records[0].duplicate);
+  ASSERT_OK(f.Ingest({Click("c", 1)}));
+
+  EXPECT_THAT(f.Ingest({Click("d", 1)}, 0, /*history=*/true),
+              StatusIs(StatusCode::kFailedPrecondition,
+                       HasSubstr("source 'clicks' has live records, the first in entry 3")));
+
+  const auto entries = f.Entries();
+  ASSERT_EQ(entries.size(), 3u);
+  EXPECT_EQ(entries[0]->arrival_kind, ArrivalKind::kDeclared);
+  EXPECT_EQ(entries[1]->arrival_kind, ArrivalKind::kDeclared);
+  EXPECT_EQ(entries[2]->arrival_kind, ArrivalKind::kStamped);
+  EXPECT_EQ(entries[0]->arrival, kNow);
 }
 
 TEST(Sequencer, ATimeUpToTenMinutesAheadIsStoredAsArrival) {  // S2.2

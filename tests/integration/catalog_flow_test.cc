@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/clock.h"
 #include "base/status.h"
 #include "tests/integration/larder_server.h"
 #include "tests/support/temp_dir.h"
@@ -45,7 +46,7 @@ class CatalogFlowTest : public testing::Test {
   }
 
   void Ingest(const std::string& source, const std::string& file) {
-    const ProcessResult result = server_.Cli({"ingest", source, Data(file)});
+    const ProcessResult result = server_.Cli({"ingest", source, Data(file), "--history"});
     ASSERT_EQ(result.exit_code, 0) << result.err << result.out;
   }
 
@@ -86,6 +87,25 @@ TEST_F(CatalogFlowTest, SimilarItemsWithFeaturesAreTheSameAfterARestart) {
   const json status = server_.Json({"status"});
   for (const json& index : status.at("indexes")) EXPECT_EQ(index.at("encoded"), 0) << index.dump(1);
   EXPECT_EQ(server_.Stop(), 0);
+}
+
+// S2.3, and what was history is known to a live append too.
+TEST_F(CatalogFlowTest, BulkHistoryComesBeforeTheFirstLiveRecord) {
+  Apply();
+  IngestAll();
+  const json known = server_.Json({"ingest", "views", Data("sessions")});
+  EXPECT_EQ(known.at("duplicates"), known.at("accepted"));
+  Ingest("views", "sessions");  // nothing went in, so it is not live yet
+
+  std::ofstream(dir_.File("view.jsonl"))
+      << R"({"view_id":"live","user_id":"u","package":"nginx","viewed_at":")"
+      << FormatTime(Clock::System().Now()) << "\"}\n";
+  const ProcessResult live = server_.Cli({"ingest", "views", dir_.File("view.jsonl")});
+  ASSERT_EQ(live.exit_code, 0) << live.err;
+  const ProcessResult late = server_.Cli({"ingest", "views", Data("sessions"), "--history"});
+  EXPECT_NE(late.exit_code, 0);
+  EXPECT_THAT(late.err, HasSubstr("source 'views' has live records"));
+  Ingest("depends", "edges");  // each source for itself
 }
 
 TEST_F(CatalogFlowTest, FeaturesHaveValuesAgesAndReasons) {

@@ -43,7 +43,7 @@ class FakeSnapshot : public featurestore::Snapshot {
   struct AlreadyLocked {};
   FakeSnapshot(FakeStore& store, AlreadyLocked) : store_(store) {}
 
-  Position position() const override { return store_.position_; }
+  Position position() const override { return store_.position(); }
   TimeUs time() const override { return store_.clock_.Now(); }
   const registry::History& history() const override { return store_.history_; }
   bool IsActive(const registry::StoredFeature& feature) const override {
@@ -153,7 +153,7 @@ void FakeStore::SetRow(const std::string& table, const std::string& key,
   entities_[entity].deleted.erase(ordinal);
   const Row& row = tables_[table][ordinal] = Row{std::move(values), time};
   UpdateVectors(table, ordinal, &row);
-  ++position_.value;
+  ++position_;
 }
 
 void FakeStore::DeleteRow(const std::string& table, const std::string& key) {
@@ -164,7 +164,7 @@ void FakeStore::DeleteRow(const std::string& table, const std::string& key) {
   entities_[entity].deleted.insert(ordinal);
   tables_[table].erase(ordinal);
   UpdateVectors(table, ordinal, nullptr);
-  ++position_.value;
+  ++position_;
 }
 
 void FakeStore::SetAggregate(const std::string& name, const std::string& key, FakeValue value) {
@@ -173,7 +173,7 @@ void FakeStore::SetAggregate(const std::string& name, const std::string& key, Fa
     if (aggregate.name != name) continue;
     OrdinalOf(aggregate.entity, key);
     aggregates_[name][key] = std::move(value);
-    ++position_.value;
+    ++position_;
     return;
   }
   LARDER_CHECK(false && "unknown aggregate");
@@ -200,8 +200,8 @@ StatusOr<uint64_t> FakeStore::Propose(registry::RevisionRecord record, Position*
   for (const registry::VectorFeature& feature : revision->registry->vectors) {
     sink_.AddVectorFeature(feature);
   }
-  ++position_.value;
-  if (position != nullptr) *position = position_;
+  ++position_;
+  if (position != nullptr) *position = this->position();
   return revision->number;
 }
 
@@ -222,8 +222,8 @@ StatusOr<Position> FakeStore::Activate(const featurestore::Activation& activatio
     inactive_.erase(activation.feature);
   }
   activations.push_back(activation);
-  ++position_.value;
-  return position_;
+  ++position_;
+  return position();
 }
 
 StatusOr<std::unique_ptr<featurestore::Snapshot>> FakeStore::Read(
@@ -231,7 +231,7 @@ StatusOr<std::unique_ptr<featurestore::Snapshot>> FakeStore::Read(
     const std::function<bool()>& cancelled) {
   last_deadline = deadline;
   // Only calls that can be cancelled are worth a wait: nothing moves this store's position.
-  if (min_position > position_ && cancelled) {
+  if (min_position > position() && cancelled) {
     ++waiting;
     bool given_up = false;
     while (!given_up && std::chrono::steady_clock::now() < deadline) {
@@ -242,7 +242,7 @@ StatusOr<std::unique_ptr<featurestore::Snapshot>> FakeStore::Read(
     if (given_up) return Cancelled("the wait for a position was given up");
   }
   auto snapshot = std::make_unique<FakeSnapshot>(*this);
-  if (min_position > position_) return Unavailable("position not reached before the deadline");
+  if (min_position > position()) return Unavailable("position not reached before the deadline");
   return snapshot;
 }
 
@@ -256,7 +256,7 @@ StatusOr<std::vector<featurestore::VectorInput>> FakeStore::MissingVectors(const
 featurestore::StoreStats FakeStore::Stats() const {
   ReaderLock lock(lock_);
   featurestore::StoreStats stats;
-  stats.applied = stats.synced = position_;
+  stats.applied = stats.synced = position();
   stats.failure = Message(Health());
   if (history_.current() == nullptr) return stats;
   stats.revision = history_.current()->number;

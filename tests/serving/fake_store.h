@@ -40,7 +40,7 @@ class FakeStore : public featurestore::Store {
   void SetInactive(const std::string& vector_feature,
                    std::vector<featurestore::VectorInput> missing);
   // Makes `min_position` beyond the current one fail, as after a deadline.
-  featurestore::Position position() const { return position_; }
+  featurestore::Position position() const { return {position_.load()}; }
 
   std::function<StatusOr<featurestore::IngestResult>(const featurestore::IngestRequest&)> on_ingest;
   std::atomic<bool> broken{false};
@@ -64,7 +64,7 @@ class FakeStore : public featurestore::Store {
                             std::span<const int8_t> vectors) const override {
     return Concat("fake vectors of ", inputs.size(), ": ", vectors.size());
   }
-  StatusOr<StateHash> ComputeStateHash() override { return StateHash{{1, 2}, position_}; }
+  StatusOr<StateHash> ComputeStateHash() override { return StateHash{{1, 2}, position()}; }
   Status Checkpoint() override { return OkStatus(); }
   Status Health() const override {
     return broken ? Unavailable("apply has stopped: test") : OkStatus();
@@ -94,7 +94,7 @@ class FakeStore : public featurestore::Store {
   ManualClock clock_{1'000'000};
   mutable SharedMutex lock_;  // writers are the methods above, readers the snapshots
   registry::History history_;
-  featurestore::Position position_{1};
+  std::atomic<uint64_t> position_{1};
   std::map<std::string, Entity, std::less<>> entities_;
   std::map<std::string, std::map<registry::Ordinal, Row>> tables_;
   std::map<std::string, std::map<std::string, FakeValue>> aggregates_;
