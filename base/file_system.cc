@@ -227,8 +227,12 @@ FileSystem& FileSystem::Posix() {
 }
 
 Status FileSystem::MakeDirs(const std::string& dir) {
-  if (IsDirectory(dir)) return OkStatus();
   const std::string parent = ParentOf(dir);
+  if (IsDirectory(dir)) {
+    // Whoever made it may not have synced its name; a parent that is closed to us is their concern.
+    SyncDir(parent).IgnoreError();
+    return OkStatus();
+  }
   if (parent != dir) LARDER_RETURN_IF_ERROR(MakeDirs(parent));
   LARDER_RETURN_IF_ERROR(MakeDir(dir));
   return SyncDir(parent);

@@ -2,6 +2,7 @@
 #include "base/parallel.h"
 
 #include <algorithm>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -14,7 +15,14 @@ void ParallelPieces(size_t n, size_t min_piece,
   const size_t pieces = std::clamp<size_t>(n / std::max<size_t>(min_piece, 1), 1, processors);
   std::vector<std::jthread> threads;  // joined when they go out of scope
   for (size_t piece = 1; piece < pieces; ++piece) {
-    threads.emplace_back(work, n * piece / pieces, n * (piece + 1) / pieces);
+    const size_t begin = n * piece / pieces;
+    try {
+      threads.emplace_back(work, begin, n * (piece + 1) / pieces);
+    } catch (const std::system_error&) {
+      // No more threads may be had: the rest is done here.
+      work(begin, n);
+      break;
+    }
   }
   work(0, n / pieces);
 }

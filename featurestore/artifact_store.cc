@@ -13,7 +13,6 @@ namespace {
 
 constexpr uint64_t kMaxArtifactBytes = uint64_t{4} << 30;  // S11
 constexpr size_t kMaxFiles = 1'000;                        // as base/directory_digest.h
-constexpr size_t kMaxWriters = 16;
 constexpr std::string_view kStaging = ".staging";
 
 class StoreImpl : public ArtifactStore {
@@ -71,13 +70,10 @@ class StoreImpl : public ArtifactStore {
   // What cannot be removed now goes when the store is opened the next time.
   void RemoveStaging(const std::string& path) { fs_.RemoveTree(path).IgnoreError(); }
 
-  void CloseWriter() { writers_.fetch_sub(1, std::memory_order_relaxed); }
-
  private:
   FileSystem& fs_;
   const std::string dir_;
   Mutex install_;  // one at a time
-  std::atomic<size_t> writers_{0};
   std::atomic<uint64_t> next_staging_{0};
 };
 
@@ -88,7 +84,6 @@ class WriterImpl : public ArtifactStore::Writer {
   ~WriterImpl() override {
     file_.reset();
     store_.RemoveStaging(staging_);  // nothing is there if it was given its name
-    store_.CloseWriter();
   }
 
   Status BeginFile(std::string_view name) override {
@@ -178,11 +173,7 @@ class WriterImpl : public ArtifactStore::Writer {
 
 StatusOr<std::unique_ptr<ArtifactStore::Writer>> StoreImpl::Create() {
   std::string staging = JoinPath(dir_, Concat(kStaging, "/", next_staging_++));
-  const bool room = writers_.fetch_add(1, std::memory_order_relaxed) < kMaxWriters;
   auto writer = std::make_unique<WriterImpl>(*this, fs_, staging);
-  if (!room) {
-    return ResourceExhausted(kMaxWriters, " artifacts are being written already: try again later");
-  }
   LARDER_RETURN_IF_ERROR(fs_.MakeDirs(staging));
   return writer;
 }

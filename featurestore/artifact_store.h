@@ -35,7 +35,7 @@ class ArtifactStore {
     virtual StatusOr<Digest> Commit(const Digest& expected) = 0;
   };
   virtual ~ArtifactStore() = default;
-  // Errors: kResourceExhausted while 16 others are being written.
+  // Errors: the disk's.
   virtual StatusOr<std::unique_ptr<Writer>> Create() = 0;
 
   // True if there is a directory of that name, damaged or not.

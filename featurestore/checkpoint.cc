@@ -14,6 +14,7 @@ namespace {
 
 constexpr size_t kSliceBlobs = 128;              // under one hold of the reader lock
 constexpr size_t kBatchBytes = size_t{1} << 20;  // of one write
+constexpr size_t kSliceIds = 4096;               // of bulk history, in one write
 constexpr uint8_t kStateFormat = 3;
 constexpr uint64_t kIdsStep = 1024;  // entries forgotten before their ids are dropped
 
@@ -204,20 +205,11 @@ Status Checkpointer::Finish() {
     work_->ids.pop_back();
     if (batch_->SizeBytes() >= kBatchBytes) LARDER_RETURN_IF_ERROR(Flush(/*sync=*/false));
   }
-  if (!work_->forgotten.has_value()) work_->forgotten = TakeForgotten();
-  auto& history = work_->forgotten->history;
-  while (!history.empty()) {
-    const auto& [source, id] = history.back();
-    batch_->Put(HistoryIdBlobKey(source, id.id), id.original.position, {},
-                EncodeHistoryId(id.original.payload_hash));
-    history.pop_back();
-    if (batch_->SizeBytes() >= kBatchBytes) LARDER_RETURN_IF_ERROR(Flush(/*sync=*/false));
-  }
+  LARDER_RETURN_IF_ERROR(WriteHistoryIds());
   DropIds();
   batch_->Put(std::string(1, static_cast<char>(BlobKind::kCheckpoint)), work_->record.position, {},
               EncodeCheckpoint(work_->record));
   LARDER_RETURN_IF_ERROR(Flush(/*sync=*/true));
-  for (const auto& [source, counts] : work_->record.sources) dedupe_.For(source).history().Stored();
   MutexLock lock(mutex_);
   position_ = work_->record.position;
   sum_ = running_sum_;
@@ -296,25 +288,33 @@ void Checkpointer::WriteSeen(EntityState& entity, Ordinal ordinal) {
   batch_->Put(NamedBlobKey(BlobKind::kSeen, entity.name(), key), state_.applied, share, {});
 }
 
-Checkpointer::ForgottenIds Checkpointer::TakeForgotten() {
-  ForgottenIds forgotten;
+Status Checkpointer::WriteHistoryIds() {
   for (const auto& [source, counts] : work_->record.sources) {
-    // First: whatever is forgotten before that entry is then in `history`.
-    forgotten.oldest[source] = dedupe_.OldestEntry(source);
     HistoryIds& history = dedupe_.For(source).history();
+    // What was taken before a failure is in the batch that has been written since.
+    history.Stored();
+    // First: whatever is forgotten before that entry is then taken below.
+    work_->oldest_ids[source] = dedupe_.OldestEntry(source);
     if (counts.first_live > 0) {
       history.Close();
       continue;
     }
-    for (const HistoryIds::Id& id : history.Take(work_->record.position)) {
-      forgotten.history.emplace_back(source, id);
+    for (;;) {
+      const auto ids = history.Take(work_->record.position, kSliceIds);
+      if (ids.empty()) break;
+      for (const HistoryIds::Id& id : ids) {
+        batch_->Put(HistoryIdBlobKey(source, id.id), id.original.position, {},
+                    EncodeHistoryId(id.original.payload_hash));
+      }
+      LARDER_RETURN_IF_ERROR(Flush(/*sync=*/false));
+      history.Stored();
     }
   }
-  return forgotten;
+  return OkStatus();
 }
 
 void Checkpointer::DropIds() {
-  for (const auto& [source, oldest] : work_->forgotten->oldest) {
+  for (const auto& [source, oldest] : work_->oldest_ids) {
     uint64_t& dropped = ids_dropped_[source];
     if (oldest >= dropped + kIdsStep) {
       batch_->DeleteRange(IdsBlobKey(source, 0), IdsBlobKey(source, oldest));

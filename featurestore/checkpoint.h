@@ -86,23 +86,17 @@ class Checkpointer {
     std::vector<registry::Ordinal> ordinals;
     size_t collected = 0;  // of them
   };
-  // Ids that are no longer among a source's newest (S1.7).
-  struct ForgottenIds {
-    std::map<std::string, uint64_t> oldest;  // by source: the first entry whose ids are needed
-    // Those of bulk history, which are kept one by one.
-    std::vector<std::pair<std::string, HistoryIds::Id>> history;
-  };
   // Everything dirty at one position.
   struct Work {
     CheckpointRecord record;
     std::vector<Part> parts;  // in the order in which they are written
     std::vector<ControlNote> notes;
     std::vector<StoreState::NewIds> ids;
-    std::optional<ForgottenIds> forgotten;
+    // By source: the first entry whose ids are needed (S1.7); set once the rest is written.
+    std::map<std::string, uint64_t> oldest_ids;
   };
 
   Work Take();
-  ForgottenIds TakeForgotten() ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mutex_);
   // Writes what is left of `work_`.
   Status Finish() ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mutex_);
   // A few hundred blobs under each hold of the reader lock.
@@ -118,7 +112,8 @@ class Checkpointer {
   void WriteSeen(EntityState& entity, registry::Ordinal ordinal)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mutex_);
   void WriteLayouts() ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mutex_);
-  // Once what is forgotten of bulk history is written.
+  // Ids that are no longer among the newest: those of bulk history are kept one by one.
+  Status WriteHistoryIds() ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mutex_);
   void DropIds() ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mutex_);
   // Writes the batch, which stays as it is if that fails.
   Status Flush(bool sync) ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mutex_);

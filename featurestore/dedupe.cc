@@ -152,6 +152,24 @@ StatusOr<EntryIds> DecodeIds(std::string_view bytes) {
   return ids;
 }
 
+Status SourceIds::Recall(std::span<const RecordInfo> infos) {
+  recalled_.clear();
+  for (const RecordInfo& info : infos) {
+    std::optional<OriginalRecord> found = newest_.Find(info.id);
+    if (!found.has_value()) {
+      LARDER_ASSIGN_OR_RETURN(found, history_.Find(info.id));
+    }
+    if (found.has_value()) recalled_.emplace(info.id, *found);
+  }
+  return OkStatus();
+}
+
+std::optional<OriginalRecord> SourceIds::FindAny(const Hash128& id) const {
+  if (const auto found = recalled_.find(id); found != recalled_.end()) return found->second;
+  const auto found = newest_.Find(id);
+  return found.has_value() ? found : history_.FindInMemory(id);
+}
+
 SourceIds& Dedupe::For(std::string_view source) {
   const MutexLock lock(mutex_);
   const auto it = sources_.find(source);

@@ -12,6 +12,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "base/hash.h"
@@ -44,7 +45,6 @@ class DedupeIndex {
   void CountDuplicate() { duplicates_.fetch_add(1, std::memory_order_relaxed); }
 
   size_t size() const { return size_.load(std::memory_order_relaxed); }
-  bool full() const { return size() == capacity_; }
   // Of the oldest remembered id; Position{} if there is none.
   Position oldest() const { return Position{oldest_.load(std::memory_order_acquire)}; }
   uint64_t duplicates() const { return duplicates_.load(std::memory_order_relaxed); }
@@ -117,15 +117,11 @@ class SourceIds {
   SourceIds(const SourceIds&) = delete;
   SourceIds& operator=(const SourceIds&) = delete;
 
-  // Once before the calls of Find for a batch of bulk history. Errors: as HistoryIds::Recall.
-  Status Recall(std::span<const RecordInfo> infos) {
-    return newest_.full() ? history_.Recall(infos) : OkStatus();
-  }
-  // `history`: not only among the newest.
-  std::optional<OriginalRecord> Find(const Hash128& id, bool history) const {
-    const auto found = newest_.Find(id);
-    return found.has_value() || !history ? found : history_.Find(id);
-  }
+  // Once for a batch of bulk history, before any of it is added: looks everywhere, so that FindAny
+  // knows these ids. Errors: as HistoryIds::Find.
+  Status Recall(std::span<const RecordInfo> infos);
+  // Of bulk history; of what was added since Recall, also what is not among the newest any more.
+  std::optional<OriginalRecord> FindAny(const Hash128& id) const;
 
   // The entry of the first live append; 0: there is none yet, so bulk history may come.
   uint64_t first_live() const { return first_live_; }
@@ -140,6 +136,7 @@ class SourceIds {
  private:
   HistoryIds history_;
   DedupeIndex newest_;
+  std::unordered_map<Hash128, OriginalRecord> recalled_;
   uint64_t first_live_ = 0;
 };
 

@@ -29,50 +29,65 @@ std::string EncodeHistoryId(const Hash128& payload_hash) {
 
 void HistoryIds::Add(const Hash128& id, const OriginalRecord& original) {
   const MutexLock lock(mutex_);
-  if (!closed_) waiting_.emplace(id, original);
+  if (!closed_ && in_memory_.emplace(id, original).second) waiting_.push_back(id);
 }
 
-Status HistoryIds::Recall(std::span<const RecordInfo> infos) {
-  recalled_.clear();
-  for (const RecordInfo& info : infos) {
-    const Status status =
-        db_.Get(HistoryIdBlobKey(source_, info.id), [&](const Blob& blob) -> Status {
-          LARDER_ASSIGN_OR_RETURN(const Hash128 payload_hash, DecodeHistoryId(blob.body));
-          recalled_.emplace(info.id, OriginalRecord{payload_hash, blob.position});
-          return OkStatus();
-        });
-    if (!status.ok() && status.code() != StatusCode::kNotFound) return status;
-  }
-  return OkStatus();
-}
-
-std::optional<OriginalRecord> HistoryIds::Find(const Hash128& id) const {
-  if (const auto found = recalled_.find(id); found != recalled_.end()) return found->second;
+std::optional<OriginalRecord> HistoryIds::FindInMemory(const Hash128& id) const {
   const MutexLock lock(mutex_);
-  for (const auto* ids : {&waiting_, &taken_}) {
-    if (const auto found = ids->find(id); found != ids->end()) return found->second;
-  }
-  return std::nullopt;
+  const auto found = in_memory_.find(id);
+  return found == in_memory_.end() ? std::nullopt : std::optional(found->second);
 }
 
-std::vector<HistoryIds::Id> HistoryIds::Take(Position last) {
+StatusOr<std::optional<OriginalRecord>> HistoryIds::Find(const Hash128& id) {
+  std::optional<OriginalRecord> found = FindInMemory(id);
+  if (found.has_value()) return found;
+  LARDER_ASSIGN_OR_RETURN(const bool any, AnyOnDisk());
+  if (!any) return found;
+  const Status status = db_.Get(HistoryIdBlobKey(source_, id), [&](const Blob& blob) -> Status {
+    LARDER_ASSIGN_OR_RETURN(const Hash128 payload_hash, DecodeHistoryId(blob.body));
+    found = OriginalRecord{payload_hash, blob.position};
+    return OkStatus();
+  });
+  if (!status.ok() && status.code() != StatusCode::kNotFound) return status;
+  return found;
+}
+
+StatusOr<bool> HistoryIds::AnyOnDisk() {
+  {
+    const MutexLock lock(mutex_);
+    if (took_any_) return true;
+  }
+  if (!found_on_disk_.has_value()) {
+    bool found = false;
+    // The first is enough.
+    const Status status = db_.Scan(HistoryIdPrefix(source_), /*once=*/false,
+                                   [&](std::string_view, const Blob&) {
+                                     found = true;
+                                     return Cancelled("found");
+                                   });
+    if (!status.ok() && !found) return status;
+    found_on_disk_ = found;
+  }
+  return *found_on_disk_;
+}
+
+std::vector<HistoryIds::Id> HistoryIds::Take(Position last, size_t limit) {
   const MutexLock lock(mutex_);
-  LARDER_CHECK(taken_.empty());
   std::vector<Id> ids;
-  for (auto it = waiting_.begin(); it != waiting_.end();) {
-    if (it->second.position > last) {
-      ++it;
-      continue;
-    }
-    ids.push_back({it->first, it->second});
-    taken_.insert(*it);
-    it = waiting_.erase(it);
+  while (!waiting_.empty() && ids.size() < limit) {
+    const auto& [id, original] = *in_memory_.find(waiting_.front());
+    if (original.position > last) break;
+    ids.push_back({id, original});
+    taken_.push_back(id);
+    waiting_.pop_front();
   }
+  took_any_ |= !ids.empty();
   return ids;
 }
 
 void HistoryIds::Stored() {
   const MutexLock lock(mutex_);
+  for (const Hash128& id : taken_) in_memory_.erase(id);
   taken_.clear();
 }
 
@@ -80,6 +95,8 @@ void HistoryIds::Close() {
   const MutexLock lock(mutex_);
   closed_ = true;
   waiting_.clear();
+  taken_.clear();
+  in_memory_.clear();
 }
 
 }  // namespace larder::featurestore

@@ -2,9 +2,9 @@
 #ifndef LARDER_FEATURESTORE_HISTORY_IDS_H_
 #define LARDER_FEATURESTORE_HISTORY_IDS_H_
 
-#include <cstdint>
+#include <cstddef>
+#include <deque>
 #include <optional>
-#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -13,7 +13,6 @@
 #include "base/status.h"
 #include "base/sync.h"
 #include "featurestore/position.h"
-#include "featurestore/record_batch.h"
 #include "featurestore/rocksdb_state.h"
 
 namespace larder::featurestore {
@@ -28,39 +27,46 @@ struct OriginalRecord {
 // deduplicated exactly, however long it is (S1.7): in memory until a checkpoint stores them, then
 // on disk. They are needed until the source's first live append (S2.3).
 //
-// Thread-safety: Add, Recall and Find by one thread; Take, Stored and Close by one other.
-// Cost: Recall one read of a block with a Bloom filter before it per id; 80 B of disk per id.
+// Thread-safety: Add, FindInMemory and Find by one thread; Take, Stored and Close by one other.
+// Cost: about 100 B of memory per id until the next checkpoint, then 80 B of disk.
 class HistoryIds {
  public:
   // `db` must outlive it.
   HistoryIds(std::string source, StateDb& db) : source_(std::move(source)), db_(db) {}
 
-  // Nothing happens once Close was called.
+  // Nothing happens once Close was called. Positions must not decrease.
   void Add(const Hash128& id, const OriginalRecord& original);
-  // Reads what is stored of these ids, so that Find knows it until the next call.
-  // Errors: kDataLoss naming the blob; the disk's.
-  Status Recall(std::span<const RecordInfo> infos);
-  std::optional<OriginalRecord> Find(const Hash128& id) const;
+  std::optional<OriginalRecord> FindInMemory(const Hash128& id) const;
+  // In memory, then on disk: an id leaves memory only once it is on disk.
+  // Errors: kDataLoss naming the blob; the disk's. Cost: a disk read, if a Bloom filter passes it.
+  StatusOr<std::optional<OriginalRecord>> Find(const Hash128& id);
 
-  // The ids at or before `last`, for the checkpoint. They stay known until Stored is called, before
-  // which Take must not be called again.
+  // Up to `limit` ids at or before `last`, for the checkpoint. They stay in memory until Stored is
+  // called.
   struct Id {
     Hash128 id;
     OriginalRecord original;
   };
-  std::vector<Id> Take(Position last);
+  std::vector<Id> Take(Position last, size_t limit);
+  // What was taken is on disk.
   void Stored();
   // Forgets what is not stored, for good.
   void Close();
 
  private:
+  // Whether there may be ids on disk, from this run or an earlier one.
+  StatusOr<bool> AnyOnDisk();
+
   const std::string source_;
   StateDb& db_;
-  std::unordered_map<Hash128, OriginalRecord> recalled_;  // of the thread that calls Recall
+  std::optional<bool> found_on_disk_;  // of the thread that calls Find
 
   mutable Mutex mutex_;
-  std::unordered_map<Hash128, OriginalRecord> waiting_ ABSL_GUARDED_BY(mutex_);
-  std::unordered_map<Hash128, OriginalRecord> taken_ ABSL_GUARDED_BY(mutex_);
+  std::unordered_map<Hash128, OriginalRecord> in_memory_ ABSL_GUARDED_BY(mutex_);
+  // Of those, not taken yet and taken, in order of position.
+  std::deque<Hash128> waiting_ ABSL_GUARDED_BY(mutex_);
+  std::vector<Hash128> taken_ ABSL_GUARDED_BY(mutex_);
+  bool took_any_ ABSL_GUARDED_BY(mutex_) = false;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
 };
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "featurestore/housekeeper.h"
 
-#include <algorithm>
 #include <optional>
 
+#include "featurestore/evict.h"
 #include "featurestore/key_loader.h"
 
 namespace larder::featurestore {
@@ -14,7 +14,6 @@ namespace {
 
 constexpr std::chrono::milliseconds kTick{100};
 constexpr size_t kMaxWarm = 10'000;
-constexpr size_t kEvictSlice = 256;  // keys under one hold of the writer lock
 
 }  // namespace
 
@@ -77,7 +76,9 @@ void Housekeeper::Run() {
     checkpoint_at_ = apply_.applied_entries();
     last_ = steady_clock::now();
     // A failure is tried again when the next one is due, and shows meanwhile (Store::Health).
-    if (checkpointer_.Run().ok()) Evict();
+    if (!checkpointer_.Run().ok()) continue;
+    const GateLock gate(gate_);
+    EvictCleanKeys(state_, lock_, checkpointer_, options_.cached_keys);
   }
 }
 
@@ -93,24 +94,6 @@ void Housekeeper::TakeIn(const LoadedKeys& keys) {
     WriterLock lock(lock_);
     (*loaded)->Install();
   }
-}
-
-void Housekeeper::Evict() {
-  const GateLock gate(gate_);
-  checkpointer_.WhileIdle([&] {
-    for (const auto& entity : state_.entities()) {
-      if (entity->resident() || entity->keys().size() <= options_.cached_keys) continue;
-      // At most two rounds: the first may only clear the marks of keys in use.
-      size_t looks = size_t{2} * entity->keys().end();
-      while (looks > 0 && entity->keys().size() > options_.cached_keys) {
-        WriterLock lock(lock_);
-        const size_t surplus = entity->keys().size() - options_.cached_keys;
-        const size_t looked =
-            entity->Evict(std::min(surplus, kEvictSlice), std::min(looks, kEvictSlice));
-        looks -= std::min(looks, std::max<size_t>(looked, 1));
-      }
-    }
-  });
 }
 
 }  // namespace larder::featurestore

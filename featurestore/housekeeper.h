@@ -41,7 +41,6 @@ class Housekeeper {
   void Run();
   bool CheckpointIsDue();
   void TakeIn(const LoadedKeys& keys);
-  void Evict();
 
   const HousekeeperOptions options_;
   StoreState& state_;

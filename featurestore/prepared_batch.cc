@@ -32,7 +32,10 @@ class Preparer {
   StatusOr<PreparedBatch> Run() {
     out_.source = state_.FindSource(batch_.source);
     // The validator knows only sources of revisions that apply has passed.
-    LARDER_CHECK(out_.source != nullptr);
+    if (out_.source == nullptr) {
+      return DataLoss("entry ", out_.entry->number, ": source '", batch_.source,
+                      "' is defined in no revision before it");
+    }
     LARDER_RETURN_IF_ERROR(ResolveKeys());
     LARDER_RETURN_IF_ERROR(RunAggregates());
     if (out_.source->rows != nullptr) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "featurestore/evict.h"
 #include "featurestore/key_loader.h"
 
 namespace larder::featurestore {
@@ -276,19 +277,36 @@ class Recovery {
       const bool replayed = number > checkpoint_.position.entry() ||
                             checkpoint_.position.index() + 1 < entry.batch.size();
       if (replayed) ++recovered_.replayed_entries;
+      LARDER_RETURN_IF_ERROR(CheckRevision(entry));
       const Applier::Outcome outcome = p_.applier.Apply(entry, checksum);
       LARDER_RETURN_IF_ERROR(outcome.failure);
+      if (entry.kind == EntryKind::kRevision && !outcome.decision.ok()) {
+        refused_ = Concat("entry ", number, ": ", Message(outcome.decision.status()));
+      }
       // As when it was applied first: no blob of a definition before a checkpoint that has it.
       if (outcome.new_definitions ||
           recovered_.replayed_entries % kCheckpointEntries == kCheckpointEntries - 1) {
-        return p_.checkpointer.Run();
+        LARDER_RETURN_IF_ERROR(p_.checkpointer.Run());
+        EvictCleanKeys(p_.state, p_.lock, p_.checkpointer, p_.cached_keys);
       }
       return OkStatus();
     });
   }
 
+  // A revision that was accepted once and is refused now, by a compiler with other rules, must not
+  // lead to another state without a word.
+  Status CheckRevision(const Entry& entry) const {
+    const registry::Revision* current = p_.state.history().current();
+    const uint64_t newest = current == nullptr ? 0 : current->number;
+    if (entry.revision <= newest) return OkStatus();
+    return Unimplemented(p_.log_name, ": entry ", entry.number, " was made under revision ",
+                         entry.revision, ", but this version accepts revisions only up to ", newest,
+                         refused_.empty() ? "" : "; it refuses ", refused_);
+  }
+
   const RecoveryParts& p_;
   CheckpointRecord checkpoint_;
+  std::string refused_;  // the last refusal of a revision in the log
   Hash128 sum_;
   std::vector<std::pair<std::string, Hash128>> orphans_;
   Recovered recovered_;

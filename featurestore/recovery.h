@@ -31,6 +31,8 @@ struct RecoveryParts {
   RowSink& sink;
   // Entities that are not resident are loaded whole up to so many keys.
   size_t eager_keys = 0;
+  // Clean keys beyond this are dropped during a long replay, as when serving.
+  size_t cached_keys = 0;
 };
 
 struct Recovered {

@@ -46,9 +46,14 @@ std::string IdsBlobKey(std::string_view source, uint64_t entry) {
   return out;
 }
 
-std::string HistoryIdBlobKey(std::string_view source, const Hash128& id) {
+std::string HistoryIdPrefix(std::string_view source) {
   std::string out(1, static_cast<char>(BlobKind::kHistoryId));
   ByteWriter(out).String(source);
+  return out;
+}
+
+std::string HistoryIdBlobKey(std::string_view source, const Hash128& id) {
+  std::string out = HistoryIdPrefix(source);
   out += BigEndian(id.high);
   out += BigEndian(id.low);
   return out;

@@ -40,6 +40,7 @@ std::string WindowBlobKey(std::string_view entity, std::string_view key, const D
 std::string VectorBlobKey(const Digest& digest, std::string_view key);
 std::string NumberBlobKey(BlobKind kind, uint64_t number);
 std::string IdsBlobKey(std::string_view source, uint64_t entry);
+std::string HistoryIdPrefix(std::string_view source);
 std::string HistoryIdBlobKey(std::string_view source, const Hash128& id);
 inline constexpr size_t kDigestPrefix = 16;
 inline std::string_view DigestPrefix(const Digest& digest) {

@@ -272,13 +272,16 @@ void Sequencer::SelectRows(Item& item, SourceIds& ids, Entry& entry) const {
   std::vector<RecordResult>& results = item.result.records;
   results.resize(parsed.statuses.size());
   for (size_t i = 0; i < results.size(); ++i) results[i].status = std::move(parsed.statuses[i]);
+  const auto find = [&](const Hash128& id) {
+    return item.request->history ? ids.FindAny(id) : ids.newest().Find(id);
+  };
   std::vector<bool> keep(parsed.good.size());
   size_t kept = 0;
   for (size_t row = 0; row < keep.size(); ++row) {
     RecordInfo& info = parsed.good.infos[row];
     RecordResult& result = results[parsed.request_index[row]];
     const Position position = Position::Of(entry.number, kept);
-    if (const auto original = ids.Find(info.id, item.request->history)) {
+    if (const auto original = find(info.id)) {
       if (original->payload_hash == info.payload_hash) {
         result.duplicate = true;
         result.position = original->position;

@@ -118,7 +118,7 @@ class StoreImpl : public Store {
     LARDER_ASSIGN_OR_RETURN(
         const Recovered recovered,
         Recover({state_, lock_, *db_, *log_, log_dir, *dedupe_, *applier_, *checkpointer_, sink_,
-                 std::min(kEagerKeys, options_.cached_keys)}));
+                 std::min(kEagerKeys, options_.cached_keys), options_.cached_keys}));
     replayed_entries_ = recovered.replayed_entries;
     validator_.Update(state_.history());
     apply_ = std::make_unique<ApplyThread>(*applier_, *checkpointer_, gate_, state_.applied,
@@ -153,10 +153,7 @@ class StoreImpl : public Store {
     }
     // What cannot become a revision need not be logged; whether it does is decided by apply.
     const registry::CompileResult compiled = registry::Compile(record.files, record.encoders);
-    {
-      ReaderLock lock(lock_);
-      LARDER_RETURN_IF_ERROR(state_.history().Check(record, compiled));
-    }
+    LARDER_RETURN_IF_ERROR(CopyHistory().Check(record, compiled));
     LARDER_ASSIGN_OR_RETURN(const Position at,
                             sequencer_->Control(EntryKind::kRevision, std::move(control)));
     if (position != nullptr) *position = at;
@@ -221,11 +218,18 @@ class StoreImpl : public Store {
   const Clock& clock() const override { return *options_.clock; }
 
  private:
+  // Comparing with all of it takes too long to hold a lock.
+  registry::History CopyHistory() const {
+    ReaderLock lock(lock_);
+    return state_.history();
+  }
   // Invariant 10: what is not stored waits in memory.
   Status CheckUnstored() const {
     const Status failure = checkpointer_->failure();
     if (failure.ok()) return failure;
-    const uint64_t waiting = sequencer_->synced() - checkpointer_->position().entry();
+    // In this order: the log does not end before a checkpoint.
+    const uint64_t stored = checkpointer_->position().entry();
+    const uint64_t waiting = sequencer_->synced() - stored;
     if (waiting < StoreOptions::kUnstoredFactor * options_.checkpoint_entries) return OkStatus();
     return Annotate(failure, Concat(waiting, " entries of the log wait for a checkpoint"));
   }

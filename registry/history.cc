@@ -114,7 +114,7 @@ struct Found {
 
 // `find` and `all` are how a registry finds and where it keeps its definitions of this kind.
 template <typename T>
-StatusOr<Found<T>> Resolve(const std::vector<std::unique_ptr<Revision>>& revisions,
+StatusOr<Found<T>> Resolve(const std::vector<std::shared_ptr<const Revision>>& revisions,
                            std::string_view text, std::string_view kind,
                            const T* (CompiledRegistry::*find)(std::string_view) const,
                            std::vector<T> CompiledRegistry::*all,

@@ -68,7 +68,8 @@ struct PinnedName {
 // Errors: kInvalidArgument for a version that is no number from 1.
 StatusOr<PinnedName> ParsePinnedName(std::string_view text);
 
-// All revisions so far: a function of the control records of the log, nothing else.
+// All revisions so far: a function of the control records of the log, nothing else. A copy shares
+// the revisions, so it costs a pointer each.
 // Thread-safety: thread-compatible.
 class History {
  public:
@@ -94,11 +95,11 @@ class History {
   // nullptr before the first revision.
   const Revision* current() const;
   const Revision* Find(uint64_t number) const;
-  const std::vector<std::unique_ptr<Revision>>& revisions() const { return revisions_; }
+  const std::vector<std::shared_ptr<const Revision>>& revisions() const { return revisions_; }
 
   // Resolves "ranker" or "ranker@3" (S7.5). An unpinned name is the newest version whose needs
   // all satisfy `active`; if no version has, the newest. A removed name is found only when pinned.
-  // The result lives as long as the history.
+  // The result lives as long as the history, or a copy.
   using IsActive = std::function<bool(const StoredFeature&)>;
   struct ResolvedSet {
     const FeatureSet* set = nullptr;
@@ -115,7 +116,7 @@ class History {
   StatusOr<ResolvedRetrieval> FindRetrieval(std::string_view name, const IsActive& active) const;
 
  private:
-  std::vector<std::unique_ptr<Revision>> revisions_;
+  std::vector<std::shared_ptr<const Revision>> revisions_;
 };
 
 // The semantic diff from `from` (null: nothing) to `to`, sorted by kind and name; unchanged

@@ -2,6 +2,7 @@
 // What earlier revisions refuse of later ones.
 #include <set>
 #include <tuple>
+#include <unordered_map>
 #include <utility>
 
 #include "registry/history.h"
@@ -32,6 +33,21 @@ struct Refusal {
   std::string message;
 };
 
+// Sources may have thousands of columns, and histories thousands of revisions.
+class ColumnsByName {
+ public:
+  explicit ColumnsByName(const Source& source) {
+    for (const SourceColumn& column : source.columns) columns_.emplace(column.name, &column);
+  }
+  const SourceColumn* Find(std::string_view name) const {
+    const auto found = columns_.find(name);
+    return found == columns_.end() ? nullptr : found->second;
+  }
+
+ private:
+  std::unordered_map<std::string_view, const SourceColumn*> columns_;
+};
+
 // Collects refusals; of several revisions that stand against the same, the first is named.
 class Collector {
  public:
@@ -42,7 +58,8 @@ class Collector {
     if (before.key != after.key) Refuse("key", "", "its key was ", before.key, ", not ", after.key);
   }
 
-  void Compare(const Source& before, const Source& after, uint64_t revision) {
+  void Compare(const Source& before, const Source& after, const ColumnsByName& columns,
+               uint64_t revision) {
     revision_ = revision;
     what_ = Concat(after.table ? "table " : "events ", after.name);
     name_ = after.name;
@@ -64,14 +81,15 @@ class Collector {
     if (IdName(before) != IdName(after)) {
       Refuse("id", "", "its id was ", IdName(before), ", not ", IdName(after));
     }
-    for (const SourceColumn& column : before.columns) CompareColumn(column, after);
+    for (const SourceColumn& column : before.columns) {
+      CompareColumn(column, columns.Find(column.name));
+    }
   }
 
   std::vector<Refusal> Take() { return std::move(refusals_); }
 
  private:
-  void CompareColumn(const SourceColumn& before, const Source& source) {
-    const SourceColumn* after = FindByName(source.columns, before.name);
+  void CompareColumn(const SourceColumn& before, const SourceColumn* after) {
     if (after == nullptr) return;
     if (after->type != before.type) {
       Refuse("columns", before.name, "column ", before.name, " had type ", before.type.Name(),
@@ -135,12 +153,15 @@ std::vector<Diagnostic> Located(const std::vector<Refusal>& refusals,
 std::vector<Diagnostic> History::Refusals(const std::vector<DefinitionFile>& files,
                                           const CompiledRegistry& registry) const {
   Collector collector;
-  for (const std::unique_ptr<Revision>& revision : revisions_) {
-    for (const Source& source : registry.sources) {
+  for (const Source& source : registry.sources) {
+    const ColumnsByName columns(source);
+    for (const auto& revision : revisions_) {
       const Source* before = revision->registry->FindSource(source.name);
-      if (before != nullptr) collector.Compare(*before, source, revision->number);
+      if (before != nullptr) collector.Compare(*before, source, columns, revision->number);
     }
-    for (const Entity& entity : registry.entities) {
+  }
+  for (const Entity& entity : registry.entities) {
+    for (const auto& revision : revisions_) {
       const Entity* before = revision->registry->FindEntity(entity.name);
       if (before != nullptr) collector.Compare(*before, entity, revision->number);
     }

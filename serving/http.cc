@@ -10,8 +10,11 @@
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <thread>
 #include <utility>
+
+#include "base/sync.h"
 
 namespace larder::serving {
 namespace {
@@ -80,6 +83,36 @@ class Connection : public httplib::Stream {
   size_t end_ = 0;
 };
 
+// The library's queue of accepted connections with a bound: beyond it nobody is accepted, and the
+// kernel's backlog fills. A wait ends within kConnectionTime, or at once when the server stops.
+class BoundedQueue : public httplib::TaskQueue {
+ public:
+  explicit BoundedQueue(size_t threads) : pool_(threads) {}
+
+  void enqueue(std::function<void()> answer) override {
+    {
+      const MutexLock lock(mutex_);
+      while (connections_ >= kMaxConnections) room_.Wait(mutex_);
+      ++connections_;
+    }
+    pool_.enqueue([this, answer = std::move(answer)] {
+      answer();
+      const MutexLock lock(mutex_);
+      --connections_;
+      room_.SignalOne();
+    });
+  }
+  void shutdown() override { pool_.shutdown(); }
+
+ private:
+  static constexpr size_t kMaxConnections = 64;  // answered or waiting for a thread
+
+  httplib::ThreadPool pool_;
+  Mutex mutex_;
+  CondVar room_;
+  size_t connections_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
 // The library's server with one request per connection: who sends slowly or keeps a connection
 // holds a thread for kConnectionTime at most, and a stop for no longer than a look around.
 class BoundedServer : public httplib::Server {
@@ -120,7 +153,7 @@ StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const std::string& host,
   std::unique_ptr<HttpServer> http(new HttpServer());
   Impl& impl = *http->impl_;
   impl.handlers = std::move(handlers);
-  impl.server.new_task_queue = [threads] { return new httplib::ThreadPool(threads); };
+  impl.server.new_task_queue = [threads] { return new BoundedQueue(threads); };
   // Nobody sends a body here.
   impl.server.set_payload_max_length(4'096);
   // The library's default shares a port with another process: a second server must fail instead.

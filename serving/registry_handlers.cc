@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -60,6 +61,21 @@ StatusOr<std::vector<registry::EncoderFacts>> Facts(
   return out;
 }
 
+// Each fact is about another encoder of the definitions: artifacts are read for each.
+Status CheckFacts(const registry::RevisionRecord& record) {
+  const std::vector<std::string> paths = registry::EncoderPaths(record.files);
+  std::set<std::string_view> seen;
+  for (const registry::EncoderFacts& fact : record.encoders) {
+    if (!std::binary_search(paths.begin(), paths.end(), fact.path)) {
+      return InvalidArgument("encoders: no encoder of the definitions has path '", fact.path, "'");
+    }
+    if (!seen.insert(fact.path).second) {
+      return InvalidArgument("encoders: path '", fact.path, "' comes twice");
+    }
+  }
+  return OkStatus();
+}
+
 // What can be said without the store: the definitions and what the compiler made of them.
 struct Proposal {
   registry::RevisionRecord record;
@@ -72,6 +88,9 @@ StatusOr<Proposal> Compile(const Request& request) {
   LARDER_ASSIGN_OR_RETURN(proposal.record.files, Files(request.files()));
   LARDER_ASSIGN_OR_RETURN(proposal.record.encoders, Facts(request.encoders()));
   proposal.compiled = registry::Compile(proposal.record.files, proposal.record.encoders);
+  if (proposal.compiled.registry != nullptr) {
+    LARDER_RETURN_IF_ERROR(CheckFacts(proposal.record));
+  }
   return proposal;
 }
 
@@ -117,6 +136,7 @@ std::string Joined(const std::vector<registry::Diagnostic>& diagnostics) {
 // as was said. Reads it even if it is loaded: the next start will read what is on the disk.
 Status LoadEncoders(const std::vector<registry::EncoderFacts>& facts, const Context& context) {
   for (const registry::EncoderFacts& fact : facts) {
+    LARDER_RETURN_IF_ERROR(CheckDeadline(context));
     if (!context.backend.artifacts.Contains(fact.digest)) {
       return FailedPrecondition("encoder '", fact.path, "': artifact ", fact.digest.Hex(),
                                 " is not in the artifact store: put it first");
@@ -157,18 +177,17 @@ StatusOr<v1::PlanResponse> Plan(const v1::PlanRequest& request, const Context& c
   for (const featurestore::SourceStats& source : context.backend.store.Stats().sources) {
     records[source.name] = source.records;
   }
-  // Revisions live as long as the store; only the list of them changes.
-  const registry::Revision* current = nullptr;
-  std::vector<registry::Diagnostic> diagnostics = proposal.compiled.diagnostics;
+  registry::History history;
   {
     LARDER_ASSIGN_OR_RETURN(const auto snapshot, context.backend.store.Read({}, context.deadline));
-    current = snapshot->history().current();
-    proposal.record.base = current == nullptr ? 0 : current->number;
-    if (proposal.compiled.registry != nullptr) {
-      // It compiles, but earlier revisions may stand against it.
-      diagnostics =
-          snapshot->history().Refusals(proposal.record.files, *proposal.compiled.registry);
-    }
+    history = snapshot->history();
+  }
+  const registry::Revision* current = history.current();
+  proposal.record.base = current == nullptr ? 0 : current->number;
+  std::vector<registry::Diagnostic> diagnostics = proposal.compiled.diagnostics;
+  if (proposal.compiled.registry != nullptr) {
+    // It compiles, but earlier revisions may stand against it.
+    diagnostics = history.Refusals(proposal.record.files, *proposal.compiled.registry);
   }
   reply.set_base_revision(proposal.record.base);
   for (const registry::Diagnostic& diagnostic : diagnostics) {
@@ -185,6 +204,7 @@ StatusOr<v1::PlanResponse> Plan(const v1::PlanRequest& request, const Context& c
     SetChange(change, reply.add_changes());
   }
   for (const registry::EncoderFacts& fact : proposal.record.encoders) {
+    LARDER_RETURN_IF_ERROR(CheckDeadline(context));
     if (!context.backend.artifacts.Verify(fact.digest).ok()) {
       reply.add_missing_artifacts(fact.digest.Hex());
     }

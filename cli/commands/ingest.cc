@@ -158,6 +158,7 @@ StatusOr<int> Run(Cli& cli, const Options& options) {
   if (status.ok() && !options.no_wait && totals.position > 0) {
     status = WaitUntilApplied(client, totals.position);
   }
+  if (status.ok()) status = rejects.End();
   progress.Finish();
   const double seconds = progress.seconds();
   const std::string line = ingester.Line();

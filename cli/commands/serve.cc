@@ -49,13 +49,19 @@ sem_t stop_requested;
 volatile std::sig_atomic_t stop_signal = 0;
 
 extern "C" void RequestStop(int signal) {
+  // The second one does what signals do by default, also while the server still starts.
+  if (stop_signal != 0) {
+    std::signal(signal, SIG_DFL);
+    std::raise(signal);
+    return;
+  }
   stop_signal = signal;
   sem_post(&stop_requested);
 }
 
-void SetStopHandler(void (*handler)(int)) {
+void SetStopHandler() {
   struct sigaction action = {};
-  action.sa_handler = handler;
+  action.sa_handler = RequestStop;
   action.sa_flags = SA_RESTART;
   sigaction(SIGTERM, &action, nullptr);
   sigaction(SIGINT, &action, nullptr);
@@ -84,15 +90,13 @@ void Announce(Cli& cli, const serving::Server& server, const serving::ServerOpti
 StatusOr<int> Run(Cli& cli, const Options& options) {
   LARDER_ASSIGN_OR_RETURN(const serving::ServerOptions server_options, ServerOptionsOf(options));
   sem_init(&stop_requested, 0, 0);
-  SetStopHandler(RequestStop);
+  SetStopHandler();
   LARDER_ASSIGN_OR_RETURN(const auto server, serving::Server::Start(server_options));
   Announce(cli, *server, server_options);
 
   const int signal = WaitForStop();
   cli.io.err << "stopping (" << (signal == SIGTERM ? "SIGTERM" : "SIGINT")
              << "); once more stops at once" << std::endl;
-  // A second signal does what signals do by default: it ends the process.
-  SetStopHandler(SIG_DFL);
   server->Shutdown();
   return kExitOk;
 }

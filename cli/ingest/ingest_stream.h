@@ -57,7 +57,8 @@ class IngestStream {
   // Sends one batch; waits while too many are in flight.
   // Errors: what ended the stream, or the first batch that can never go in.
   Status Send(IngestBatch batch);
-  // Does what is due, without waiting: for callers that have nothing to send for a while.
+  // Sends again what the server had no room for, waiting until it is due: for callers that have
+  // nothing to send for a while.
   // Errors: as Send.
   Status Poll() { return DrainTo(kInFlight); }
   // Waits until everything is acknowledged. Errors: as Send.

@@ -45,20 +45,33 @@ Status RejectLog::Begin(const std::vector<std::string>& inputs) {
     return UsageError("--rejects: ", path_, " is the input ", input,
                       ", which the rejected records would overwrite; name another file");
   }
+  return OkStatus();
+}
+
+Status RejectLog::End() {
+  MutexLock lock(mutex_);
+  return count_ == 0 ? PutAside() : OkStatus();
+}
+
+Status RejectLog::PutAside() const {
+  namespace fs = std::filesystem;
   std::error_code error;
   // A device, such as /dev/stderr, stays.
-  if (fs::is_regular_file(path_, ignored) && !fs::remove(path_, error)) {
-    return FailedPrecondition(path_, ": the rejected records of an earlier run cannot be removed: ",
-                              error.message());
-  }
-  return OkStatus();
+  if (!fs::is_regular_file(path_, error)) return OkStatus();
+  fs::rename(path_, path_ + ".old", error);
+  if (!error) return OkStatus();
+  return FailedPrecondition(path_, ": the rejected records of an earlier run cannot be put aside: ",
+                            error.message());
 }
 
 Status RejectLog::Add(std::string_view file, uint64_t line, const Status& why,
                       std::string_view record) {
   const std::string at = Concat(file, ":", line);
   MutexLock lock(mutex_);
-  if (count_ == 0) out_.open(path_, std::ios::trunc | std::ios::binary);
+  if (count_ == 0) {
+    LARDER_RETURN_IF_ERROR(PutAside());
+    out_.open(path_, std::ios::trunc | std::ios::binary);
+  }
   Json entry = {{"at", at},
                 {"code", std::string(StatusCodeName(why.code()))},
                 {"error", std::string(Message(why))},

@@ -47,14 +47,33 @@ TEST_F(RejectLogTest, DoesNotOverwriteAnInput) {
   }
 }
 
-TEST_F(RejectLogTest, AnEarlierRunsRejectsGo) {
+// They may be on their way through a pipe, to be sent again.
+TEST_F(RejectLogTest, AnEarlierRunsRejectsStayUntilThisOneEndsWell) {
+  const std::string path = Write("rejects", "old\n");
+  {
+    RejectLog failed(path, err_);
+    ASSERT_OK(failed.Begin({"-", "items.jsonl"}));
+  }
+  EXPECT_EQ(Read(path), "old\n");
+
+  RejectLog good(path, err_);
+  ASSERT_OK(good.Begin({"items.jsonl"}));
+  ASSERT_OK(good.End());
+  EXPECT_FALSE(std::filesystem::exists(path));
+  EXPECT_EQ(Read(path + ".old"), "old\n");
+  EXPECT_OK(good.End());
+}
+
+TEST_F(RejectLogTest, AnEarlierRunsRejectsArePutAsideByTheFirstNewOne) {
   const std::string path = Write("rejects", "old\n");
   RejectLog log(path, err_);
-
-  ASSERT_OK(log.Begin({"-", "items.jsonl"}));
-
-  EXPECT_FALSE(std::filesystem::exists(path));
   ASSERT_OK(log.Begin({"items.jsonl"}));
+
+  ASSERT_OK(log.Add("items.jsonl", 1, InvalidArgument("bad"), "x"));
+  ASSERT_OK(log.End());
+
+  EXPECT_THAT(Read(path), HasSubstr("items.jsonl:1"));
+  EXPECT_EQ(Read(path + ".old"), "old\n");
 }
 
 TEST_F(RejectLogTest, ADeviceStays) {

@@ -233,22 +233,6 @@ TEST(ArtifactStore, PuttingADamagedArtifactAgainRepairsIt) {
   EXPECT_THAT(fs.List(dir.File("artifacts/.staging")), IsOkAndHolds(IsEmpty()));
 }
 
-TEST(ArtifactStore, ALimitedNumberIsWrittenAtATime) {
-  const TempDir dir;
-  ASSERT_OK_AND_ASSIGN(const auto store, ArtifactStore::Open(FileSystem::Posix(), dir.path()));
-  std::vector<std::unique_ptr<ArtifactStore::Writer>> writers;
-  for (int i = 0; i < 16; ++i) {
-    ASSERT_OK_AND_ASSIGN(writers.emplace_back(), store->Create());
-  }
-
-  for (int i = 0; i < 2; ++i) {
-    EXPECT_THAT(store->Create(), StatusIs(StatusCode::kResourceExhausted,
-                                          HasSubstr("16 artifacts are being written already")));
-  }
-  writers.pop_back();
-  EXPECT_OK(Put(*store, "weights"));
-}
-
 // Artifacts may be larger than memory.
 TEST(ArtifactStore, NoFileIsReadAsAWhole) {
   class Streaming : public PowerCutFileSystem {

@@ -38,7 +38,7 @@ class DedupeTest : public testing::Test {
   // What a checkpoint does with what is forgotten, at or before `last`.
   void StoreHistory(SourceIds& ids, std::string_view source, Position last) {
     const auto batch = db_->NewBatch();
-    for (const HistoryIds::Id& id : ids.history().Take(last)) {
+    for (const HistoryIds::Id& id : ids.history().Take(last, 1'000)) {
       batch->Put(HistoryIdBlobKey(source, id.id), id.original.position, {},
                  EncodeHistoryId(id.original.payload_hash));
     }
@@ -151,8 +151,8 @@ TEST_F(DedupeTest, RestoredIdsAndReplayGiveTheLiveIndex) {
   EXPECT_EQ(restored.Stats()["a"].ids, live.Stats()["a"].ids);
   for (const Entry& entry : entries) {
     for (const RecordInfo& info : entry.batch.infos) {
-      const auto a = live.For("a").Find(info.id, /*history=*/false);
-      const auto b = restored.For("a").Find(info.id, /*history=*/false);
+      const auto a = live.For("a").newest().Find(info.id);
+      const auto b = restored.For("a").newest().Find(info.id);
       ASSERT_EQ(a.has_value(), b.has_value());
       if (!a.has_value()) continue;
       ASSERT_EQ(a->position, b->position);
@@ -178,11 +178,11 @@ TEST_F(DedupeTest, HistoryIsRememberedBeyondTheNewest) {
     ASSERT_OK(ids.Recall(entry.batch.infos));
     for (size_t i = 0; i < entry.batch.size(); ++i) {
       const RecordInfo& info = entry.batch.infos[i];
-      const auto found = ids.Find(info.id, /*history=*/true);
+      const auto found = ids.FindAny(info.id);
       ASSERT_TRUE(found.has_value()) << entry.number << " " << i;
       EXPECT_EQ(found->position, Position::Of(entry.number, i));
       EXPECT_EQ(found->payload_hash, info.payload_hash);
-      EXPECT_EQ(ids.Find(info.id, /*history=*/false).has_value(), entry.number > 8);
+      EXPECT_EQ(ids.newest().Find(info.id).has_value(), entry.number > 8);
     }
   }
   EXPECT_EQ(ids.first_live(), 0u);
@@ -196,10 +196,25 @@ TEST_F(DedupeTest, OnlyWhatIsAppliedIsTakenForStoring) {
   entry.arrival_kind = ArrivalKind::kDeclared;
   dedupe.Add(entry);
 
-  EXPECT_TRUE(ids.history().Take(Position::Of(4, 99)).empty());
-  EXPECT_EQ(ids.history().Take(Position::Of(5, 9)).size(), 10u);
+  EXPECT_TRUE(ids.history().Take(Position::Of(4, 99), 100).empty());
+  EXPECT_EQ(ids.history().Take(Position::Of(5, 9), 4).size(), 4u);
+  EXPECT_EQ(ids.history().Take(Position::Of(5, 9), 100).size(), 6u);
   ids.history().Stored();
-  EXPECT_EQ(ids.history().Take(Position::Of(5, 99)).size(), 20u);
+  EXPECT_EQ(ids.history().Take(Position::Of(5, 99), 100).size(), 20u);
+}
+
+// What is forgotten and stored while a batch is looked at is still known to it.
+TEST_F(DedupeTest, RecalledIdsOutliveACheckpoint) {
+  Dedupe dedupe(10, *db_);
+  SourceIds& ids = dedupe.For("a");
+  const Entry old = EntryWithIds(5, "a", 20, 1);  // ten in memory, ten among the newest
+  dedupe.Add(old);
+  ASSERT_OK(ids.Recall(old.batch.infos));
+
+  dedupe.Add(EntryWithIds(6, "a", 10, 2));
+  StoreHistory(ids, "a", Position::Of(5, 99));
+
+  for (const RecordInfo& info : old.batch.infos) EXPECT_TRUE(ids.FindAny(info.id).has_value());
 }
 
 // S2.3: after the first live append no bulk history comes, so nothing more is kept for it.
@@ -213,14 +228,13 @@ TEST_F(DedupeTest, ALiveSourceKeepsNoHistory) {
   ids.history().Close();
   dedupe.Add(EntryWithIds(6, "a", 40, 2));
 
-  EXPECT_TRUE(ids.history().Take(Position::Of(9, 0)).empty());
+  EXPECT_TRUE(ids.history().Take(Position::Of(9, 0), 100).empty());
   EXPECT_EQ(ids.first_live(), 5u);
 }
 
 TEST_F(DedupeTest, ADamagedStoredIdIsDataLoss) {
   SourceIds ids("a", 1, *db_);
   const RecordInfo info{{1, 2}, {3, 4}, 0, 0, 0};
-  ids.newest().Add({9, 9}, {9, 9}, Position::Of(2, 0));  // full
   const auto batch = db_->NewBatch();
   batch->Put(HistoryIdBlobKey("a", info.id), Position::Of(1, 0), {}, "short");
   ASSERT_OK(db_->Write(*batch, /*sync=*/false));

@@ -110,6 +110,21 @@ TEST_F(HistoryTest, IdsOutliveThoseOfTheirEntries) {
   }
 }
 
+// With room for more ids than before, those on disk still count.
+TEST_F(HistoryTest, IsDeduplicatedExactlyAfterAStartWithMoreRoom) {
+  constexpr int kEntries = 2'500;
+  const auto click = [](int i) { return Click(Concat("c", i), kStartTime - i, "u", "i"); };
+  for (int i = 0; i < kEntries; ++i) ASSERT_OK(IngestHistory(t_, {click(i)}));
+  ASSERT_OK(t_.Read());
+  t_.options.dedupe_ids = 10 * kIds;
+  ASSERT_OK(t_.Reopen());
+
+  for (int i = 0; i < kEntries; ++i) {
+    ASSERT_OK_AND_ASSIGN(const IngestResult result, IngestHistory(t_, {click(i)}));
+    ASSERT_TRUE(result.records[0].duplicate) << i;
+  }
+}
+
 // As a crash of the process leaves the files, before and after checkpoints.
 TEST_F(HistoryTest, IdsOutliveACrash) {
   for (int batch = 0; batch < kBatches; ++batch) {

@@ -11,12 +11,14 @@
 #include <string>
 #include <vector>
 
+#include "featurestore/rocksdb_log.h"
 #include "tests/featurestore/store_fixture.h"
 #include "tests/support/power_cut_file_system.h"
 
 namespace larder::featurestore {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 namespace stdfs = std::filesystem;
 
@@ -174,6 +176,74 @@ TEST(Recovery, RemembersRecordIdsAcrossRestarts) {
     EXPECT_THAT(result.records[2].status, StatusIs(StatusCode::kAlreadyExists, testing::_));
   }
   EXPECT_EQ(store.Value("taste.clicks", "u"), "2");
+}
+
+// A log may name far more keys than memory holds.
+TEST(Recovery, KeepsToTheCachesSizeDuringALongReplay) {
+  constexpr int kEntries = 5'000;
+  const TempDir dir;
+  PowerCutFileSystem disk(dir.path());  // because it does not sync
+  TestStore store(dir.File("data"), &disk, disk.env());
+  store.options.cached_keys = 100;
+  ASSERT_OK(store.Open());
+  ASSERT_OK(store.Define());
+  for (int i = 0; i < kEntries; ++i) {
+    ASSERT_OK(store.Ingest("clicks", {Click(Concat("c", i), kStartTime - i, Concat("u", i), "i")}));
+  }
+  ASSERT_OK(store.Read());
+  store.Close();
+  stdfs::remove_all(dir.File("data/state"));
+
+  ASSERT_OK(store.Open());
+
+  EXPECT_EQ(store.store->Stats().replayed_entries, uint64_t{kEntries} + 1);
+  EXPECT_LT(store.store->Stats().keys, 1'500u);
+  for (const int user : {0, 1, 4'000, kEntries - 1}) {
+    EXPECT_EQ(store.Value("taste.clicks", Concat("u", user)), "1") << user;
+  }
+}
+
+// A log of a version that accepted what this one refuses.
+TEST(Recovery, EntriesOfARevisionThatIsRefusedAreNotAppliedUnderAnother) {
+  const TempDir dir;
+  TestStore store(dir.File("data"));
+  ASSERT_OK(store.Open());
+  ASSERT_OK(store.Define());
+  ASSERT_OK(store.Ingest("clicks", {Click("c1", kStartTime - 5, "u", "i")}));
+  store.Close();
+  const auto append = [&](Entry entry) {
+    ASSERT_OK_AND_ASSIGN(const auto log, OpenRocksDbLog(dir.File("data/log"), nullptr));
+    entry.number = log->last() + 1;
+    entry.arrival = kStartTime;
+    ASSERT_OK(log->Read(log->last(), [&](uint64_t, std::string_view bytes) {
+      entry.previous_checksum = EntryChecksum(bytes);
+      return OkStatus();
+    }));
+    const std::vector<std::string> bytes = {EncodeEntry(entry)};
+    ASSERT_OK(log->Append(bytes));
+  };
+  registry::RevisionRecord record;
+  record.base = 1;
+  record.files = {{"larder.yaml", "entity: item\nkye: item_id\n"}};
+  Entry revision;
+  revision.revision = 1;
+  revision.kind = EntryKind::kRevision;
+  revision.control = EncodeRevision(record);
+  append(revision);
+  ASSERT_OK(store.Reopen());  // one that was refused is no harm
+  EXPECT_EQ(store.store->Stats().revision, 1u);
+  store.Close();
+  stdfs::remove_all(dir.File("data/state"));
+
+  Entry data;
+  data.revision = 2;
+  data.batch.source = "clicks";
+  append(data);
+
+  EXPECT_THAT(store.Open(),
+              StatusIs(StatusCode::kUnimplemented,
+                       AllOf(HasSubstr("entry 4 was made under revision 2"),
+                             HasSubstr("it refuses entry 3: "), HasSubstr("kye"))));
 }
 
 // Runs batches until the power fails; then the store must hold a prefix of them, with all that was

@@ -140,6 +140,13 @@ TEST(Apply, RefusesAnEncoderThatIsMissingOrOfAnotherLength) {
   request.mutable_encoders(0)->set_digest(Sha256("missing").Hex());
   EXPECT_THAT(Apply(request, world.context()),
               StatusIs(StatusCode::kFailedPrecondition, HasSubstr("put it first")));
+  *request.add_encoders() = request.encoders(0);
+  EXPECT_THAT(Apply(request, world.context()),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("comes twice")));
+  request.mutable_encoders(1)->set_path("unknown/path");
+  EXPECT_THAT(Apply(request, world.context()),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("has path 'unknown/path'")));
+  request.mutable_encoders()->RemoveLast();
   request.mutable_encoders(0)->set_digest("zz");
   EXPECT_THAT(Apply(request, world.context()),
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("encoders: digest")));

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <deque>
 #include <memory>
 #include <string>
 #include <thread>
@@ -205,19 +206,34 @@ TEST(Server, RefusesOptionsThatAreWrong) {
               StatusIs(StatusCode::kFailedPrecondition, HasSubstr("--insecure")));
 }
 
-// A client that sends its request so slowly that it would take half an hour.
-class SlowSender {
+// A client that connects and then says nothing.
+class SilentClient {
  public:
-  explicit SlowSender(uint16_t port) : socket_(socket(AF_INET, SOCK_STREAM, 0)) {
+  explicit SilentClient(uint16_t port) : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_port = htons(port);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     const auto* generic = reinterpret_cast<const sockaddr*>(&address);
     EXPECT_EQ(connect(socket_, generic, sizeof address), 0);
+  }
+  ~SilentClient() { close(socket_); }
+  SilentClient(const SilentClient&) = delete;
+  SilentClient& operator=(const SilentClient&) = delete;
+
+  int socket() const { return socket_; }
+
+ private:
+  const int socket_;
+};
+
+// A client that sends its request so slowly that it would take half an hour.
+class SlowSender {
+ public:
+  explicit SlowSender(uint16_t port) : client_(port) {
     thread_ = std::jthread([this] {
       MutexLock lock(mu_);
-      while (!stopped_ && send(socket_, "x", 1, MSG_NOSIGNAL) == 1) {
+      while (!stopped_ && send(client_.socket(), "x", 1, MSG_NOSIGNAL) == 1) {
         stop_.WaitUntil(mu_, std::chrono::steady_clock::now() + std::chrono::milliseconds(200));
       }
     });
@@ -229,11 +245,10 @@ class SlowSender {
       stop_.SignalAll();
     }
     thread_.join();
-    close(socket_);
   }
 
  private:
-  const int socket_;
+  const SilentClient client_;
   Mutex mu_;
   CondVar stop_;
   bool stopped_ ABSL_GUARDED_BY(mu_) = false;
@@ -259,6 +274,15 @@ TEST(HttpServer, ASlowSenderDoesNotHoldUpItsEnd) {
                                                       {.health = [] { return OkStatus(); },
                                                        .metrics = [] { return ""; }}));
   const SlowSender slow(server->port());
+  server.reset();
+}
+
+TEST(HttpServer, MoreConnectionsThanItAcceptsDoNotHoldUpItsEnd) {
+  ASSERT_OK_AND_ASSIGN(auto server, HttpServer::Start("127.0.0.1", 0, 1,
+                                                      {.health = [] { return OkStatus(); },
+                                                       .metrics = [] { return ""; }}));
+  std::deque<SilentClient> silent;
+  for (int i = 0; i < 100; ++i) silent.emplace_back(server->port());
   server.reset();
 }
 
