@@ -19,13 +19,9 @@ using registry::Source;
 
 constexpr size_t kMaxKeyBytes = 256;  // S1.3
 
-std::string Got(const Token& token) {
-  return token.kind == Token::Kind::kNull ? "null" : Shorten(token.got);
-}
-
 template <typename... Parts>
 Status Expected(const Token& token, const Parts&... expected) {
-  return InvalidArgument("expected ", expected..., ", got ", Got(token));
+  return InvalidArgument("expected ", expected..., ", got ", Shown(token));
 }
 
 // Names that other writers of numbers use and JSON does not know (S1.8).
@@ -158,7 +154,7 @@ Status CheckKey(const Token& token, std::string_view key) {
   if (key.empty()) return InvalidArgument("expected a key of 1 to 256 bytes, got an empty text");
   if (key.size() > kMaxKeyBytes) {
     return InvalidArgument("expected a key of 1 to 256 bytes, got ", key.size(), " bytes, ",
-                           Got(token));
+                           Shown(token));
   }
   return OkStatus();
 }
@@ -221,6 +217,28 @@ std::string Shorten(std::string_view text) {
     if (byte < 0x20 || byte == 0x7f || (byte >= 0x80 && !utf8)) c = '?';
   }
   return cut ? out + "..." : out;
+}
+
+std::string Shown(const Token& token) {
+  if (token.kind == Token::Kind::kNull) return "null";
+  if (token.kind != Token::Kind::kArray && token.kind != Token::Kind::kObject) {
+    return Shorten(token.got);
+  }
+  // To the bracket that closes it.
+  size_t open = 0;
+  bool in_string = false;
+  for (size_t i = 0; i < token.got.size(); ++i) {
+    const char c = token.got[i];
+    if (in_string) {
+      if (c == '\\') ++i;
+      in_string = c != '"';
+      continue;
+    }
+    in_string = c == '"';
+    if (c == '[' || c == '{') ++open;
+    if ((c == ']' || c == '}') && --open == 0) return Shorten(token.got.substr(0, i + 1));
+  }
+  return Shorten(token.got);
 }
 
 Status ConvertScalar(const Source& source, const registry::SourceColumn& column,

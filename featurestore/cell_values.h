@@ -23,7 +23,7 @@ struct Token {
   Kind kind = Kind::kNull;
   bool truth = false;
   std::string_view text;  // kNumber: as written; kString: unescaped
-  std::string_view got;   // as written, for messages; may be longer than the value
+  std::string_view got;   // as written; of arrays and objects, with all that follows
 };
 
 // The value of one column of one record. Views live as long as the record that is being read.
@@ -57,6 +57,8 @@ bool IsJsonNumber(std::string_view text, bool* integer);
 // `text` for a message: at most 64 bytes, cut between characters, control characters and
 // what is not UTF-8 as '?'.
 std::string Shorten(std::string_view text);
+// The value that was read, as written, for a message.
+std::string Shown(const Token& token);
 
 }  // namespace larder::featurestore
 

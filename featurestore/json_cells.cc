@@ -328,7 +328,7 @@ Status JsonCells::Impl::ReadDeleted(const Token& token) {
     deleted = token.text == "true";
   } else {
     return InvalidArgument("field '", kDeleteField, "': expected true or false, got ",
-                           Shorten(token.got));
+                           Shown(token));
   }
   return OkStatus();
 }
@@ -350,7 +350,7 @@ Status JsonCells::Impl::ReadColumn(size_t column, ondemand::value& value) {
   if (text) return ReadListText(column, token.text);
   if (token.kind != Token::Kind::kArray) {
     return InvalidArgument("expected ", declared.type.Name(), " as an array, got ",
-                           Shorten(token.got));
+                           Shown(token));
   }
   ondemand::array array;
   if (const auto error = value.get_array().get(array)) return record.Bad(error);

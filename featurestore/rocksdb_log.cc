@@ -13,9 +13,12 @@
 
 #include "base/bytes.h"
 #include "featurestore/rocksdb_status.h"
+#include "featurestore/sync_mark.h"
 
 namespace larder::featurestore {
 namespace {
+
+constexpr char kMarkName[] = "SYNCED";
 
 // 0 (no entry has it) for a key that is not ours.
 uint64_t NumberOf(const rocksdb::Slice& key) {
@@ -26,8 +29,8 @@ rocksdb::Options LogOptions(rocksdb::Env* env) {
   rocksdb::Options options;
   if (env != nullptr) options.env = env;
   options.create_if_missing = true;
-  // An unsynced tail may have holes after a power cut (S11): keep the prefix before the first.
-  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+  // A crash may leave half a record at the end. Anything else: OpenDamaged.
+  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
   options.paranoid_checks = true;
   // Keys only grow, so files never overlap and level compaction moves them without rewriting.
   options.compaction_style = rocksdb::kCompactionStyleLevel;
@@ -37,8 +40,7 @@ rocksdb::Options LogOptions(rocksdb::Env* env) {
   // Compression is for flushes in the background; the WAL, which callers wait for, has none.
   options.compression = rocksdb::kLZ4Compression;
   options.max_open_files = 64;
-  options.keep_log_file_num = 2;
-  options.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
+  options.info_log = NoMessages();
   options.stats_dump_period_sec = 0;
   options.stats_persist_period_sec = 0;
   rocksdb::BlockBasedTableOptions table;
@@ -48,20 +50,62 @@ rocksdb::Options LogOptions(rocksdb::Env* env) {
   return options;
 }
 
+rocksdb::ReadOptions SequentialRead() {
+  rocksdb::ReadOptions options;
+  options.verify_checksums = true;
+  options.fill_cache = false;
+  options.readahead_size = size_t{1} << 20;
+  return options;
+}
+
+// The greatest entry, 0 if there is none. Errors: kDataLoss.
+StatusOr<uint64_t> LastOf(rocksdb::DB& db, const std::string& dir) {
+  const std::unique_ptr<rocksdb::Iterator> it(db.NewIterator(SequentialRead()));
+  it->SeekToLast();
+  LARDER_RETURN_IF_ERROR(FromRocksDb(it->status(), dir));
+  if (!it->Valid()) return uint64_t{0};
+  const uint64_t last = NumberOf(it->key());
+  if (last == 0) return DataLoss(dir, ": a key is not an entry number");
+  return last;
+}
+
+Status CheckMark(const SyncMark& mark, uint64_t last, const std::string& dir) {
+  if (last >= mark.number()) return OkStatus();
+  return DataLoss(dir, " is damaged: its entries up to ", mark.number(),
+                  " were synced, but it can be read up to ", last,
+                  " only; restore it from a copy, or remove ", dir, "/", kMarkName,
+                  " to go on without the rest");
+}
+
+// A log with a record that cannot be read. After a power cut the unsynced tail may have holes
+// (S11): the prefix before the first is kept. If the mark says that more was synced, nothing is
+// changed.
+Status OpenDamaged(rocksdb::Options options, const std::string& dir, const SyncMark& mark,
+                   rocksdb::DB** db) {
+  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+  rocksdb::DB* reader = nullptr;
+  LARDER_RETURN_IF_ERROR(
+      FromRocksDb(rocksdb::DB::OpenForReadOnly(options, dir, &reader), dir));
+  const std::unique_ptr<rocksdb::DB> closing(reader);
+  LARDER_ASSIGN_OR_RETURN(const uint64_t last, LastOf(*reader, dir));
+  LARDER_RETURN_IF_ERROR(CheckMark(mark, last, dir));
+  return FromRocksDb(rocksdb::DB::Open(options, dir, db), dir);
+}
+
 class RocksDbLog : public Log {
  public:
-  RocksDbLog(std::unique_ptr<rocksdb::DB> db, std::string dir)
-      : db_(std::move(db)), dir_(std::move(dir)) {}
+  RocksDbLog(std::unique_ptr<rocksdb::DB> db, std::string dir, std::unique_ptr<SyncMark> mark)
+      : db_(std::move(db)), dir_(std::move(dir)), mark_(std::move(mark)) {}
 
   // Finds the end and checks that entry 1 and as many as there should be are there.
   Status Recover() {
     const std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator(SequentialRead()));
+    LARDER_ASSIGN_OR_RETURN(const uint64_t last, LastOf(*db_, dir_));
+    LARDER_RETURN_IF_ERROR(CheckMark(*mark_, last, dir_));
+    if (last == 0) return OkStatus();
     it->SeekToFirst();
     if (!it->Valid()) return FromRocksDb(it->status(), dir_);
     const uint64_t first = NumberOf(it->key());
-    it->SeekToLast();
-    if (!it->Valid()) return FromRocksDb(it->status(), dir_);
-    const uint64_t last = NumberOf(it->key());
     if (first == 0 || last < first) return DataLoss(dir_, ": a key is not an entry number");
     if (first > 1) return DataLoss(dir_, ": entries are missing: the first is ", first);
     // Opening flushed everything to tables. Entries are written once: fewer than expected means
@@ -93,6 +137,7 @@ class RocksDbLog : public Log {
       return status;
     }
     last_.store(last + entries.size());
+    mark_->Set(last + entries.size());
     return OkStatus();
   }
 
@@ -117,16 +162,9 @@ class RocksDbLog : public Log {
   }
 
  private:
-  static rocksdb::ReadOptions SequentialRead() {
-    rocksdb::ReadOptions options;
-    options.verify_checksums = true;
-    options.fill_cache = false;
-    options.readahead_size = size_t{1} << 20;
-    return options;
-  }
-
   const std::unique_ptr<rocksdb::DB> db_;
   const std::string dir_;
+  const std::unique_ptr<SyncMark> mark_;
   std::atomic<uint64_t> last_{0};
   bool failed_ = false;  // of the one appender
 };
@@ -134,9 +172,16 @@ class RocksDbLog : public Log {
 }  // namespace
 
 StatusOr<std::unique_ptr<Log>> OpenRocksDbLog(const std::string& dir, rocksdb::Env* env) {
+  const rocksdb::Options options = LogOptions(env);
+  // RocksDB makes the last part of the path only, and the mark lies in it.
+  if (!options.env->CreateDirIfMissing(dir).ok()) return Unavailable(dir, ": cannot be made");
+  LARDER_ASSIGN_OR_RETURN(auto mark, SyncMark::Open(Concat(dir, "/", kMarkName)));
   rocksdb::DB* db = nullptr;
-  LARDER_RETURN_IF_ERROR(FromRocksDb(rocksdb::DB::Open(LogOptions(env), dir, &db), dir));
-  auto log = std::make_unique<RocksDbLog>(std::unique_ptr<rocksdb::DB>(db), dir);
+  const rocksdb::Status opened = rocksdb::DB::Open(options, dir, &db);
+  LARDER_RETURN_IF_ERROR(opened.IsCorruption() ? OpenDamaged(options, dir, *mark, &db)
+                                               : FromRocksDb(opened, dir));
+  auto log =
+      std::make_unique<RocksDbLog>(std::unique_ptr<rocksdb::DB>(db), dir, std::move(mark));
   LARDER_RETURN_IF_ERROR(log->Recover());
   return log;
 }

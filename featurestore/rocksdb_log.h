@@ -21,8 +21,8 @@ namespace larder::featurestore {
 // the log is opened again.
 // `dir` is made if it is missing, but not durably: make it before. `env` (null: the machine's) must
 // outlive the log.
-// Errors: kDataLoss naming `dir` if it is damaged or entry numbers are missing; kFailedPrecondition
-//         if another process has it open.
+// Errors: kDataLoss naming `dir` if it is damaged, ends before what was synced (sync_mark.h) or
+//         entry numbers are missing; kFailedPrecondition if another process has it open.
 // Cost: reads the two ends and counts; Read checks the numbers and lengths of what it visits.
 StatusOr<std::unique_ptr<Log>> OpenRocksDbLog(const std::string& dir, rocksdb::Env* env);
 

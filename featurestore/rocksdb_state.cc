@@ -132,8 +132,7 @@ rocksdb::Options StateOptions(rocksdb::Env* env) {
   options.max_background_jobs = 2;
   options.compression = rocksdb::kLZ4Compression;
   options.max_open_files = 128;
-  options.keep_log_file_num = 2;
-  options.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
+  options.info_log = NoMessages();
   options.stats_dump_period_sec = 0;
   options.stats_persist_period_sec = 0;
   options.skip_stats_update_on_db_open = true;

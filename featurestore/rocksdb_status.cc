@@ -1,9 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "featurestore/rocksdb_status.h"
 
+#include <cstdarg>
 #include <string>
 
 namespace larder::featurestore {
+namespace {
+
+class NullLogger : public rocksdb::Logger {
+ public:
+  NullLogger() : Logger(rocksdb::InfoLogLevel::HEADER_LEVEL) {}
+  using Logger::Logv;
+  void Logv(const char*, va_list) override {}
+};
+
+}  // namespace
+
+std::shared_ptr<rocksdb::Logger> NoMessages() { return std::make_shared<NullLogger>(); }
 
 Status FromRocksDb(const rocksdb::Status& status, std::string_view what) {
   if (status.ok()) return OkStatus();

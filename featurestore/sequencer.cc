@@ -288,7 +288,9 @@ void Sequencer::SelectRows(Item& item, SourceIds& ids, Entry& entry) const {
         ids.newest().CountDuplicate();
         item.result.last = std::max(item.result.last, result.position);
       } else {
+        const std::string& field = item.batch.id_field;
         result.status = AlreadyExists(
+            field.empty() ? "" : Concat("field '", field, "': "),
             "the id of this record was taken by another payload: ",
             PositionName(original->position), ", payload ", HashName(original->payload_hash),
             "; this one has payload ", HashName(info.payload_hash));

@@ -26,6 +26,7 @@ namespace larder::featurestore {
 struct ValidatedBatch {
   uint64_t revision = 0;
   std::string time_field;  // name of the source's time column, for messages
+  std::string id_field;    // and of its id column; empty if it has none
   ParsedBatch parsed;
 };
 

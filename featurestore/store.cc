@@ -71,6 +71,7 @@ class Validator : public BatchValidator {
     }
     LARDER_RETURN_IF_ERROR(CheckBatchLimits(*source, request.records));
     batch.time_field = source->columns[source->time_column].name;
+    if (source->id_column) batch.id_field = source->columns[*source->id_column].name;
     batch.parsed = ParseRecords(*source, request.format, request.records);
     return batch;
   }
@@ -115,10 +116,11 @@ class StoreImpl : public Store {
         Applier::Parts{state_, lock_, *db_, artifacts_, *options_.fs, embedder_, sink_});
     dedupe_ = std::make_unique<Dedupe>(options_.dedupe_ids, *db_);
     checkpointer_ = std::make_unique<Checkpointer>(state_, lock_, *db_, *dedupe_);
-    LARDER_ASSIGN_OR_RETURN(
-        const Recovered recovered,
+    StatusOr<Recovered> found =
         Recover({state_, lock_, *db_, *log_, log_dir, *dedupe_, *applier_, *checkpointer_, sink_,
-                 std::min(kEagerKeys, options_.cached_keys), options_.cached_keys}));
+                 std::min(kEagerKeys, options_.cached_keys), options_.cached_keys});
+    if (!found.ok()) return Annotate(found.status(), Concat("data directory ", options_.dir));
+    const Recovered& recovered = *found;
     replayed_entries_ = recovered.replayed_entries;
     validator_.Update(state_.history());
     apply_ = std::make_unique<ApplyThread>(*applier_, *checkpointer_, gate_, state_.applied,

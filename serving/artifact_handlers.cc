@@ -38,6 +38,8 @@ Status ArtifactUpload::Add(const v1::PutRequest& part) {
       if (writer_ != nullptr) return InvalidArgument("a second header");
       if (!part.header().expected_digest().empty()) {
         LARDER_ASSIGN_OR_RETURN(expected_, Digest::FromHex(part.header().expected_digest()));
+        // To the store it would mean "none expected".
+        if (expected_ == Digest{}) return InvalidArgument("expected_digest is all zeros");
       }
       LARDER_ASSIGN_OR_RETURN(writer_, artifacts_.Create());
       return OkStatus();

@@ -23,6 +23,8 @@ using Steady = std::chrono::steady_clock;
 
 // What one connection may take, from its first byte to the end of its answer.
 constexpr std::chrono::seconds kConnectionTime{2};
+// And until its first byte: who connects and says nothing keeps others waiting.
+constexpr std::chrono::milliseconds kFirstByteTime{500};
 // How often a connection looks whether the server is to stop.
 constexpr std::chrono::milliseconds kLookAround{50};
 
@@ -42,6 +44,7 @@ class Connection : public httplib::Stream {
       if (!Wait(POLLIN)) return -1;
       const ssize_t got = recv(socket_, buffer_.data(), buffer_.size(), MSG_DONTWAIT);
       if (got <= 0) return got;
+      deadline_ = begun_ + kConnectionTime;
       begin_ = 0;
       end_ = static_cast<size_t>(got);
     }
@@ -77,7 +80,8 @@ class Connection : public httplib::Stream {
 
   const socket_t socket_;
   const std::atomic<bool>& stopping_;
-  const Steady::time_point deadline_ = Steady::now() + kConnectionTime;
+  const Steady::time_point begun_ = Steady::now();
+  Steady::time_point deadline_ = begun_ + kFirstByteTime;
   std::array<char, 4'096> buffer_;
   size_t begin_ = 0;
   size_t end_ = 0;

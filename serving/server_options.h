@@ -34,7 +34,7 @@ struct ServerOptions {
   // Memory that gRPC may hold in its buffers, in bytes, at least 64 MiB.
   size_t grpc_buffer_bytes = size_t{512} << 20;
   // Threads that answer HTTP, 1 to 64.
-  size_t http_threads = 4;
+  size_t http_threads = 16;
   // The deadline of a call that comes without one, 1 ms to 1 h.
   std::chrono::milliseconds default_deadline{30'000};
   // How long a shutdown waits for calls that are running, 0 to 10 min.

@@ -18,6 +18,7 @@ namespace larder::featurestore {
 namespace {
 
 using testing::_;
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Pair;
@@ -142,6 +143,72 @@ TEST(RocksDbLog, AFlippedBitInATableIsDataLossNamingTheLog) {
                : log.status();
 
   EXPECT_THAT(status, StatusIs(StatusCode::kDataLoss, HasSubstr(path)));
+}
+
+// A log of ten synced appends whose WAL is still there, as after a crash of the process.
+class CrashedLog : public testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_OK_AND_ASSIGN(auto log, OpenRocksDbLog(dir_.File("live"), nullptr));
+    for (int i = 0; i < 10; ++i) {
+      ASSERT_OK(log->Append(std::vector<std::string>{std::string(10'000, 'x')}));
+    }
+    std::filesystem::copy(dir_.File("live"), path_);
+    for (const auto& file : std::filesystem::directory_iterator(path_)) {
+      if (file.path().extension() == ".log") wal_ = file.path();
+    }
+    ASSERT_GT(std::filesystem::file_size(wal_), 100'000u);
+  }
+  void Flip(std::streamoff at) const {
+    std::fstream io(wal_, std::ios::in | std::ios::out | std::ios::binary);
+    io.seekg(at);
+    const int byte = io.get();
+    io.seekp(at);
+    io.put(static_cast<char>(byte ^ 8));
+  }
+  StatusOr<uint64_t> Last() const {
+    LARDER_ASSIGN_OR_RETURN(const auto log, OpenRocksDbLog(path_, nullptr));
+    return log->last();
+  }
+
+  const TempDir dir_;
+  const std::string path_ = dir_.File("log");
+  std::filesystem::path wal_;
+};
+
+TEST_F(CrashedLog, HasEverything) { EXPECT_THAT(Last(), IsOkAndHolds(10)); }
+
+// What was synced is missing: said, and left as it is.
+TEST_F(CrashedLog, AFlippedBitIsDataLossAndNothingIsChanged) {
+  for (const std::streamoff at : {20'000, 55'000, 99'000}) {
+    Flip(at);
+    EXPECT_THAT(Last(), StatusIs(StatusCode::kDataLoss,
+                                 AllOf(HasSubstr(path_), HasSubstr("up to 10 were synced"))));
+    Flip(at);
+  }
+  EXPECT_THAT(Last(), IsOkAndHolds(10));
+}
+
+TEST_F(CrashedLog, AnEndThatWasCutOffIsDataLoss) {
+  std::filesystem::resize_file(wal_, 55'000);
+  EXPECT_THAT(Last(), StatusIs(StatusCode::kDataLoss, HasSubstr("can be read up to 5 only")));
+}
+
+// S11: without the mark, which a power cut may take, the prefix before a hole is all there was.
+TEST_F(CrashedLog, WithoutItsMarkAPrefixIsKept) {
+  std::filesystem::remove(path_ + "/SYNCED");
+  Flip(55'000);
+  EXPECT_THAT(Last(), IsOkAndHolds(5));
+  EXPECT_THAT(Last(), IsOkAndHolds(5));
+}
+
+TEST_F(CrashedLog, ATornMarkIsNone) {
+  for (const size_t bytes : {0, 7, 23, 25}) {
+    std::filesystem::resize_file(path_ + "/SYNCED", bytes);
+    EXPECT_THAT(Last(), IsOkAndHolds(10)) << bytes;
+    std::ofstream(path_ + "/SYNCED") << std::string(24, 'x');
+    EXPECT_THAT(Last(), IsOkAndHolds(10));
+  }
 }
 
 TEST(RocksDbLog, ASecondProcessIsRefused) {
