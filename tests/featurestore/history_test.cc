@@ -14,6 +14,7 @@
 namespace larder::featurestore {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 
 constexpr int kIds = 1'024;  // the least bound of the newest ids
@@ -151,7 +152,7 @@ TEST_F(HistoryTest, AnotherPayloadOfAForgottenIdIsRefused) {
   ASSERT_OK_AND_ASSIGN(const IngestResult result, IngestHistory(t_, {other}));
 
   EXPECT_THAT(result.records[0].status,
-              StatusIs(StatusCode::kAlreadyExists, HasSubstr("entry 2, record 7")));
+              StatusIs(StatusCode::kAlreadyExists, AllOf(HasSubstr("field 'click_id': "), HasSubstr("entry 2, record 7"))));
 }
 
 // S2.3: until the first live append; what was kept for history goes with it.

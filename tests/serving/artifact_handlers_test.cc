@@ -79,6 +79,13 @@ TEST(ArtifactUpload, RefusesContentThatHasAnotherDigest) {
   EXPECT_THAT(upload.Finish(), StatusIs(StatusCode::kDataLoss, testing::_));
 }
 
+TEST(ArtifactUpload, ADigestOfZerosIsNoDigest) {
+  ServingWorld world("");
+  ArtifactUpload upload(*world.artifacts);
+  EXPECT_THAT(upload.Add(Header(Digest{}.Hex())),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("all zeros")));
+}
+
 TEST(ArtifactUpload, RefusesPiecesOutOfOrder) {
   ServingWorld world("");
   {
