@@ -7,10 +7,10 @@
 
 #include <unistd.h>
 
-#include <cstdio>
 #include <fstream>
 
 #include "tests/support/status_matchers.h"
+#include "tests/support/temp_dir.h"
 
 namespace larder::cli {
 namespace {
@@ -48,11 +48,11 @@ StatusOr<std::string> ReadAll(ByteSource& source, size_t piece = 1'000) {
 }
 
 StatusOr<std::string> ReadFile(const std::string& name, std::string_view bytes) {
-  const std::string path = testing::TempDir() + "/byte_source_" + name;
+  const TempDir dir;
+  const std::string path = dir.File(name);
   std::ofstream(path, std::ios::binary) << bytes;
   LARDER_ASSIGN_OR_RETURN(const auto source, OpenInput(path));
   auto text = ReadAll(*source);
-  std::remove(path.c_str());
   return text;
 }
 

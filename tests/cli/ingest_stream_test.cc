@@ -10,6 +10,7 @@
 #include "base/file_system.h"
 #include "cli/json.h"
 #include "tests/support/status_matchers.h"
+#include "tests/support/temp_dir.h"
 
 namespace larder::cli {
 namespace {
@@ -98,7 +99,8 @@ class IngestStreamTest : public testing::Test {
     return true;
   }
 
-  const std::string rejects_path_ = testing::TempDir() + "/ingest_stream_rejects.jsonl";
+  const TempDir dir_;
+  const std::string rejects_path_ = dir_.File("rejects.jsonl");
   std::ostringstream text_;
   RejectLog rejects_{rejects_path_, text_};
   std::unique_ptr<v1::IngestService::Service> service_;

@@ -3,11 +3,11 @@
 
 #include <gmock/gmock.h>
 
-#include <cstdio>
 #include <fstream>
 #include <vector>
 
 #include "tests/support/status_matchers.h"
+#include "tests/support/temp_dir.h"
 
 namespace larder::cli {
 namespace {
@@ -15,7 +15,8 @@ namespace {
 using testing::HasSubstr;
 
 StatusOr<std::vector<InputRecord>> ReadAll(std::string_view bytes, InputFormat format) {
-  const std::string path = testing::TempDir() + "/record_reader_input";
+  const TempDir dir;
+  const std::string path = dir.File("input");
   std::ofstream(path, std::ios::binary) << bytes;
   LARDER_ASSIGN_OR_RETURN(const auto reader, RecordReader::Open(path, format));
   std::vector<InputRecord> records;
@@ -25,7 +26,6 @@ StatusOr<std::vector<InputRecord>> ReadAll(std::string_view bytes, InputFormat f
     if (!more) break;
     records.push_back(record);
   }
-  std::remove(path.c_str());
   return records;
 }
 

@@ -152,7 +152,8 @@ TEST_F(HistoryTest, AnotherPayloadOfAForgottenIdIsRefused) {
   ASSERT_OK_AND_ASSIGN(const IngestResult result, IngestHistory(t_, {other}));
 
   EXPECT_THAT(result.records[0].status,
-              StatusIs(StatusCode::kAlreadyExists, AllOf(HasSubstr("field 'click_id': "), HasSubstr("entry 2, record 7"))));
+              StatusIs(StatusCode::kAlreadyExists,
+                       AllOf(HasSubstr("field 'click_id': "), HasSubstr("entry 2, record 7"))));
 }
 
 // S2.3: until the first live append; what was kept for history goes with it.
