@@ -2,8 +2,10 @@
 // Bulk history (S1.7, S2.3) through the whole store.
 #include <gtest/gtest.h>
 
-#include <filesystem>
+#include <atomic>
+#include <random>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "featurestore/rocksdb_log.h"
@@ -143,6 +145,38 @@ TEST_F(HistoryTest, IdsOutliveACrash) {
   ASSERT_OK(t_.Open());
   EXPECT_GT(t_.store->Stats().replayed_entries, 0u);
   ExpectAllDuplicates(t_);
+}
+
+// Each record once, while checkpoints move ids from memory to the disk and clients send them again.
+TEST_F(HistoryTest, IsDeduplicatedExactlyWhileCheckpointsRun) {
+  std::atomic<bool> done{false};
+  std::thread checkpoints([&] {
+    while (!done.load()) ASSERT_OK(t_.store->Checkpoint());
+  });
+  std::vector<std::thread> clients;
+  for (int client = 0; client < 2; ++client) {
+    clients.emplace_back([this, client] {
+      std::mt19937_64 random(static_cast<uint64_t>(client));
+      for (int batch = 0; batch < 2 * kBatches; ++batch) {
+        // One sends everything in order, the other batches at random.
+        const int sent = client == 0 ? batch : static_cast<int>(random() % (2 * kBatches));
+        IngestRequest request;
+        request.source = "clicks";
+        request.history = true;
+        const std::vector<std::string> records = Clicks(sent);
+        request.records.assign(records.begin(), records.end());
+        ASSERT_OK(t_.store->Ingest(request));
+      }
+    });
+  }
+  for (std::thread& client : clients) client.join();
+  done = true;
+  checkpoints.join();
+  IngestAllHistory();
+
+  uint64_t records = 0;
+  for (const SourceStats& source : t_.store->Stats().sources) records += source.records;
+  EXPECT_EQ(records, uint64_t{2} * kBatches * kRecords);
 }
 
 TEST_F(HistoryTest, AnotherPayloadOfAForgottenIdIsRefused) {
