@@ -240,13 +240,17 @@ Status FileSystem::MakeDirs(const std::string& dir) {
 
 Status WriteFileAtomically(FileSystem& fs, const std::string& path, std::string_view bytes) {
   const std::string temporary = path + ".tmp";
-  {
-    LARDER_ASSIGN_OR_RETURN(const auto file, fs.Create(temporary));
+  LARDER_ASSIGN_OR_RETURN(const auto file, fs.Create(temporary));
+  const auto replace = [&]() -> Status {
     LARDER_RETURN_IF_ERROR(file->Append(bytes));
     LARDER_RETURN_IF_ERROR(file->Sync());
     LARDER_RETURN_IF_ERROR(file->Close());
+    return fs.Rename(temporary, path);
+  };
+  if (const Status status = replace(); !status.ok()) {
+    fs.Remove(temporary).IgnoreError();
+    return status;
   }
-  LARDER_RETURN_IF_ERROR(fs.Rename(temporary, path));
   return fs.SyncDir(ParentOf(path));
 }
 

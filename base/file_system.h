@@ -63,7 +63,7 @@ class FileSystem {
 };
 
 // Writes `bytes` so that after a crash `path` holds either what it held before or all of `bytes`:
-// a temporary file beside it, synced, renamed, directory synced.
+// a temporary file beside it, synced, renamed, directory synced. An error leaves no temporary file.
 Status WriteFileAtomically(FileSystem& fs, const std::string& path, std::string_view bytes);
 
 // "a/b" from "a" and "b".

@@ -2,6 +2,7 @@
 #include "cli/catalog.h"
 
 #include <functional>
+#include <set>
 #include <utility>
 
 #include "cli/input/record_reader.h"
@@ -11,6 +12,8 @@ namespace larder::cli {
 namespace {
 
 using Record = nlohmann::json;
+
+constexpr size_t kMaxFieldsNamed = 50;
 
 // Calls `take(record, where)` for every record; `where` is "file:line".
 Status ForEachRecord(
@@ -35,7 +38,7 @@ Status ForEachRecord(
 
 StatusOr<std::string> TextField(const Record& record, const std::string& name,
                                 const std::string& where) {
-  const auto found = record.find(name);
+  const auto found = name.empty() ? record.end() : record.find(name);
   if (found == record.end() || found->is_null()) return std::string();
   if (!found->is_string()) {
     return InvalidArgument(where, ": field '", name, "': expected text, got ", found->type_name());
@@ -43,14 +46,50 @@ StatusOr<std::string> TextField(const Record& record, const std::string& name,
   return found->get<std::string>();
 }
 
+// Sees to it that some record has each field that a command names: a name that none has is
+// misspelt, and nothing would be learned from it. An empty name means no field.
+class FieldCheck {
+ public:
+  explicit FieldCheck(const std::vector<std::string>& fields) {
+    for (const std::string& field : fields) {
+      if (!field.empty()) missing_.push_back(field);
+    }
+  }
+
+  void See(const Record& record) {
+    any_ = true;
+    if (missing_.empty()) return;
+    std::erase_if(missing_, [&](const std::string& field) { return record.contains(field); });
+    for (const auto& field : record.items()) {
+      if (there_.size() < kMaxFieldsNamed) there_.insert(field.key());
+    }
+  }
+
+  // After the last record. Errors: kInvalidArgument naming the fields that there are.
+  Status End() const {
+    if (!any_ || missing_.empty()) return OkStatus();
+    std::string there;
+    for (const std::string& field : there_) there += Concat(there.empty() ? "" : ", ", field);
+    return InvalidArgument("no record of the items has a field '", missing_.front(),
+                           "', there are: ", there);
+  }
+
+ private:
+  bool any_ = false;
+  std::vector<std::string> missing_;
+  std::set<std::string> there_;  // of the records up to the one where nothing was missing
+};
+
 }  // namespace
 
 StatusOr<std::vector<text::Document>> ReadDocuments(const std::vector<std::string>& files,
                                                     const ItemFields& fields,
                                                     const TagsByKey& tags) {
   std::vector<text::Document> documents;
+  FieldCheck check({fields.title, fields.content, fields.key});
   const Status status =
       ForEachRecord(files, [&](const Record& record, const std::string& where) -> Status {
+        check.See(record);
         text::Document document;
         LARDER_ASSIGN_OR_RETURN(document.title, TextField(record, fields.title, where));
         LARDER_ASSIGN_OR_RETURN(document.content, TextField(record, fields.content, where));
@@ -63,14 +102,17 @@ StatusOr<std::vector<text::Document>> ReadDocuments(const std::vector<std::strin
         return OkStatus();
       });
   if (!status.ok()) return status;
+  LARDER_RETURN_IF_ERROR(check.End());
   return documents;
 }
 
 StatusOr<std::vector<std::string>> ReadTexts(const std::vector<std::string>& files,
                                              const std::vector<std::string>& fields) {
   std::vector<std::string> texts;
+  FieldCheck check(fields);
   const Status status =
       ForEachRecord(files, [&](const Record& record, const std::string& where) -> Status {
+        check.See(record);
         for (const std::string& field : fields) {
           LARDER_ASSIGN_OR_RETURN(std::string text, TextField(record, field, where));
           if (!text.empty()) texts.push_back(std::move(text));
@@ -78,6 +120,7 @@ StatusOr<std::vector<std::string>> ReadTexts(const std::vector<std::string>& fil
         return OkStatus();
       });
   if (!status.ok()) return status;
+  LARDER_RETURN_IF_ERROR(check.End());
   return texts;
 }
 

@@ -11,11 +11,11 @@
 
 namespace larder::cli {
 
-// Which fields of a record are what.
+// Which fields of a record are what; an empty name: none.
 struct ItemFields {
   std::string title = "title";
   std::string content = "content";
-  std::string key;  // looked up in the tags; empty: no tags
+  std::string key;  // looked up in the tags
 };
 
 // Tags by key, for evaluation.
@@ -24,7 +24,7 @@ using TagsByKey = std::unordered_map<std::string, std::vector<std::string>>;
 // Reads the items of JSON lines or CSV files (compressed or not) in their order. A missing or null
 // field is empty; a record in which both are is left out.
 // Errors: kInvalidArgument naming file:line for a record that is no JSON object or a field that is
-// no text; what reading the files says.
+// no text, and for a field that no record has; what reading the files says.
 StatusOr<std::vector<text::Document>> ReadDocuments(const std::vector<std::string>& files,
                                                     const ItemFields& fields,
                                                     const TagsByKey& tags = {});

@@ -84,8 +84,16 @@ CLI::App* AddCommand(CLI::App& parent, Cli& cli, const std::string& name,
   command->footer("Examples:\n" + examples);
   command->add_flag("--json", cli.json, "Print JSON, for programs");
   if (needs == Needs::kServer) {
-    command->add_option("--server", cli.server, "Address of the server, HOST:PORT [localhost:7070]")
-        ->envname("LARDER_SERVER")
+    // The environment is for Client::Connect to read: CLI11 would fill the one field from it once
+    // for every command that was not named.
+    const auto set_server = [&cli](const std::string& address) {
+      if (address.empty()) throw CLI::ValidationError("--server", "expected HOST:PORT, got ''");
+      cli.server = address;
+    };
+    command
+        ->add_option_function<std::string>(
+            "--server", set_server,
+            "Address of the server, HOST:PORT [LARDER_SERVER or localhost:7070]")
         ->type_name("ADDR");
     command->add_option("--timeout", cli.timeout, "Give up on one call after this long [30s]")
         ->type_name("DURATION");

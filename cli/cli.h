@@ -26,7 +26,7 @@ struct Io {
 struct Cli {
   Io io;
   bool json = false;
-  std::string server = "localhost:7070";
+  std::string server{};  // empty: not given
   std::string timeout = "30s";
   std::function<StatusOr<int>()> action;  // returns an ExitCode
 };

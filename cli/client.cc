@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/client.h"
 
+#include <cstdlib>
 #include <string>
 
 namespace larder::cli {
@@ -12,6 +13,14 @@ constexpr std::chrono::seconds kConnectTimeout{2};
 // A server that is gone without a word is noticed after both. The server allows a ping in 10 s.
 constexpr int kKeepaliveMs = 20'000;
 constexpr int kKeepaliveTimeoutMs = 10'000;
+
+// What --server says, or LARDER_SERVER in the environment, or the default.
+std::string AddressOf(const Cli& cli) {
+  if (!cli.server.empty()) return cli.server;
+  const char* const environment = std::getenv("LARDER_SERVER");
+  if (environment != nullptr && *environment != '\0') return environment;
+  return "localhost:7070";
+}
 
 }  // namespace
 
@@ -30,6 +39,7 @@ StatusOr<Client> Client::Connect(const Cli& cli) {
   const StatusOr<DurationUs> timeout = ParseDuration(cli.timeout);
   if (!timeout.ok()) return UsageError("--timeout: ", Message(timeout.status()));
 
+  const std::string address = AddressOf(cli);
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(kMaxMessageBytes);
   arguments.SetMaxSendMessageSize(kMaxMessageBytes);
@@ -40,12 +50,11 @@ StatusOr<Client> Client::Connect(const Cli& cli) {
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
   arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
-  auto channel =
-      grpc::CreateCustomChannel(cli.server, grpc::InsecureChannelCredentials(), arguments);
+  auto channel = grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
   if (!channel->WaitForConnected(std::chrono::system_clock::now() + kConnectTimeout)) {
     return WithExitCode(
-        Unavailable("no server answers at ", cli.server,
-                    "; start one with `larder serve --data DIR`, or name another with --server or "
+        Unavailable("no server answers at ", address, " within ", kConnectTimeout.count(),
+                    "s; start one with `larder serve --data DIR`, or name another with --server or "
                     "LARDER_SERVER"),
         kExitNoServer);
   }

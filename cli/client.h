@@ -21,7 +21,8 @@ Status FromGrpc(const grpc::Status& status);
 // A connection to a server. Thread-safety: thread-safe.
 class Client {
  public:
-  // Waits up to two seconds for the server that cli.server names.
+  // Waits up to two seconds for the server that cli.server names, else LARDER_SERVER in the
+  // environment, else localhost:7070.
   // Errors: kUnavailable, with what to do, if none answers; kInvalidArgument for cli.timeout.
   static StatusOr<Client> Connect(const Cli& cli);
 

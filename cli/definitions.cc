@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/directory_digest.h"
+#include "cli/exit_code.h"
 #include "text/encoder.h"
 
 namespace larder::cli {
@@ -36,11 +37,15 @@ Status Collect(FileSystem& fs, const std::string& dir, const std::string& prefix
 }  // namespace
 
 StatusOr<Definitions> ReadDefinitions(FileSystem& fs, const std::string& dir) {
-  if (!fs.IsDirectory(dir)) return NotFound(dir, ": no such directory of definitions");
+  if (dir.empty()) return UsageError("expected a directory of definitions, got ''");
+  if (!fs.IsDirectory(dir)) {
+    if (fs.Exists(dir)) return InvalidArgument(dir, ": expected a directory of definitions");
+    return NotFound(dir, ": no such directory of definitions");
+  }
   Definitions definitions{.dir = dir, .files = {}, .encoders = {}, .unreadable = {}};
   LARDER_RETURN_IF_ERROR(Collect(fs, dir, "", 0, definitions.files));
   if (definitions.files.empty()) {
-    return InvalidArgument(dir, ": holds no definitions, expected *.yaml files");
+    return InvalidArgument(dir, ": holds no definitions, expected *.yaml or *.yml files");
   }
   std::sort(definitions.files.begin(), definitions.files.end(),
             [](const auto& a, const auto& b) { return a.path < b.path; });

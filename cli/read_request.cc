@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "cli/exit_code.h"
+#include "serving/context.h"
 
 namespace larder::cli {
 namespace {
@@ -32,12 +33,24 @@ std::vector<std::string> SplitCommas(const std::vector<std::string>& texts) {
   return parts;
 }
 
+StatusOr<std::vector<std::string>> ParseColumns(const std::vector<std::string>& texts) {
+  std::vector<std::string> names = SplitCommas(texts);
+  if (names.empty() && !texts.empty()) {
+    return UsageError("--columns: expected names of columns, got '", texts.front(), "'");
+  }
+  return names;
+}
+
 StatusOr<Keys> ParseKeys(const std::vector<std::string>& texts) {
   Keys keys;
   for (const std::string& text : texts) {
     LARDER_ASSIGN_OR_RETURN(auto assignment, CutAssignment(text, "--key"));
     auto& [role, key] = assignment;
     if (role == "candidate") {
+      if (key.starts_with(',') || key.ends_with(',') || key.find(",,") != std::string::npos) {
+        return UsageError("--key: a key has 1 to ", serving::kMaxKeyBytes,
+                          " bytes, got an empty one in '", text, "'");
+      }
       for (std::string& candidate : SplitCommas({key})) {
         keys.candidates.push_back(std::move(candidate));
       }

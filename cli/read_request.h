@@ -18,13 +18,18 @@ struct Keys {
   std::map<std::string, std::string> roles;
   std::vector<std::string> candidates;  // of the role `candidate`: cut at commas, may be repeated
 };
-// Errors: UsageError for text without '=', an empty name or key, a role given twice.
+// Errors: UsageError for text without '=', an empty name or key, also between commas, a role given
+// twice.
 StatusOr<Keys> ParseKeys(const std::vector<std::string>& texts);
 
 // What `--request column=value` says: the server reads the text by the column's type.
 // Errors: as for keys.
 StatusOr<std::map<std::string, v1::Value>> ParseRequestColumns(
     const std::vector<std::string>& texts);
+
+// What `--columns a,b` says; nothing if it is not given.
+// Errors: UsageError if it is given and names none.
+StatusOr<std::vector<std::string>> ParseColumns(const std::vector<std::string>& texts);
 
 // "a,b" and "c" as a, b, c; empty parts are left out.
 std::vector<std::string> SplitCommas(const std::vector<std::string>& texts);

@@ -17,6 +17,22 @@ bool IsNumber(v1::ColumnType type) {
          type == v1::COLUMN_TYPE_FLOAT64;
 }
 
+// The columns that `name` means: the one of that name, as the server or as a table has it, else all
+// whose last parts it is.
+std::vector<size_t> Matches(std::span<const ColumnView> columns, const std::string& name) {
+  for (size_t i = 0; i < columns.size(); ++i) {
+    if (columns[i].name() == name) return {i};
+  }
+  for (size_t i = 0; i < columns.size(); ++i) {
+    if (ShortName(columns[i]) == name) return {i};
+  }
+  std::vector<size_t> found;
+  for (size_t i = 0; i < columns.size(); ++i) {
+    if (columns[i].name().ends_with("." + name)) found.push_back(i);
+  }
+  return found;
+}
+
 }  // namespace
 
 StatusOr<std::vector<ColumnView>> OpenColumns(const ProtoColumns& columns, size_t ids) {
@@ -41,20 +57,22 @@ std::string ShortName(const ColumnView& column) {
 StatusOr<std::vector<ColumnView>> PickColumns(std::vector<ColumnView> columns,
                                               const std::vector<std::string>& names) {
   if (names.empty()) return columns;
-  std::vector<ColumnView> picked;
+  std::vector<size_t> picked;
   for (const std::string& name : names) {
-    const auto found = std::find_if(columns.begin(), columns.end(), [&](const ColumnView& column) {
-      return column.name() == name || column.name().ends_with("." + name);
-    });
-    if (found == columns.end()) {
+    const std::vector<size_t> found = Matches(columns, name);
+    if (found.empty()) {
       std::string known;
       for (const ColumnView& column : columns)
         known += Concat(known.empty() ? "" : ", ", ShortName(column));
       return InvalidArgument("--columns: there is no column '", name, "', there are: ", known);
     }
-    picked.push_back(*found);
+    for (const size_t i : found) {
+      if (std::find(picked.begin(), picked.end(), i) == picked.end()) picked.push_back(i);
+    }
   }
-  return picked;
+  std::vector<ColumnView> out;
+  for (const size_t i : picked) out.push_back(columns[i]);
+  return out;
 }
 
 std::string Cell(const ColumnView& column, size_t row, bool ages) {

@@ -20,8 +20,9 @@ namespace larder::cli {
 using ProtoColumns = google::protobuf::RepeatedPtrField<v1::Column>;
 StatusOr<std::vector<ColumnView>> OpenColumns(const ProtoColumns& columns, size_t ids);
 
-// Those whose name, or the last parts of it, is in `names`, in the order of `names`; all if `names`
-// is empty. Errors: kInvalidArgument naming the columns that there are.
+// Those that `names` mean, in the order of `names`: the one with just that name, else all whose
+// last parts it is. All if `names` is empty.
+// Errors: kInvalidArgument naming the columns that there are.
 StatusOr<std::vector<ColumnView>> PickColumns(std::vector<ColumnView> columns,
                                               const std::vector<std::string>& names);
 

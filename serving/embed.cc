@@ -63,8 +63,8 @@ StatusOr<registry::Encoder> FindEncoder(const std::string& name, const Context& 
         known += (known.empty() ? "" : ", ") + e.name;
       }
     }
-    return NotFound("unknown encoder '", name, "', expected one of ",
-                    known.empty() ? "none" : known);
+    return NotFound("unknown encoder '", name,
+                    known.empty() ? "'; there are none" : "', expected one of ", known);
   }
   const auto version = current->versions.find(encoder->name);
   ref->set_kind("encoder");

@@ -263,7 +263,13 @@ StatusOr<v1::RegistryServiceGetResponse> GetDefinition(
       shown_version = version;
     }
   }
-  if (shown == nullptr) return NotFound("unknown definition '", request.name(), "'");
+  if (shown == nullptr) {
+    std::string known;
+    for (const auto& [number, version] : versions) {
+      known += Concat(known.empty() ? "; there are " : ", ", wanted.name, "@", number);
+    }
+    return NotFound("unknown definition '", request.name(), "'", known);
+  }
   SetRef(*shown, shown_version, reply.mutable_definition());
   reply.set_canonical(shown->canonical);
   for (const std::string& name : shown->uses) reply.add_uses(name);

@@ -212,15 +212,15 @@ Status AppendValue(const Type& type, const v1::Value& value, Column& out) {
   }
 }
 
-// "user, seed": the names that exist, for messages.
+// ", expected one of user, seed": the names that exist, for messages.
 template <typename Range>
 std::string Names(const Range& range) {
   std::string names;
   for (const auto& item : range) {
-    if (!names.empty()) names += ", ";
+    names += names.empty() ? ", expected one of " : ", ";
     names += item.name;
   }
-  return names.empty() ? "none" : names;
+  return names.empty() ? "; there are none" : names;
 }
 
 // A name as a client sent it, fit for a message.
@@ -260,7 +260,7 @@ StatusOr<std::vector<Column>> RequestColumns(std::span<const registry::RequestCo
     bool known = false;
     for (const registry::RequestColumn& declaration : declared) known |= declaration.name == name;
     if (!known) {
-      return InvalidArgument("unknown request column '", Shown(name), "', expected one of ",
+      return InvalidArgument("unknown request column '", Shown(name), "'",
                              Names(declared));
     }
   }
@@ -284,7 +284,7 @@ StatusOr<std::vector<Column>> RoleColumns(std::span<const registry::Role> roles,
     if (!known) {
       std::vector<registry::Role> sendable(roles.begin(), roles.end());
       std::erase_if(sendable, [](const registry::Role& role) { return role.candidate; });
-      return InvalidArgument("unknown role '", Shown(name), "', expected one of ", Names(sendable));
+      return InvalidArgument("unknown role '", Shown(name), "'", Names(sendable));
     }
     LARDER_RETURN_IF_ERROR(CheckKey(Concat("role '", name, "'"), key));
   }

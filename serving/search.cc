@@ -63,7 +63,7 @@ StatusOr<Found> FindFeature(std::string_view name, const featurestore::Snapshot&
     }
   }
   return NotFound("unknown vector feature '", IsUtf8(name) ? name : "(not UTF-8)",
-                  "', expected one of ", known.empty() ? "none" : known);
+                  known.empty() ? "'; there are none" : "', expected one of ", known);
 }
 
 Status CheckRequest(const v1::SearchRequest& request) {

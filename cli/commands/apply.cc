@@ -101,7 +101,7 @@ void AddApply(CLI::App& app, Cli& cli) {
       AddCommand(app, cli, "apply",
                  "Make a directory of definitions the live revision; uploads the encoders it names",
                  kExamples, Needs::kServer);
-  command->add_option("DIR", options->dir, "Directory of *.yaml files")->required();
+  command->add_option("DIR", options->dir, "Directory of *.yaml or *.yml files")->required();
   command->add_flag("--yes,-y", options->yes, "Do not ask");
   command->add_option("--author", options->author, "Who applies it, for the record [$USER]")
       ->type_name("NAME");

@@ -45,7 +45,7 @@ void AddCheck(CLI::App& app, Cli& cli) {
   CLI::App* command = AddCommand(
       app, cli, "check", "Compile a directory of definitions and print all errors; needs no server",
       kExamples, Needs::kNothing);
-  command->add_option("DIR", options->dir, "Directory of *.yaml files")->required();
+  command->add_option("DIR", options->dir, "Directory of *.yaml or *.yml files")->required();
   SetAction(command, cli, options, Run);
 }
 

@@ -14,6 +14,7 @@
 #include "cli/table.h"
 #include "text/evaluate.h"
 #include "text/static_trainer.h"
+#include "text/tokenizer.h"
 
 namespace larder::cli {
 namespace {
@@ -85,6 +86,9 @@ StatusOr<int> RunTrain(Cli& cli, const TrainOptions& options) {
   if (!options.tokenizer.empty()) {
     LARDER_ASSIGN_OR_RETURN(training.tokenizer_model,
                             FileSystem::Posix().Read(options.tokenizer, kMaxTokenizerBytes));
+    // The trainer would not know what the file is called.
+    LARDER_RETURN_IF_ERROR(
+        text::Tokenizer::Open(training.tokenizer_model, options.tokenizer).status());
   }
   LARDER_ASSIGN_OR_RETURN(const auto documents, ReadDocuments(options.items, options.fields));
   Progress progress(cli.io.err);
@@ -139,8 +143,10 @@ void AddItemOptions(CLI::App* command, std::vector<std::string>& items, ItemFiel
   command->add_option("--items", items, "JSON lines or CSV files, maybe .zst or .gz")
       ->type_name("FILE")
       ->required();
-  command->add_option("--title", fields.title, "The field of the title [title]")->type_name("NAME");
-  command->add_option("--content", fields.content, "The field of the content [content]")
+  command->add_option("--title", fields.title, "The field of the title, '' for none [title]")
+      ->type_name("NAME");
+  command
+      ->add_option("--content", fields.content, "The field of the content, '' for none [content]")
       ->type_name("NAME");
 }
 

@@ -77,10 +77,11 @@ Table SharedFeatures(const std::vector<ColumnView>& columns, bool ages) {
 }
 
 StatusOr<int> Run(Cli& cli, const Options& options) {
+  LARDER_ASSIGN_OR_RETURN(const auto names, ParseColumns(options.columns));
   LARDER_ASSIGN_OR_RETURN(const v1::GetFeaturesResponse reply, Request(cli, options));
   LARDER_ASSIGN_OR_RETURN(const ColumnView ids, ColumnView::Open(reply.ids()));
   LARDER_ASSIGN_OR_RETURN(auto columns, OpenColumns(reply.columns(), ids.rows()));
-  LARDER_ASSIGN_OR_RETURN(columns, PickColumns(std::move(columns), SplitCommas(options.columns)));
+  LARDER_ASSIGN_OR_RETURN(columns, PickColumns(std::move(columns), names));
   const bool shared = ids.rows() == 0;
   if (shared) std::erase_if(columns, [](const ColumnView& column) { return column.rows() == 0; });
   if (cli.json) {

@@ -44,7 +44,7 @@ void AddPlan(CLI::App& app, Cli& cli) {
   CLI::App* command =
       AddCommand(app, cli, "plan", "Show what applying a directory of definitions would change",
                  kExamples, Needs::kServer);
-  command->add_option("DIR", options->dir, "Directory of *.yaml files")->required();
+  command->add_option("DIR", options->dir, "Directory of *.yaml or *.yml files")->required();
   SetAction(command, cli, options, Run);
 }
 

@@ -59,11 +59,11 @@ struct Opened {
   std::vector<ColumnView> channel_ranks;
 };
 
-StatusOr<Opened> Open(const v1::RetrieveResponse& reply, const Options& options) {
+StatusOr<Opened> Open(const v1::RetrieveResponse& reply, const std::vector<std::string>& names) {
   LARDER_ASSIGN_OR_RETURN(ColumnView ids, ColumnView::Open(reply.ids()));
   LARDER_ASSIGN_OR_RETURN(ColumnView scores, ColumnView::Open(reply.scores()));
   LARDER_ASSIGN_OR_RETURN(auto columns, OpenColumns(reply.columns(), ids.rows()));
-  LARDER_ASSIGN_OR_RETURN(columns, PickColumns(std::move(columns), SplitCommas(options.columns)));
+  LARDER_ASSIGN_OR_RETURN(columns, PickColumns(std::move(columns), names));
   Opened opened{std::move(ids), std::move(scores), std::nullopt, std::move(columns), {}, {}};
   if (reply.has_propensities()) {
     LARDER_ASSIGN_OR_RETURN(opened.propensities, ColumnView::Open(reply.propensities()));
@@ -205,8 +205,9 @@ void PrintNotes(std::ostream& out, const v1::RetrieveResponse& reply, const Opti
 }
 
 StatusOr<int> RunWith(Cli& cli, const Options& options, bool all) {
+  LARDER_ASSIGN_OR_RETURN(const auto names, ParseColumns(options.columns));
   LARDER_ASSIGN_OR_RETURN(const v1::RetrieveResponse reply, Request(cli, options));
-  LARDER_ASSIGN_OR_RETURN(const Opened opened, Open(reply, options));
+  LARDER_ASSIGN_OR_RETURN(const Opened opened, Open(reply, names));
   if (cli.json) {
     cli.io.out << DumpJson(ReplyToJson(reply, opened, options)) << "\n";
     return kExitOk;

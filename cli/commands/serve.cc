@@ -36,6 +36,9 @@ StatusOr<serving::ServerOptions> ServerOptionsOf(const Options& options) {
     if (text.empty()) continue;
     const StatusOr<DurationUs> duration = ParseDuration(text);
     if (!duration.ok()) return UsageError(name, ": ", Message(duration.status()));
+    if (*duration % kMillisecondUs != 0) {
+      return UsageError(name, ": expected whole milliseconds, got '", text, "'");
+    }
     server.*field = Milliseconds(*duration / kMillisecondUs);
   }
   if (server.http == "off") server.http.clear();

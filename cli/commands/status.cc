@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <map>
 #include <ostream>
 #include <thread>
 #include <utility>
@@ -214,6 +215,35 @@ std::string WaitLine(const v1::StatusResponse& status) {
   return "waiting for the server to be idle";
 }
 
+// Jobs that fail and do not succeed.
+class FailingJobs {
+ public:
+  // Errors: kUnavailable, naming the job and its error, if one has only been tried again for
+  // `patience`; the attempts themselves count.
+  Status Look(const v1::StatusResponse& status, DurationUs patience) {
+    const auto now = std::chrono::steady_clock::now();
+    std::map<Job, std::chrono::steady_clock::time_point> still;
+    for (const v1::JobStatus& job : status.jobs()) {
+      const Job name{job.kind(), job.subject()};
+      const bool retrying = job.state() == v1::JOB_STATE_RETRYING;
+      const auto before = since_.find(name);
+      if (before == since_.end() && !retrying) continue;
+      if (job.state() == v1::JOB_STATE_DONE) continue;
+      const auto since = before == since_.end() ? now : before->second;
+      still.emplace(name, since);
+      if (!retrying || now - since < std::chrono::microseconds(patience)) continue;
+      return Unavailable("job ", job.kind(), " of ", job.subject(), " has failed for ",
+                         FormatDuration(patience), " and is tried again: ", job.error());
+    }
+    since_ = std::move(still);
+    return OkStatus();
+  }
+
+ private:
+  using Job = std::pair<std::string, std::string>;  // kind, subject
+  std::map<Job, std::chrono::steady_clock::time_point> since_;  // the first failure seen
+};
+
 StatusOr<int> Run(Cli& cli, const Options& options) {
   LARDER_ASSIGN_OR_RETURN(const Client client, Client::Connect(cli));
   const auto stub = v1::AdminService::NewStub(client.channel());
@@ -224,8 +254,10 @@ StatusOr<int> Run(Cli& cli, const Options& options) {
   };
   Progress progress(cli.io.err);
   LARDER_ASSIGN_OR_RETURN(v1::StatusResponse status, ask(options.state_hash && !options.wait));
+  FailingJobs failing;
   while (options.wait && !status.idle()) {
     if (!status.failure().empty()) return Unavailable(status.failure());
+    LARDER_RETURN_IF_ERROR(failing.Look(status, client.timeout()));
     if (progress.Due()) progress.Show(WaitLine(status));
     std::this_thread::sleep_for(kPollEvery);
     LARDER_ASSIGN_OR_RETURN(status, ask(false));

@@ -10,6 +10,7 @@
 #include "cli/format.h"
 #include "cli/json.h"
 #include "cli/number_option.h"
+#include "cli/output_file.h"
 #include "cli/progress.h"
 #include "cli/read_request.h"
 #include "text/tokenizer_trainer.h"
@@ -32,6 +33,7 @@ StatusOr<int> Run(Cli& cli, const Options& options) {
   text::TokenizerTrainingOptions training = options.training;
   training.model =
       options.model == "bpe" ? text::TokenizerModel::kBpe : text::TokenizerModel::kUnigram;
+  LARDER_RETURN_IF_ERROR(CheckIsNoInput("--out", options.out, options.items));
   LARDER_ASSIGN_OR_RETURN(const auto texts, ReadTexts(options.items, SplitCommas(options.fields)));
   const std::vector<std::string_view> views(texts.begin(), texts.end());
   Progress progress(cli.io.err);

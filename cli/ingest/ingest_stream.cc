@@ -40,8 +40,14 @@ Status IngestStream::Close() {
   closed_ = true;
   reader_.join();
   // Not before the reader is gone and nothing is being written: Finish() must be alone.
-  const Status ended = FromGrpc(stream_->Finish());
+  Status ended = FromGrpc(stream_->Finish());
   MutexLock lock(mutex_);
+  // Whoever cancels it here says why in failure_ first.
+  if (ended.code() == StatusCode::kCancelled) {
+    ended = WithExitCode(Unavailable("the server has ended the stream: it is stopping; send again "
+                                     "what was not acknowledged once it is back"),
+                         kExitNoServer);
+  }
   if (failure_.ok() && !ended.ok()) failure_ = ended;
   if (failure_.ok() && !(writes_done_ && in_flight_.empty())) {
     failure_ = WithExitCode(Unavailable("server ended the stream with ", in_flight_.size(),
@@ -134,6 +140,9 @@ Status IngestStream::Acknowledge(const v1::IngestResponse& response) {
         grpc::Status(static_cast<grpc::StatusCode>(response.code()), response.message()));
     const auto now = Clock::now();
     if (pause_ == std::chrono::milliseconds(0)) full_since_ = now;
+    // About the source, and not about what is in the batch.
+    if (status.code() == StatusCode::kNotFound) return status;
+    if (status.code() == StatusCode::kFailedPrecondition) return status;
     if (!MayRetry(response.code()) || now - full_since_ > kRetryFor) return Annotate(status, where);
     pause_ = std::clamp(pause_ * 2, kFirstPause, kLongestPause);
     retry_.push_back(response.sequence());

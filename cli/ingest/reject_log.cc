@@ -2,6 +2,8 @@
 #include "cli/ingest/reject_log.h"
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <ostream>
 #include <system_error>
@@ -10,6 +12,7 @@
 #include "cli/exit_code.h"
 #include "cli/format.h"
 #include "cli/json.h"
+#include "cli/output_file.h"
 
 namespace larder::cli {
 namespace {
@@ -36,16 +39,8 @@ std::string Base64(std::string_view bytes) {
 }  // namespace
 
 Status RejectLog::Begin(const std::vector<std::string>& inputs) {
-  namespace fs = std::filesystem;
   if (path_ == "-") return UsageError("--rejects: expected a file, got '-'");
-  std::error_code ignored;
-  for (const std::string& input : inputs) {
-    // False if one of them does not exist.
-    if (!fs::equivalent(input == "-" ? "/dev/stdin" : input, path_, ignored)) continue;
-    return UsageError("--rejects: ", path_, " is the input ", input,
-                      ", which the rejected records would overwrite; name another file");
-  }
-  return OkStatus();
+  return CheckIsNoInput("--rejects", path_, inputs);
 }
 
 Status RejectLog::End() {
@@ -64,23 +59,33 @@ Status RejectLog::PutAside() const {
                             error.message());
 }
 
+// Right after the call that failed: errno has the reason, if the system gave one.
+Status RejectLog::CannotWrite() const {
+  const int error = errno;
+  return FailedPrecondition(path_, ": rejected records cannot be written",
+                            error == 0 ? "" : Concat(": ", std::strerror(error)));
+}
+
 Status RejectLog::Add(std::string_view file, uint64_t line, const Status& why,
                       std::string_view record) {
   const std::string at = Concat(file, ":", line);
   MutexLock lock(mutex_);
   if (count_ == 0) {
     LARDER_RETURN_IF_ERROR(PutAside());
+    errno = 0;
     out_.open(path_, std::ios::trunc | std::ios::binary);
+    if (!out_) return CannotWrite();
   }
   Json entry = {{"at", at},
                 {"code", std::string(StatusCodeName(why.code()))},
                 {"error", std::string(Message(why))},
                 {"record", std::string(record)}};
   if (!IsUtf8(record)) entry["record_base64"] = Base64(record);
+  errno = 0;
   out_ << DumpJson(entry) << "\n";
   out_.flush();
+  if (!out_) return CannotWrite();
   ++count_;
-  if (!out_) return FailedPrecondition(path_, ": rejected records cannot be written");
   if (count_ <= kNamedOnScreen) {
     err_ << at << ": " << StatusCodeName(why.code()) << ": " << Message(why) << "\n";
   } else if (count_ == kNamedOnScreen + 1) {

@@ -29,12 +29,14 @@ class RejectLog {
   Status End();
   // Errors: kFailedPrecondition if the file cannot be written.
   Status Add(std::string_view file, uint64_t line, const Status& why, std::string_view record);
+  // Those in the file.
   uint64_t count() const;
   const std::string& path() const { return path_; }
 
  private:
   // Errors: kFailedPrecondition.
   Status PutAside() const;
+  Status CannotWrite() const;
 
   const std::string path_;
   mutable Mutex mutex_;

@@ -46,6 +46,15 @@ TEST(FileSystem, WritesAtomicallyAndReadsBack) {
   EXPECT_THAT(fs.List(dir.path()), IsOkAndHolds(ElementsAre("a")));
 }
 
+TEST(FileSystem, AWriteThatFailsLeavesNoTemporaryFile) {
+  TempDir dir;
+  FileSystem& fs = FileSystem::Posix();
+  ASSERT_OK(fs.MakeDir(dir.File("a")));
+
+  EXPECT_FALSE(WriteFileAtomically(fs, dir.File("a"), "one").ok());
+  EXPECT_THAT(fs.List(dir.path()), IsOkAndHolds(ElementsAre("a")));
+}
+
 TEST(FileSystem, ReadRefusesMoreThanTheLimit) {
   TempDir dir;
   ASSERT_OK(WriteFileAtomically(FileSystem::Posix(), dir.File("a"), "12345"));

@@ -3,11 +3,13 @@
 
 #include <gmock/gmock.h>
 
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
 #include "base/file_system.h"
 #include "cli/json.h"
+#include "tests/support/temp_dir.h"
 
 namespace larder::cli {
 namespace {
@@ -120,6 +122,9 @@ TEST(Cli, ErrorsNameTheProgramAndTheCode) {
 
   EXPECT_EQ(result.code, kExitError);
   EXPECT_THAT(result.err, HasSubstr("larder: NOT_FOUND: /nonexistent"));
+  EXPECT_THAT(RunLarder({"check", "/etc/passwd"}).err,
+              HasSubstr("/etc/passwd: expected a directory of definitions"));
+  EXPECT_EQ(RunLarder({"check", ""}).code, kExitUsage);
 }
 
 TEST(Cli, WithoutAServerItSaysHowToStartOne) {
@@ -127,8 +132,24 @@ TEST(Cli, WithoutAServerItSaysHowToStartOne) {
   const Result result = RunLarder({"status", "--server", "127.0.0.1:1"});
 
   EXPECT_EQ(result.code, kExitNoServer);
-  EXPECT_THAT(result.err, HasSubstr("no server answers at 127.0.0.1:1"));
+  EXPECT_THAT(result.err, HasSubstr("no server answers at 127.0.0.1:1 within 2s; start one"));
   EXPECT_THAT(result.err, HasSubstr("larder serve"));
+}
+
+TEST(Cli, WrongValuesAreNamedBeforeAServerIsAsked) {
+  const std::vector<std::string> server{"--server", "127.0.0.1:1"};
+  const auto refuses = [&](std::vector<std::string> arguments, const char* what) {
+    arguments.insert(arguments.end(), server.begin(), server.end());
+    const Result result = RunLarder(arguments);
+    EXPECT_EQ(result.code, kExitUsage) << result.err;
+    EXPECT_THAT(result.err, HasSubstr(what));
+  };
+  refuses({"get", "s", "--columns", ""}, "--columns: expected names of columns, got ''");
+  refuses({"similar", "s", "--columns", ","}, "--columns: expected names");
+  refuses({"get", "s", "-k", "candidate=a,,b"}, "a key has 1 to 256 bytes");
+  EXPECT_THAT(RunLarder({"status", "--server", ""}).err, HasSubstr("expected HOST:PORT, got ''"));
+  EXPECT_THAT(RunLarder({"serve", "--data", "/nonexistent", "--default-deadline", "1us"}).err,
+              HasSubstr("--default-deadline: expected whole milliseconds, got '1us'"));
 }
 
 TEST(Cli, KeysAreReadBeforeAnythingIsAsked) {
@@ -176,6 +197,47 @@ TEST(Cli, DefinitionsThatAreNotUtf8AreNamedWithoutAskingAServer) {
     EXPECT_EQ(result.code, kExitError) << command;
     EXPECT_THAT(result.out, HasSubstr(dir + "/a.yaml:3:1: this line is not valid UTF-8"));
   }
+}
+
+class TrainTest : public testing::Test {
+ protected:
+  TrainTest() {
+    std::ofstream(items_) << "{\"title\":\"one\"}\n{\"title\":\"two\",\"content\":null}\n";
+  }
+
+  const TempDir dir_;
+  const std::string items_ = dir_.File("items.jsonl");
+};
+
+TEST_F(TrainTest, AFieldThatNoRecordHasIsNamedWithThoseThatAreThere) {
+  const Result encoder = RunLarder(
+      {"encoder", "train", "--items", items_, "--title", "nosuch", "--out", dir_.File("out")});
+  EXPECT_EQ(encoder.code, kExitError);
+  EXPECT_THAT(encoder.err, HasSubstr("no record of the items has a field 'nosuch', there are: "
+                                     "content, title"));
+
+  const Result tokenizer = RunLarder({"tokenizer", "train", "--items", items_, "--fields",
+                                      "title,nosuch", "--out", dir_.File("out")});
+  EXPECT_EQ(tokenizer.code, kExitError);
+  EXPECT_THAT(tokenizer.err, HasSubstr("'nosuch', there are: content, title"));
+}
+
+TEST_F(TrainTest, TheModelIsNotWrittenOverItsItems) {
+  std::filesystem::create_symlink(items_, dir_.File("link"));
+  const Result result =
+      RunLarder({"tokenizer", "train", "--items", items_, "--out", dir_.File("link")});
+
+  EXPECT_EQ(result.code, kExitUsage);
+  EXPECT_THAT(result.err, HasSubstr("--out: "));
+  EXPECT_THAT(result.err, HasSubstr("is the input " + items_));
+}
+
+TEST_F(TrainTest, ATokenizerThatIsNoneIsCalledByItsName) {
+  const Result result = RunLarder({"encoder", "train", "--items", items_, "--tokenizer",
+                                   "/etc/passwd", "--out", dir_.File("out")});
+
+  EXPECT_EQ(result.code, kExitError);
+  EXPECT_THAT(result.err, HasSubstr("/etc/passwd: not a SentencePiece model"));
 }
 
 TEST(Cli, WhatFailsOnThisMachineIsNoMissingServer) {

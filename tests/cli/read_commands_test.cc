@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <grpcpp/grpcpp.h>
 
+#include <cstdlib>
 #include <sstream>
 
 #include "base/bytes.h"
@@ -46,7 +47,10 @@ class FakeFeatures final : public v1::FeatureService::Service {
                            v1::GetFeaturesResponse* reply) override {
     const std::vector<std::string> ids(request->candidates().begin(), request->candidates().end());
     *reply->mutable_ids() = Strings("", ids);
+    const std::vector<double> ones(ids.size(), 1);
     *reply->add_columns() = Numbers("candidate.price", std::vector<double>(ids.size(), 5));
+    *reply->add_columns() = Numbers("candidate.demand.views_7d", ones);
+    *reply->add_columns() = Numbers("user.demand.views_7d", {2});
     *reply->add_columns() = Numbers("user.visits", {7});
     return grpc::Status::OK;
   }
@@ -75,6 +79,8 @@ class ReadCommandsTest : public testing::Test {
     address_ = Concat("127.0.0.1:", port);
   }
 
+  void TearDown() override { unsetenv("LARDER_SERVER"); }
+
   std::string Run(std::vector<std::string> arguments) {
     arguments.insert(arguments.end(), {"--server", address_});
     std::ostringstream out;
@@ -90,13 +96,14 @@ class ReadCommandsTest : public testing::Test {
 };
 
 TEST_F(ReadCommandsTest, WithoutCandidatesGetShowsWhatHoldsForAll) {
-  const std::string text = Run({"get", "ranker", "--key", "user=u7"});
+  const std::string text = Run({"get", "ranker", "--key", "user=u7", "--columns", "visits,price"});
   EXPECT_THAT(text, HasSubstr("FEATURE      VALUE\nuser.visits  7\n"));
   EXPECT_THAT(text, Not(HasSubstr("price")));
 
   const Json json = Json::parse(Run({"get", "ranker", "--key", "user=u7", "--json"}));
   EXPECT_EQ(json["rows"], Json::array());
-  EXPECT_EQ(json["shared"]["features"], (Json{{"user.visits", 7.0}}));
+  EXPECT_EQ(json["shared"]["features"],
+            (Json{{"user.demand.views_7d", 2.0}, {"user.visits", 7.0}}));
 }
 
 TEST_F(ReadCommandsTest, WithCandidatesGetShowsARowEach) {
@@ -105,6 +112,32 @@ TEST_F(ReadCommandsTest, WithCandidatesGetShowsARowEach) {
   EXPECT_EQ(json["rows"].size(), 2u);
   EXPECT_EQ(json["rows"][1]["features"]["candidate.price"], 5.0);
   EXPECT_FALSE(json.contains("shared"));
+}
+
+TEST_F(ReadCommandsTest, TheServerThatAnOptionNamesGoesBeforeTheEnvironment) {
+  setenv("LARDER_SERVER", "127.0.0.1:1", /*replace=*/1);
+
+  EXPECT_THAT(Run({"get", "ranker", "--key", "user=u7"}), HasSubstr("user.visits"));
+  EXPECT_THAT(Run({"similar", "items", "--key", "seed=i"}), HasSubstr("no candidates"));
+}
+
+TEST_F(ReadCommandsTest, WithoutTheOptionTheEnvironmentNamesTheServer) {
+  setenv("LARDER_SERVER", address_.c_str(), /*replace=*/1);
+  std::ostringstream out;
+
+  EXPECT_EQ(RunCli({"get", "ranker", "--key", "user=u7"}, {out, out}), kExitOk) << out.str();
+}
+
+TEST_F(ReadCommandsTest, ColumnsWithTheSameLastPartsAreAllShown) {
+  const Json both = Json::parse(
+      Run({"get", "ranker", "--key", "candidate=a", "--columns", "views_7d", "--json"}));
+  EXPECT_EQ(both["rows"][0]["features"],
+            (Json{{"candidate.demand.views_7d", 1.0}, {"user.demand.views_7d", 2.0}}));
+
+  // As the table has it: candidate's.
+  const Json one = Json::parse(
+      Run({"get", "ranker", "--key", "candidate=a", "--columns", "demand.views_7d", "--json"}));
+  EXPECT_EQ(one["rows"][0]["features"], (Json{{"candidate.demand.views_7d", 1.0}}));
 }
 
 TEST_F(ReadCommandsTest, AnEmptyResultNamesTheKeysThatWereAsked) {

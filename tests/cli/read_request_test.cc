@@ -27,7 +27,8 @@ TEST(ReadRequest, OnlyCandidatesAreCutAtCommas) {
 }
 
 TEST(ReadRequest, WrongKeysAreNamed) {
-  for (const char* wrong : {"user", "=u", "user="}) {
+  for (const char* wrong : {"user", "=u", "user=", "candidate=", "candidate=,", "candidate=a,,b",
+                            "candidate=a,", "candidate=,a"}) {
     EXPECT_THAT(ParseKeys({wrong}), StatusIs(StatusCode::kInvalidArgument, HasSubstr(wrong)));
   }
   EXPECT_THAT(ParseKeys({"user=a", "user=b"}),
@@ -41,6 +42,15 @@ TEST(ReadRequest, RequestColumnsGoAsText) {
   EXPECT_EQ(columns.at("section").text(), "web,x");
   EXPECT_THAT(ParseRequestColumns({"hour=9", "hour=8"}),
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("'hour' is given twice")));
+}
+
+TEST(ReadRequest, ColumnsAreAllOnlyWhenNoneAreAskedFor) {
+  EXPECT_THAT(ParseColumns({}), IsOkAndHolds(ElementsAre()));
+  EXPECT_THAT(ParseColumns({"a,b", "c"}), IsOkAndHolds(ElementsAre("a", "b", "c")));
+  for (const char* empty : {"", ","}) {
+    EXPECT_THAT(ParseColumns({empty}),
+                StatusIs(StatusCode::kInvalidArgument, HasSubstr("--columns")));
+  }
 }
 
 TEST(ReadRequest, CommasCutListsAndEmptyPartsGo) {

@@ -108,13 +108,23 @@ TEST_F(RejectLogTest, BytesThatAreNotUtf8AreKeptInBase64) {
   EXPECT_FALSE(read[3].contains("record_base64"));
 }
 
+TEST_F(RejectLogTest, WhatIsNotOnTheDiskIsNotCounted) {
+  RejectLog log("/dev/full", err_);
+
+  EXPECT_THAT(log.Add("a", 1, InvalidArgument("bad"), "x"),
+              StatusIs(StatusCode::kFailedPrecondition, HasSubstr("No space left on device")));
+  EXPECT_EQ(log.count(), 0u);
+}
+
 TEST_F(RejectLogTest, AFileThatCannotBeWrittenIsNoMissingServer) {
   RejectLog log(dir_.File("no/such/folder"), err_);
 
   const Status status = log.Add("a", 1, InvalidArgument("bad"), "x");
 
-  EXPECT_THAT(status, StatusIs(StatusCode::kFailedPrecondition, HasSubstr("cannot be written")));
+  EXPECT_THAT(status, StatusIs(StatusCode::kFailedPrecondition,
+                               HasSubstr("cannot be written: No such file or directory")));
   EXPECT_EQ(ExitCodeOf(status), kExitError);
+  EXPECT_EQ(log.count(), 0u);
 }
 
 }  // namespace

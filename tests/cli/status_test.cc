@@ -3,6 +3,7 @@
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <sstream>
 
 #include "cli/cli.h"
@@ -27,19 +28,20 @@ class FakeAdmin : public v1::AdminService::Service {
   grpc::Status Status(grpc::ServerContext*, const v1::StatusRequest*,
                       v1::StatusResponse* out) override {
     *out = reply;
+    if (next) next(reply);
     return grpc::Status::OK;
   }
   // What `larder status` prints of it.
-  std::string Run(std::vector<std::string> args) const {
+  std::string Run(std::vector<std::string> args, int exit_code = kExitOk) const {
     std::ostringstream out;
-    std::ostringstream err;
     args.insert(args.begin(), "status");
     args.insert(args.end(), {"--server", "127.0.0.1:" + std::to_string(port_)});
-    EXPECT_EQ(RunCli(args, {out, err}), kExitOk) << err.str();
+    EXPECT_EQ(RunCli(args, {out, out}), exit_code) << out.str();
     return out.str();
   }
 
   v1::StatusResponse reply;
+  std::function<void(v1::StatusResponse&)> next;  // makes the next reply
 
  private:
   int port_ = 0;
@@ -57,6 +59,42 @@ TEST(Status, ShowsTheLastArtifactThatCouldNotBeUsed) {
   const Json json = Json::parse(admin.Run({"--json"}));
   EXPECT_EQ(json.at("artifact_errors"), 3);
   EXPECT_EQ(json.at("last_artifact_error"), "base.larder: cut short");
+}
+
+v1::JobStatus& AddJob(v1::StatusResponse& reply, v1::JobState state) {
+  v1::JobStatus& job = *reply.add_jobs();
+  job.set_kind("vectors");
+  job.set_subject("text_of.vec");
+  job.set_state(state);
+  return job;
+}
+
+TEST(Status, WaitEndsWhenAJobOnlyFails) {
+  FakeAdmin admin;
+  AddJob(admin.reply, v1::JOB_STATE_RETRYING).set_error("the encoder is gone");
+  // Now and then it is tried again.
+  admin.next = [calls = 0](v1::StatusResponse& reply) mutable {
+    reply.mutable_jobs(0)->set_state(++calls % 2 == 1 ? v1::JOB_STATE_RUNNING
+                                                      : v1::JOB_STATE_RETRYING);
+  };
+
+  const std::string text = admin.Run({"--wait", "--timeout", "1s"}, kExitError);
+
+  EXPECT_THAT(text, HasSubstr("UNAVAILABLE: job vectors of text_of.vec has failed for 1s"));
+  EXPECT_THAT(text, HasSubstr("the encoder is gone"));
+}
+
+TEST(Status, WaitEndsWellWhenAJobThatFailedSucceeds) {
+  FakeAdmin admin;
+  AddJob(admin.reply, v1::JOB_STATE_RETRYING).set_error("busy");
+  // Fails and succeeds in turn for longer than the patience with one failure.
+  admin.next = [calls = 0](v1::StatusResponse& reply) mutable {
+    const bool done = ++calls % 2 == 1;
+    reply.mutable_jobs(0)->set_state(done ? v1::JOB_STATE_DONE : v1::JOB_STATE_RETRYING);
+    reply.set_idle(calls == 9);
+  };
+
+  EXPECT_THAT(admin.Run({"--wait", "--timeout", "1s"}), HasSubstr("idle"));
 }
 
 }  // namespace

@@ -117,13 +117,14 @@ TEST_F(BadInputTest, ClientCallsGetClearErrors) {
     EXPECT_EQ(result.exit_code, 1) << arguments[0];
     EXPECT_THAT(result.err, HasSubstr(what)) << arguments[0];
   };
-  fails({"ingest", "klicks", Write("x.jsonl", "{}\n"), "--rejects", dir_.File("r")}, "klicks");
+  fails({"ingest", "klicks", Write("x.jsonl", "{}\n"), "--rejects", dir_.File("r")},
+        "larder: NOT_FOUND: source 'klicks'");
   fails({"ingest", "clicks", dir_.File("missing.jsonl")}, "missing.jsonl");
   fails({"get", "count", "--key", "candidate=i0"}, "count");
   fails({"get", "counts", "--key", "usr=u0", "--key", "candidate=i0"}, "usr");
   fails({"get", "counts@9", "--key", "candidate=i0"}, "counts@9");
   fails({"similar", "nothing", "--key", "seed=i0"}, "nothing");
-  fails({"search", "text.vec", "words"}, "text.vec");
+  fails({"search", "text.vec", "words"}, "unknown vector feature 'text.vec'; there are none");
 }
 
 TEST_F(BadInputTest, ASecondServerOnTheSameDirectoryIsRefused) {
@@ -131,6 +132,17 @@ TEST_F(BadInputTest, ASecondServerOnTheSameDirectoryIsRefused) {
   const ProcessResult result = second.StartAndFail();
   EXPECT_EQ(result.exit_code, 1);
   EXPECT_THAT(result.err, HasSubstr("another process"));
+}
+
+// gRPC logs on its own account what it then also says by a status.
+TEST_F(BadInputTest, OnlyOurOwnMessageIsOnStandardError) {
+  const TempDir other;
+  const ProcessResult taken =
+      RunProgram({LarderBinary(), "serve", "--data", other.File("d"), "--listen",
+                  server_.address(), "--http", "off", "--ports-file", other.path()});
+
+  EXPECT_EQ(taken.exit_code, 1);
+  EXPECT_THAT(taken.err, testing::StartsWith("larder: "));
 }
 
 TEST_F(BadInputTest, DamagedLogIsDataLossAndNotAShorterLog) {

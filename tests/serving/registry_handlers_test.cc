@@ -202,7 +202,7 @@ TEST(GetDefinition, NamesWhatItDoesNotKnow) {
               StatusIs(StatusCode::kNotFound, HasSubstr("'nothing'")));
   get.set_name("quality@9");
   EXPECT_THAT(GetDefinition(get, world.context()),
-              StatusIs(StatusCode::kNotFound, HasSubstr("quality@9")));
+              StatusIs(StatusCode::kNotFound, HasSubstr("'quality@9'; there are quality@1")));
   get.set_name("quality@x");
   EXPECT_THAT(GetDefinition(get, world.context()),
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("NAME@VERSION")));

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef LARDER_CLI_OUTPUT_FILE_H_
+#define LARDER_CLI_OUTPUT_FILE_H_
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+
+namespace larder::cli {
+
+// Whether what `option` says may be written while `inputs` are read; "-" there is standard input.
+// Errors: UsageError if it is the same file as one of them, by whatever name.
+Status CheckIsNoInput(std::string_view option, const std::string& path,
+                      const std::vector<std::string>& inputs);
+
+}  // namespace larder::cli
+
+#endif  // LARDER_CLI_OUTPUT_FILE_H_
