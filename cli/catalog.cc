@@ -71,7 +71,7 @@ class FieldCheck {
     std::string there;
     for (const std::string& field : there_) there += Concat(there.empty() ? "" : ", ", field);
     return InvalidArgument("no record of the items has a field '", missing_.front(),
-                           "', there are: ", there);
+                           "', there are: ", there, "; name one of them, or '' for none");
   }
 
  private:
