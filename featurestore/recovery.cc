@@ -82,6 +82,9 @@ class Recovery {
     return p_.db.Scan(Prefix(BlobKind::kIds), /*once=*/true,
                       [&](std::string_view rest, const Blob& blob) -> Status {
                         LARDER_RETURN_IF_ERROR(CheckBlob(BlobKind::kIds, rest, blob));
+                        // Those after the checkpoint come again with the log. Of a checkpoint that
+                        // was interrupted only some are here, and ids must come in order.
+                        if (blob.position.entry() > checkpoint_.position.entry()) return OkStatus();
                         LARDER_ASSIGN_OR_RETURN(const EntryIds ids, DecodeIds(blob.body));
                         p_.dedupe.Add(ids);
                         return OkStatus();
@@ -277,11 +280,10 @@ class Recovery {
       const bool replayed = number > checkpoint_.position.entry() ||
                             checkpoint_.position.index() + 1 < entry.batch.size();
       if (replayed) ++recovered_.replayed_entries;
-      LARDER_RETURN_IF_ERROR(CheckRevision(entry));
       const Applier::Outcome outcome = p_.applier.Apply(entry, checksum);
       LARDER_RETURN_IF_ERROR(outcome.failure);
-      if (entry.kind == EntryKind::kRevision && !outcome.decision.ok()) {
-        refused_ = Concat("entry ", number, ": ", Message(outcome.decision.status()));
+      if (entry.kind == EntryKind::kRevision) {
+        LARDER_RETURN_IF_ERROR(CheckDecision(number, outcome.decision.status()));
       }
       // As when it was applied first: no blob of a definition before a checkpoint that has it.
       if (outcome.new_definitions ||
@@ -293,20 +295,18 @@ class Recovery {
     });
   }
 
-  // A revision that was accepted once and is refused now, by a compiler with other rules, must not
-  // lead to another state without a word.
-  Status CheckRevision(const Entry& entry) const {
-    const registry::Revision* current = p_.state.history().current();
-    const uint64_t newest = current == nullptr ? 0 : current->number;
-    if (entry.revision <= newest) return OkStatus();
-    return Unimplemented(p_.log_name, ": entry ", entry.number, " was made under revision ",
-                         entry.revision, ", but this version accepts revisions only up to ", newest,
-                         refused_.empty() ? "" : "; it refuses ", refused_);
+  // What is proposed is checked before it is logged, so a revision in the log was accepted, unless
+  // it lost a race for its base. One that a compiler with other rules refuses now must not lead to
+  // another state without a word.
+  Status CheckDecision(uint64_t number, const Status& decision) const {
+    if (decision.ok() || decision.code() == StatusCode::kAborted) return OkStatus();
+    return Unimplemented(p_.log_name, ": the revision in entry ", number,
+                         " was accepted by another version, and this one refuses it: ",
+                         Message(decision));
   }
 
   const RecoveryParts& p_;
   CheckpointRecord checkpoint_;
-  std::string refused_;  // the last refusal of a revision in the log
   Hash128 sum_;
   std::vector<std::pair<std::string, Hash128>> orphans_;
   Recovered recovered_;

@@ -29,8 +29,9 @@ rocksdb::Options LogOptions(rocksdb::Env* env) {
   rocksdb::Options options;
   if (env != nullptr) options.env = env;
   options.create_if_missing = true;
-  // A crash may leave half a record at the end. Anything else: OpenDamaged.
-  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
+  // An unsynced tail may have holes after a power cut (S11): keep the prefix before the first. What
+  // was synced is looked for before that: CheckEnd.
+  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
   options.paranoid_checks = true;
   // Keys only grow, so files never overlap and level compaction moves them without rewriting.
   options.compaction_style = rocksdb::kCompactionStyleLevel;
@@ -69,27 +70,20 @@ StatusOr<uint64_t> LastOf(rocksdb::DB& db, const std::string& dir) {
   return last;
 }
 
-Status CheckMark(const SyncMark& mark, uint64_t last, const std::string& dir) {
+// Looks at a log without changing it: opening it to write keeps what can be read up to the first
+// hole and removes the rest for good.
+Status CheckEnd(const rocksdb::Options& options, const std::string& dir, const SyncMark& mark) {
+  if (mark.number() == 0) return OkStatus();
+  rocksdb::DB* db = nullptr;
+  const rocksdb::Status opened = rocksdb::DB::OpenForReadOnly(options, dir, &db);
+  LARDER_RETURN_IF_ERROR(FromRocksDb(opened, dir));
+  const std::unique_ptr<rocksdb::DB> closing(db);
+  LARDER_ASSIGN_OR_RETURN(const uint64_t last, LastOf(*db, dir));
   if (last >= mark.number()) return OkStatus();
   return DataLoss(dir, " is damaged: its entries up to ", mark.number(),
                   " were synced, but it can be read up to ", last,
-                  " only; restore it from a copy, or remove ", dir, "/", kMarkName,
-                  " to go on without the rest");
-}
-
-// A log with a record that cannot be read. After a power cut the unsynced tail may have holes
-// (S11): the prefix before the first is kept. If the mark says that more was synced, nothing is
-// changed.
-Status OpenDamaged(rocksdb::Options options, const std::string& dir, const SyncMark& mark,
-                   rocksdb::DB** db) {
-  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
-  rocksdb::DB* reader = nullptr;
-  LARDER_RETURN_IF_ERROR(
-      FromRocksDb(rocksdb::DB::OpenForReadOnly(options, dir, &reader), dir));
-  const std::unique_ptr<rocksdb::DB> closing(reader);
-  LARDER_ASSIGN_OR_RETURN(const uint64_t last, LastOf(*reader, dir));
-  LARDER_RETURN_IF_ERROR(CheckMark(mark, last, dir));
-  return FromRocksDb(rocksdb::DB::Open(options, dir, db), dir);
+                  " only. Restore it from a copy. To go on without the rest: keep a copy, remove ",
+                  dir, "/", kMarkName, " and the folder state beside it, which is made again");
 }
 
 class RocksDbLog : public Log {
@@ -101,7 +95,6 @@ class RocksDbLog : public Log {
   Status Recover() {
     const std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator(SequentialRead()));
     LARDER_ASSIGN_OR_RETURN(const uint64_t last, LastOf(*db_, dir_));
-    LARDER_RETURN_IF_ERROR(CheckMark(*mark_, last, dir_));
     if (last == 0) return OkStatus();
     it->SeekToFirst();
     if (!it->Valid()) return FromRocksDb(it->status(), dir_);
@@ -173,13 +166,11 @@ class RocksDbLog : public Log {
 
 StatusOr<std::unique_ptr<Log>> OpenRocksDbLog(const std::string& dir, rocksdb::Env* env) {
   const rocksdb::Options options = LogOptions(env);
-  // RocksDB makes the last part of the path only, and the mark lies in it.
-  if (!options.env->CreateDirIfMissing(dir).ok()) return Unavailable(dir, ": cannot be made");
+  LARDER_RETURN_IF_ERROR(FromRocksDb(options.env->CreateDirIfMissing(dir), dir));
   LARDER_ASSIGN_OR_RETURN(auto mark, SyncMark::Open(Concat(dir, "/", kMarkName)));
+  LARDER_RETURN_IF_ERROR(CheckEnd(options, dir, *mark));
   rocksdb::DB* db = nullptr;
-  const rocksdb::Status opened = rocksdb::DB::Open(options, dir, &db);
-  LARDER_RETURN_IF_ERROR(opened.IsCorruption() ? OpenDamaged(options, dir, *mark, &db)
-                                               : FromRocksDb(opened, dir));
+  LARDER_RETURN_IF_ERROR(FromRocksDb(rocksdb::DB::Open(options, dir, &db), dir));
   auto log =
       std::make_unique<RocksDbLog>(std::unique_ptr<rocksdb::DB>(db), dir, std::move(mark));
   LARDER_RETURN_IF_ERROR(log->Recover());

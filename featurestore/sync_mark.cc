@@ -38,13 +38,12 @@ uint64_t Decode(std::string_view bytes) {
 
 StatusOr<std::unique_ptr<SyncMark>> SyncMark::Open(const std::string& path) {
   const int file = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-  if (file < 0) {
-    return Unavailable(path, ": ", std::generic_category().message(errno));
-  }
+  if (file < 0) return Unavailable(path, ": ", std::generic_category().message(errno));
   std::unique_ptr<SyncMark> mark(new SyncMark(file));
   std::array<char, kBytes + 1> bytes;
   const ssize_t got = pread(file, bytes.data(), bytes.size(), 0);
-  if (got > 0) mark->number_ = Decode({bytes.data(), static_cast<size_t>(got)});
+  if (got < 0) return Unavailable(path, ": ", std::generic_category().message(errno));
+  mark->number_ = Decode({bytes.data(), static_cast<size_t>(got)});
   return mark;
 }
 

@@ -74,6 +74,8 @@ void WindowTable::Drop(Ordinal ordinal) {
   cells_[ordinal].state = nullptr;
   cells_[ordinal].newest = kNever;
   cells_[ordinal].tag.store(kStale, std::memory_order_relaxed);
+  // The ordinal may become another key's.
+  if (ordinal < stored_positions_.size()) stored_positions_[ordinal] = {};
   --states_;
 }
 

@@ -21,7 +21,7 @@ namespace {
 
 using Steady = std::chrono::steady_clock;
 
-// What one connection may take, from its first byte to the end of its answer.
+// What one connection may take, from when a thread takes it up to the end of its answer.
 constexpr std::chrono::seconds kConnectionTime{2};
 // And until its first byte: who connects and says nothing keeps others waiting.
 constexpr std::chrono::milliseconds kFirstByteTime{500};

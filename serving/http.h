@@ -14,7 +14,8 @@ namespace larder::serving {
 
 // The HTTP port: GET /healthz (200 `ok`, or 503 and why not) and GET /metrics (Prometheus text).
 //
-// A connection is for one request and lasts two seconds at most, however slowly its client sends.
+// A connection is for one request and lasts two seconds at most from when its turn comes, however
+// slowly its client sends.
 // Owns its threads; destruction joins them, without waiting for clients. Thread-safety:
 // thread-safe.
 class HttpServer {

@@ -40,12 +40,14 @@ std::string Base64(std::string_view bytes) {
 
 Status RejectLog::Begin(const std::vector<std::string>& inputs) {
   if (path_ == "-") return UsageError("--rejects: expected a file, got '-'");
-  return CheckIsNoInput("--rejects", path_, inputs);
+  LARDER_RETURN_IF_ERROR(CheckIsNoInput("--rejects", path_, inputs));
+  // Where PutAside moves what is there.
+  return CheckIsNoInput("--rejects", path_ + ".old", inputs);
 }
 
 Status RejectLog::End() {
   MutexLock lock(mutex_);
-  return count_ == 0 ? PutAside() : OkStatus();
+  return opened_ ? OkStatus() : PutAside();
 }
 
 Status RejectLog::PutAside() const {
@@ -70,8 +72,9 @@ Status RejectLog::Add(std::string_view file, uint64_t line, const Status& why,
                       std::string_view record) {
   const std::string at = Concat(file, ":", line);
   MutexLock lock(mutex_);
-  if (count_ == 0) {
+  if (!opened_) {
     LARDER_RETURN_IF_ERROR(PutAside());
+    opened_ = true;
     errno = 0;
     out_.open(path_, std::ios::trunc | std::ios::binary);
     if (!out_) return CannotWrite();

@@ -42,6 +42,7 @@ class RejectLog {
   mutable Mutex mutex_;
   std::ostream& err_;
   std::ofstream out_ ABSL_GUARDED_BY(mutex_);
+  bool opened_ ABSL_GUARDED_BY(mutex_) = false;
   uint64_t count_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 

@@ -76,6 +76,13 @@ TEST_F(RejectLogTest, AnEarlierRunsRejectsArePutAsideByTheFirstNewOne) {
   EXPECT_EQ(Read(path + ".old"), "old\n");
 }
 
+TEST_F(RejectLogTest, WhereEarlierRejectsGoIsNoInputEither) {
+  const std::string input = Write("rejects.old", "{}\n");
+
+  EXPECT_THAT(RejectLog(dir_.File("rejects"), err_).Begin({input}),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("is the input")));
+}
+
 TEST_F(RejectLogTest, ADeviceStays) {
   RejectLog log("/dev/null", err_);
 

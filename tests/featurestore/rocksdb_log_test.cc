@@ -180,11 +180,24 @@ TEST_F(CrashedLog, HasEverything) { EXPECT_THAT(Last(), IsOkAndHolds(10)); }
 
 // What was synced is missing: said, and left as it is.
 TEST_F(CrashedLog, AFlippedBitIsDataLossAndNothingIsChanged) {
-  for (const std::streamoff at : {20'000, 55'000, 99'000}) {
+  // Content; then the type (record 6 of 10 begins a block), checksum and length of records.
+  const std::streamoff block = 65'536;
+  for (const std::streamoff at :
+       {std::streamoff{20'000}, std::streamoff{55'000}, std::streamoff{99'000}, block, block + 4,
+        block + 5, block + 6, std::streamoff{98'304 + 5}}) {
     Flip(at);
     EXPECT_THAT(Last(), StatusIs(StatusCode::kDataLoss,
                                  AllOf(HasSubstr(path_), HasSubstr("up to 10 were synced"))));
     Flip(at);
+  }
+  EXPECT_THAT(Last(), IsOkAndHolds(10));
+}
+
+TEST_F(CrashedLog, AFileThatIsGoneIsDataLoss) {
+  for (const std::filesystem::path& file : {wal_, std::filesystem::path(path_) / "CURRENT"}) {
+    std::filesystem::rename(file, dir_.File("aside"));
+    EXPECT_THAT(Last(), StatusIs(StatusCode::kDataLoss, HasSubstr(path_))) << file;
+    std::filesystem::rename(dir_.File("aside"), file);
   }
   EXPECT_THAT(Last(), IsOkAndHolds(10));
 }
