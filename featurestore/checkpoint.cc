@@ -205,8 +205,8 @@ Status Checkpointer::Finish() {
     work_->ids.pop_back();
     if (batch_->SizeBytes() >= kBatchBytes) LARDER_RETURN_IF_ERROR(Flush(/*sync=*/false));
   }
-  LARDER_RETURN_IF_ERROR(WriteHistoryIds());
-  DropIds();
+  LARDER_ASSIGN_OR_RETURN(const OldestEntries oldest, WriteHistoryIds());
+  DropIds(oldest);
   batch_->Put(std::string(1, static_cast<char>(BlobKind::kCheckpoint)), work_->record.position, {},
               EncodeCheckpoint(work_->record));
   LARDER_RETURN_IF_ERROR(Flush(/*sync=*/true));
@@ -288,21 +288,23 @@ void Checkpointer::WriteSeen(EntityState& entity, Ordinal ordinal) {
   batch_->Put(NamedBlobKey(BlobKind::kSeen, entity.name(), key), state_.applied, share, {});
 }
 
-Status Checkpointer::WriteHistoryIds() {
+StatusOr<Checkpointer::OldestEntries> Checkpointer::WriteHistoryIds() {
+  OldestEntries oldest;
   for (const auto& [source, counts] : work_->record.sources) {
-    HistoryIds& history = dedupe_.For(source).history();
+    SourceIds& ids = dedupe_.For(source);
+    HistoryIds& history = ids.history();
     // What was taken before a failure is in the batch that has been written since.
     history.Stored();
     // First: whatever is forgotten before that entry is then taken below.
-    work_->oldest_ids[source] = dedupe_.OldestEntry(source);
+    oldest[source] = ids.newest().oldest().entry();
     if (counts.first_live > 0) {
       history.Close();
       continue;
     }
     for (;;) {
-      const auto ids = history.Take(work_->record.position, kSliceIds);
-      if (ids.empty()) break;
-      for (const HistoryIds::Id& id : ids) {
+      const auto taken = history.Take(work_->record.position, kSliceIds);
+      if (taken.empty()) break;
+      for (const HistoryIds::Id& id : taken) {
         batch_->Put(HistoryIdBlobKey(source, id.id), id.original.position, {},
                     EncodeHistoryId(id.original.payload_hash));
       }
@@ -310,21 +312,19 @@ Status Checkpointer::WriteHistoryIds() {
       history.Stored();
     }
   }
-  return OkStatus();
+  return oldest;
 }
 
-void Checkpointer::DropIds() {
-  for (const auto& [source, oldest] : work_->oldest_ids) {
+void Checkpointer::DropIds(const OldestEntries& oldest) {
+  for (const auto& [source, entry] : oldest) {
     uint64_t& dropped = ids_dropped_[source];
-    if (oldest >= dropped + kIdsStep) {
-      batch_->DeleteRange(IdsBlobKey(source, 0), IdsBlobKey(source, oldest));
-      dropped = oldest;
+    if (entry >= dropped + kIdsStep) {
+      batch_->DeleteRange(IdsBlobKey(source, 0), IdsBlobKey(source, entry));
+      dropped = entry;
     }
     // The first checkpoint that knows of the first live append: no more bulk history will come.
     if (work_->record.sources[source].first_live > position().entry()) {
-      constexpr uint64_t kLast = std::numeric_limits<uint64_t>::max();
-      batch_->DeleteRange(HistoryIdBlobKey(source, {0, 0}),
-                          HistoryIdBlobKey(source, {kLast, kLast}) + '\0');
+      batch_->DeletePrefix(BlobPrefix(BlobKind::kHistoryId, source));
     }
   }
 }

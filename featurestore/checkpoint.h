@@ -92,8 +92,6 @@ class Checkpointer {
     std::vector<Part> parts;  // in the order in which they are written
     std::vector<ControlNote> notes;
     std::vector<StoreState::NewIds> ids;
-    // By source: the first entry whose ids are needed (S1.7); set once the rest is written.
-    std::map<std::string, uint64_t> oldest_ids;
   };
 
   Work Take();
@@ -112,9 +110,11 @@ class Checkpointer {
   void WriteSeen(EntityState& entity, registry::Ordinal ordinal)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mutex_);
   void WriteLayouts() ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mutex_);
-  // Ids that are no longer among the newest: those of bulk history are kept one by one.
-  Status WriteHistoryIds() ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mutex_);
-  void DropIds() ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mutex_);
+  // By source: the first entry whose ids are still needed.
+  using OldestEntries = std::map<std::string, uint64_t>;
+  // Of bulk history, ids from before those entries are kept one by one.
+  StatusOr<OldestEntries> WriteHistoryIds() ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mutex_);
+  void DropIds(const OldestEntries& oldest) ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mutex_);
   // Writes the batch, which stays as it is if that fails.
   Status Flush(bool sync) ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mutex_);
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/bytes.h"
+#include "featurestore/hash_bytes.h"
 
 namespace larder::featurestore {
 namespace {
@@ -106,11 +107,9 @@ std::string EncodeIds(const Entry& entry) {
   out.Fixed(own_ids ? uint8_t{0} : kIdIsPayloadHash);
   out.Varint(infos.size());
   for (const RecordInfo& info : infos) {
-    out.Fixed(info.payload_hash.high);
-    out.Fixed(info.payload_hash.low);
+    EncodeHash(info.payload_hash, out);
     if (!own_ids) continue;
-    out.Fixed(info.id.high);
-    out.Fixed(info.id.low);
+    EncodeHash(info.id, out);
   }
   out.Fixed(Hash64(bytes));
   return bytes;
@@ -141,12 +140,10 @@ StatusOr<EntryIds> DecodeIds(std::string_view bytes) {
   if (count > kMaxBatchRecords) in.Fail();
   if (in.ok()) ids.ids.resize(count);
   for (EntryIds::Id& id : ids.ids) {
-    id.payload_hash.high = in.Fixed<uint64_t>();
-    id.payload_hash.low = in.Fixed<uint64_t>();
+    id.payload_hash = DecodeHash(in);
     id.id = id.payload_hash;
     if (!own_ids) continue;
-    id.id.high = in.Fixed<uint64_t>();
-    id.id.low = in.Fixed<uint64_t>();
+    id.id = DecodeHash(in);
   }
   LARDER_RETURN_IF_ERROR(in.Finish(kWhat));
   return ids;
@@ -203,12 +200,6 @@ std::map<std::string, Dedupe::SourceStats> Dedupe::Stats() const {
     stats[source] = {ids->newest().size(), ids->newest().duplicates()};
   }
   return stats;
-}
-
-uint64_t Dedupe::OldestEntry(std::string_view source) const {
-  const MutexLock lock(mutex_);
-  const auto it = sources_.find(source);
-  return it == sources_.end() ? 0 : it->second->newest().oldest().entry();
 }
 
 }  // namespace larder::featurestore

@@ -45,7 +45,8 @@ class DedupeIndex {
   void CountDuplicate() { duplicates_.fetch_add(1, std::memory_order_relaxed); }
 
   size_t size() const { return size_.load(std::memory_order_relaxed); }
-  // Of the oldest remembered id; Position{} if there is none.
+  // Of the oldest remembered id; Position{} if there is none. Stored EntryIds of earlier entries
+  // are no longer needed.
   Position oldest() const { return Position{oldest_.load(std::memory_order_acquire)}; }
   uint64_t duplicates() const { return duplicates_.load(std::memory_order_relaxed); }
 
@@ -142,8 +143,8 @@ class SourceIds {
 
 // The ids of all sources. They are state derived from the log: at start the stored EntryIds in
 // order of entry, then the entries after the checkpoint, before the first append.
-// Thread-safety: For() any thread, and what it returns as SourceIds says; Stats() and OldestEntry()
-// any thread; Add() one.
+// Thread-safety: For() any thread, and what it returns as SourceIds says; Stats() any thread; Add()
+// one.
 class Dedupe {
  public:
   // `db` must outlive it.
@@ -160,8 +161,6 @@ class Dedupe {
     uint64_t duplicates = 0;
   };
   std::map<std::string, SourceStats> Stats() const;
-  // Stored EntryIds of `source` with an entry before this one are no longer needed; 0: keep all.
-  uint64_t OldestEntry(std::string_view source) const;
 
  private:
   const size_t ids_per_source_;

@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "featurestore/column_codec.h"
+#include "featurestore/hash_bytes.h"
 
 namespace larder::featurestore {
 namespace {
@@ -29,15 +30,6 @@ constexpr uint8_t kRecordFlags = RecordInfo::kDelete | RecordInfo::kRepair | Rec
 // How a column's values are stored.
 constexpr uint8_t kPlain = 0;
 constexpr uint8_t kOriginalTime = 1;  // they are the records' original event times
-
-void EncodeHash(const Hash128& hash, ByteWriter& out) {
-  out.Fixed(hash.high);
-  out.Fixed(hash.low);
-}
-Hash128 DecodeHash(ByteReader& in) {
-  const auto high = in.Fixed<uint64_t>();
-  return {high, in.Fixed<uint64_t>()};
-}
 
 void EncodeInfos(std::span<const RecordInfo> infos, TimeUs arrival, ByteWriter& out) {
   const auto any = [&](auto test) { return std::any_of(infos.begin(), infos.end(), test); };

@@ -4,15 +4,14 @@
 #include <utility>
 
 #include "base/bytes.h"
+#include "featurestore/hash_bytes.h"
 
 namespace larder::featurestore {
 namespace {
 
 StatusOr<Hash128> DecodeHistoryId(std::string_view body) {
   ByteReader in(body);
-  Hash128 payload_hash;
-  payload_hash.high = in.Fixed<uint64_t>();
-  payload_hash.low = in.Fixed<uint64_t>();
+  const Hash128 payload_hash = DecodeHash(in);
   LARDER_RETURN_IF_ERROR(in.Finish("stored id of bulk history"));
   return payload_hash;
 }
@@ -22,8 +21,7 @@ StatusOr<Hash128> DecodeHistoryId(std::string_view body) {
 std::string EncodeHistoryId(const Hash128& payload_hash) {
   std::string body;
   ByteWriter out(body);
-  out.Fixed(payload_hash.high);
-  out.Fixed(payload_hash.low);
+  EncodeHash(payload_hash, out);
   return body;
 }
 
@@ -60,7 +58,7 @@ StatusOr<bool> HistoryIds::AnyOnDisk() {
   if (!found_on_disk_.has_value()) {
     bool found = false;
     // The first is enough.
-    const Status status = db_.Scan(HistoryIdPrefix(source_), /*once=*/false,
+    const Status status = db_.Scan(BlobPrefix(BlobKind::kHistoryId, source_), /*once=*/false,
                                    [&](std::string_view, const Blob&) {
                                      found = true;
                                      return Cancelled("found");

@@ -53,8 +53,7 @@ StatusOr<std::optional<LoadedKey>> LoadKey(StateDb& db, const StoreState& state,
 StatusOr<std::vector<LoadedKey>> LoadMissingKeys(StateDb& db, const StoreState& state,
                                                  EntityState& entity) {
   std::vector<std::string> missing;
-  std::string prefix(1, static_cast<char>(BlobKind::kSeen));
-  ByteWriter(prefix).String(entity.name());
+  const std::string prefix = BlobPrefix(BlobKind::kSeen, entity.name());
   LARDER_RETURN_IF_ERROR(
       db.Scan(prefix, /*once=*/true, [&](std::string_view rest, const Blob&) -> Status {
         std::string_view name;

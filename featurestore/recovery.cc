@@ -10,6 +10,7 @@
 
 #include "base/bytes.h"
 #include "featurestore/evict.h"
+#include "featurestore/hash_bytes.h"
 #include "featurestore/key_loader.h"
 
 namespace larder::featurestore {
@@ -173,9 +174,7 @@ class Recovery {
                         }
                         if (table == nullptr) return Orphan(BlobKind::kVector, rest, blob);
                         ByteReader in(blob.body);
-                        Hash128 content;
-                        content.high = in.Fixed<uint64_t>();
-                        content.low = in.Fixed<uint64_t>();
+                        const Hash128 content = DecodeHash(in);
                         const std::string_view codes = in.Raw(table->feature().dimensions);
                         if (!in.ok() || in.remaining() > 0)
                           return in.Finish(BlobName(Concat('v', rest)));
@@ -197,8 +196,7 @@ class Recovery {
       entity.set_complete(false);
       return OkStatus();
     }
-    std::string seen = Prefix(BlobKind::kSeen);
-    ByteWriter(seen).String(entity.name());
+    const std::string seen = BlobPrefix(BlobKind::kSeen, entity.name());
     const Status scanned =
         p_.db.Scan(seen, /*once=*/true, [&](std::string_view rest, const Blob& blob) -> Status {
           std::string_view name;
@@ -209,8 +207,7 @@ class Recovery {
           return OkStatus();
         });
     LARDER_RETURN_IF_ERROR(scanned);
-    std::string windows = Prefix(BlobKind::kWindow);
-    ByteWriter(windows).String(entity.name());
+    const std::string windows = BlobPrefix(BlobKind::kWindow, entity.name());
     std::string last_key;
     Ordinal ordinal = registry::kNoOrdinal;
     return p_.db.Scan(windows, /*once=*/true,

@@ -93,9 +93,9 @@ class RocksDbLog : public Log {
 
   // Finds the end and checks that entry 1 and as many as there should be are there.
   Status Recover() {
-    const std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator(SequentialRead()));
     LARDER_ASSIGN_OR_RETURN(const uint64_t last, LastOf(*db_, dir_));
     if (last == 0) return OkStatus();
+    const std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator(SequentialRead()));
     it->SeekToFirst();
     if (!it->Valid()) return FromRocksDb(it->status(), dir_);
     const uint64_t first = NumberOf(it->key());

@@ -13,15 +13,20 @@
 #include <utility>
 
 #include "base/bytes.h"
+#include "featurestore/hash_bytes.h"
 #include "featurestore/rocksdb_status.h"
 
 namespace larder::featurestore {
 
-std::string NamedBlobKey(BlobKind kind, std::string_view name, std::string_view key) {
+std::string BlobPrefix(BlobKind kind, std::string_view name) {
   std::string out(1, static_cast<char>(kind));
-  ByteWriter writer(out);
-  writer.String(name);
-  writer.String(key);
+  ByteWriter(out).String(name);
+  return out;
+}
+
+std::string NamedBlobKey(BlobKind kind, std::string_view name, std::string_view key) {
+  std::string out = BlobPrefix(kind, name);
+  ByteWriter(out).String(key);
   return out;
 }
 
@@ -40,23 +45,11 @@ std::string NumberBlobKey(BlobKind kind, uint64_t number) {
 }
 
 std::string IdsBlobKey(std::string_view source, uint64_t entry) {
-  std::string out(1, static_cast<char>(BlobKind::kIds));
-  ByteWriter(out).String(source);
-  out += BigEndian(entry);
-  return out;
-}
-
-std::string HistoryIdPrefix(std::string_view source) {
-  std::string out(1, static_cast<char>(BlobKind::kHistoryId));
-  ByteWriter(out).String(source);
-  return out;
+  return BlobPrefix(BlobKind::kIds, source) + BigEndian(entry);
 }
 
 std::string HistoryIdBlobKey(std::string_view source, const Hash128& id) {
-  std::string out = HistoryIdPrefix(source);
-  out += BigEndian(id.high);
-  out += BigEndian(id.low);
-  return out;
+  return BlobPrefix(BlobKind::kHistoryId, source) + BigEndian(id.high) + BigEndian(id.low);
 }
 
 bool ParseNamed(std::string_view rest, std::string_view& name, std::string_view& key) {
@@ -94,8 +87,7 @@ void EncodeBlob(std::string_view key, Position position, const Hash128& share,
                 std::string_view body, std::string& out) {
   ByteWriter writer(out);
   writer.Varint(position.value);
-  writer.Fixed(share.high);
-  writer.Fixed(share.low);
+  EncodeHash(share, writer);
   writer.Raw(body);
   writer.Fixed(Hash64(out, Hash64(key)));
 }
@@ -111,8 +103,7 @@ StatusOr<Blob> DecodeBlob(std::string_view key, std::string_view bytes) {
   ByteReader in(content);
   Blob blob;
   blob.position = Position{in.Varint()};
-  blob.share.high = in.Fixed<uint64_t>();
-  blob.share.low = in.Fixed<uint64_t>();
+  blob.share = DecodeHash(in);
   if (!in.ok()) return DataLoss(BlobName(key), " is too short");
   blob.body = in.Raw(in.remaining());
   return blob;
@@ -144,6 +135,14 @@ rocksdb::Options StateOptions(rocksdb::Env* env) {
   return options;
 }
 
+// The least key after all that begin with `prefix`; kinds are letters, so there is one.
+std::string After(std::string_view prefix) {
+  std::string end(prefix);
+  while (!end.empty() && static_cast<uint8_t>(end.back()) == 0xff) end.pop_back();
+  if (!end.empty()) end.back() = static_cast<char>(static_cast<uint8_t>(end.back()) + 1);
+  return end;
+}
+
 rocksdb::Slice ToSlice(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
 std::string_view ToView(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
 
@@ -159,6 +158,7 @@ class RocksDbBatch : public StateDb::Batch {
   void DeleteRange(std::string_view first, std::string_view last) override {
     Note(batch_.DeleteRange(ToSlice(first), ToSlice(last)));
   }
+  void DeletePrefix(std::string_view prefix) override { DeleteRange(prefix, After(prefix)); }
   size_t SizeBytes() const override { return batch_.GetDataSize(); }
 
   rocksdb::WriteBatch& batch() { return batch_; }
@@ -221,14 +221,6 @@ class RocksDbState : public StateDb {
   }
 
  private:
-  // The least key after all that begin with `prefix`; kinds are letters, so there is one.
-  static std::string After(std::string_view prefix) {
-    std::string end(prefix);
-    while (!end.empty() && static_cast<uint8_t>(end.back()) == 0xff) end.pop_back();
-    if (!end.empty()) end.back() = static_cast<char>(static_cast<uint8_t>(end.back()) + 1);
-    return end;
-  }
-
   std::unique_ptr<rocksdb::DB> db_;
   const std::string dir_;
   Status error_;  // of the last write; the one writer's

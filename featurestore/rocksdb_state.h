@@ -35,12 +35,13 @@ enum class BlobKind : char {
 
 // The keys of blobs. Names and keys are length-prefixed, so that all of an entity's key is in
 // one place; numbers are big-endian, so that they are in order.
+// What the keys of all blobs of a kind that are about one name begin with.
+std::string BlobPrefix(BlobKind kind, std::string_view name);
 std::string NamedBlobKey(BlobKind kind, std::string_view name, std::string_view key);
 std::string WindowBlobKey(std::string_view entity, std::string_view key, const Digest& digest);
 std::string VectorBlobKey(const Digest& digest, std::string_view key);
 std::string NumberBlobKey(BlobKind kind, uint64_t number);
 std::string IdsBlobKey(std::string_view source, uint64_t entry);
-std::string HistoryIdPrefix(std::string_view source);
 std::string HistoryIdBlobKey(std::string_view source, const Hash128& id);
 inline constexpr size_t kDigestPrefix = 16;
 inline std::string_view DigestPrefix(const Digest& digest) {
@@ -78,6 +79,7 @@ class StateDb {
     virtual void Delete(std::string_view key) = 0;
     // Deletes first <= key < last.
     virtual void DeleteRange(std::string_view first, std::string_view last) = 0;
+    virtual void DeletePrefix(std::string_view prefix) = 0;
     virtual size_t SizeBytes() const = 0;
   };
   virtual std::unique_ptr<Batch> NewBatch() = 0;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/bytes.h"
+#include "featurestore/hash_bytes.h"
 #include "featurestore/value_bytes.h"
 
 namespace larder::featurestore {
@@ -150,8 +151,7 @@ void Row::EncodeTo(std::string& out) const {
   writer.Fixed(flags_);
   writer.SignedVarint(key_.event_time);
   writer.SignedVarint(key_.original_event_time - key_.event_time);
-  writer.Fixed(key_.id.high);
-  writer.Fixed(key_.id.low);
+  EncodeHash(key_.id, writer);
   writer.Fixed(layout_ == nullptr ? uint64_t{0} : layout_->id);
   writer.Raw({payload(), size_});
 }
@@ -164,8 +164,7 @@ StatusOr<Row::Ptr> Row::Decode(const RowLayouts& layouts, std::string_view bytes
   if (__builtin_add_overflow(key.event_time, in.SignedVarint(), &key.original_event_time)) {
     in.Fail();
   }
-  key.id.high = in.Fixed<uint64_t>();
-  key.id.low = in.Fixed<uint64_t>();
+  key.id = DecodeHash(in);
   const auto layout_id = in.Fixed<uint64_t>();
   if (!in.ok()) return DataLoss("row is too short");
   Ptr row = Allocate(in.remaining());
@@ -202,8 +201,7 @@ void Row::AppendCanonical(std::string& out) const {
   writer.Fixed(flags_);
   writer.Fixed(key_.event_time);
   writer.Fixed(key_.original_event_time);
-  writer.Fixed(key_.id.high);
-  writer.Fixed(key_.id.low);
+  EncodeHash(key_.id, writer);
   if (layout_ == nullptr) return;
   for (size_t i = 0; i < layout_->columns.size(); ++i) {
     if (!valid(i)) continue;

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "base/bytes.h"
+#include "featurestore/hash_bytes.h"
 
 namespace larder::featurestore {
 
@@ -84,8 +85,7 @@ Status VectorTable::Read(std::span<const Ordinal> ordinals, const ReadAt& at, Co
 
 void VectorTable::EncodeTo(Ordinal ordinal, std::string& out) const {
   ByteWriter writer(out);
-  writer.Fixed(content(ordinal).high);
-  writer.Fixed(content(ordinal).low);
+  EncodeHash(content(ordinal), writer);
   writer.Raw(AsBytes(Find(ordinal)));
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "base/framed_file.h"
+#include "featurestore/hash_bytes.h"
 
 namespace larder::featurestore {
 namespace {
@@ -25,8 +26,7 @@ std::string EncodeVectorsFile(const Digest& feature, uint32_t dimensions,
   out.Varint(inputs.size());
   for (size_t i = 0; i < inputs.size(); ++i) {
     out.String(inputs[i].key);
-    out.Fixed(inputs[i].content.high);
-    out.Fixed(inputs[i].content.low);
+    EncodeHash(inputs[i].content, out);
     out.Raw(AsBytes(vectors.subspan(i * dimensions, dimensions)));
   }
   return Frame(kFormat, body);
@@ -62,8 +62,7 @@ void VectorsFile::ForEach(const std::function<void(const Item&)>& visit) const {
   for (size_t i = 0; i < count_; ++i) {
     Item item;
     item.key = in.String();
-    item.content.high = in.Fixed<uint64_t>();
-    item.content.low = in.Fixed<uint64_t>();
+    item.content = DecodeHash(in);
     const std::string_view codes = in.Raw(dimensions_);
     item.vector = {reinterpret_cast<const int8_t*>(codes.data()), codes.size()};
     visit(item);

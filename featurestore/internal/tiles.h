@@ -10,6 +10,7 @@
 
 #include "base/bytes.h"
 #include "featurestore/fixed_sum.h"
+#include "featurestore/hash_bytes.h"
 #include "featurestore/window_shape.h"
 
 namespace larder::featurestore::internal {
@@ -152,8 +153,7 @@ struct Entry {
   void Encode(ByteWriter& out) const {
     out.SignedVarint(key.event_time);
     out.SignedVarint(key.original_event_time - key.event_time);
-    out.Fixed(key.id.high);
-    out.Fixed(key.id.low);
+    EncodeHash(key.id, out);
     if constexpr (std::is_same_v<Value, std::string>) {
       out.String(value);
     } else {
@@ -168,8 +168,7 @@ struct Entry {
                                &entry.key.original_event_time)) {
       in.Fail();
     }
-    entry.key.id.high = in.Fixed<uint64_t>();
-    entry.key.id.low = in.Fixed<uint64_t>();
+    entry.key.id = DecodeHash(in);
     if constexpr (std::is_same_v<Value, std::string>) {
       entry.value = std::string(in.String());
     } else {
