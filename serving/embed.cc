@@ -11,6 +11,7 @@
 #include "base/bytes.h"
 #include "serving/column_codec.h"
 #include "serving/encoders.h"
+#include "serving/known_names.h"
 #include "serving/read_info.h"
 
 namespace larder::serving {
@@ -57,14 +58,9 @@ StatusOr<registry::Encoder> FindEncoder(const std::string& name, const Context& 
   const registry::Encoder* encoder =
       current == nullptr ? nullptr : current->registry->FindEncoder(name);
   if (encoder == nullptr) {
-    std::string known;
-    if (current != nullptr) {
-      for (const auto& e : current->registry->encoders) {
-        known += (known.empty() ? "" : ", ") + e.name;
-      }
-    }
-    return NotFound("unknown encoder '", name,
-                    known.empty() ? "'; there are none" : "', expected one of ", known);
+    std::span<const registry::Encoder> known;
+    if (current != nullptr) known = current->registry->encoders;
+    return NotFound("unknown encoder '", name, "'", ExpectedOneOf(known));
   }
   const auto version = current->versions.find(encoder->name);
   ref->set_kind("encoder");

@@ -10,6 +10,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "serving/context.h"
+#include "serving/known_names.h"
 
 namespace larder::serving {
 namespace {
@@ -212,17 +213,6 @@ Status AppendValue(const Type& type, const v1::Value& value, Column& out) {
   }
 }
 
-// ", expected one of user, seed": the names that exist, for messages.
-template <typename Range>
-std::string Names(const Range& range) {
-  std::string names;
-  for (const auto& item : range) {
-    names += names.empty() ? ", expected one of " : ", ";
-    names += item.name;
-  }
-  return names.empty() ? "; there are none" : names;
-}
-
 // A name as a client sent it, fit for a message.
 std::string Shown(std::string_view name) {
   return IsUtf8(name) ? std::string(Utf8Prefix(name, 100)) : std::string("(not UTF-8)");
@@ -261,7 +251,7 @@ StatusOr<std::vector<Column>> RequestColumns(std::span<const registry::RequestCo
     for (const registry::RequestColumn& declaration : declared) known |= declaration.name == name;
     if (!known) {
       return InvalidArgument("unknown request column '", Shown(name), "'",
-                             Names(declared));
+                             ExpectedOneOf(declared));
     }
   }
   return columns;
@@ -284,7 +274,7 @@ StatusOr<std::vector<Column>> RoleColumns(std::span<const registry::Role> roles,
     if (!known) {
       std::vector<registry::Role> sendable(roles.begin(), roles.end());
       std::erase_if(sendable, [](const registry::Role& role) { return role.candidate; });
-      return InvalidArgument("unknown role '", Shown(name), "'", Names(sendable));
+      return InvalidArgument("unknown role '", Shown(name), "'", ExpectedOneOf(sendable));
     }
     LARDER_RETURN_IF_ERROR(CheckKey(Concat("role '", name, "'"), key));
   }

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "serving/encoders.h"
 #include "serving/index_epoch.h"
 #include "serving/index_sink.h"
+#include "serving/known_names.h"
 #include "serving/read_info.h"
 #include "serving/request_values.h"
 #include "serving/retrieval/near_channel.h"
@@ -56,14 +58,10 @@ StatusOr<Found> FindFeature(std::string_view name, const featurestore::Snapshot&
   }
   if (newest.has_value()) return *std::move(newest);
   const registry::Revision* current = snapshot.history().current();
-  std::string known;
-  if (current != nullptr) {
-    for (const registry::VectorFeature& feature : current->registry->vectors) {
-      known += (known.empty() ? "" : ", ") + feature.name;
-    }
-  }
-  return NotFound("unknown vector feature '", IsUtf8(name) ? name : "(not UTF-8)",
-                  known.empty() ? "'; there are none" : "', expected one of ", known);
+  std::span<const registry::VectorFeature> known;
+  if (current != nullptr) known = current->registry->vectors;
+  return NotFound("unknown vector feature '", IsUtf8(name) ? name : "(not UTF-8)", "'",
+                  ExpectedOneOf(known));
 }
 
 Status CheckRequest(const v1::SearchRequest& request) {
