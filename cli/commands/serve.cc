@@ -51,23 +51,19 @@ StatusOr<serving::ServerOptions> ServerOptionsOf(const Options& options) {
 sem_t stop_requested;
 volatile std::sig_atomic_t stop_signal = 0;
 
-extern "C" void RequestStop(int signal) {
-  // The second one does what signals do by default, also while the server still starts.
-  if (stop_signal != 0) {
-    std::signal(signal, SIG_DFL);
-    std::raise(signal);
-    return;
-  }
-  stop_signal = signal;
-  sem_post(&stop_requested);
-}
-
-void SetStopHandler() {
+void SetStopHandler(void (*handler)(int)) {
   struct sigaction action = {};
-  action.sa_handler = RequestStop;
+  action.sa_handler = handler;
   action.sa_flags = SA_RESTART;
   sigaction(SIGTERM, &action, nullptr);
   sigaction(SIGINT, &action, nullptr);
+}
+
+extern "C" void RequestStop(int signal) {
+  // The second one does what signals do by default, also while the server still starts.
+  SetStopHandler(SIG_DFL);
+  stop_signal = signal;
+  sem_post(&stop_requested);
 }
 
 // Since the handler was set; returns the signal.
@@ -93,7 +89,7 @@ void Announce(Cli& cli, const serving::Server& server, const serving::ServerOpti
 StatusOr<int> Run(Cli& cli, const Options& options) {
   LARDER_ASSIGN_OR_RETURN(const serving::ServerOptions server_options, ServerOptionsOf(options));
   sem_init(&stop_requested, 0, 0);
-  SetStopHandler();
+  SetStopHandler(RequestStop);
   LARDER_ASSIGN_OR_RETURN(const auto server, serving::Server::Start(server_options));
   Announce(cli, *server, server_options);
 
