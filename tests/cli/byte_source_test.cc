@@ -52,8 +52,7 @@ StatusOr<std::string> ReadFile(const std::string& name, std::string_view bytes) 
   const std::string path = dir.File(name);
   std::ofstream(path, std::ios::binary) << bytes;
   LARDER_ASSIGN_OR_RETURN(const auto source, OpenInput(path));
-  auto text = ReadAll(*source);
-  return text;
+  return ReadAll(*source);
 }
 
 std::string LongText() {

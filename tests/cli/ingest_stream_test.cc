@@ -93,6 +93,11 @@ class IngestStreamTest : public testing::Test {
     return batch;
   }
 
+  // Either may say what ended the stream.
+  Status SendAndFinish(IngestBatch batch) {
+    const Status status = stream_->Send(std::move(batch));
+    return status.ok() ? stream_->Finish() : status;
+  }
   static bool Accept(const v1::IngestRequest& request, v1::IngestResponse& response) {
     response.set_accepted(static_cast<uint32_t>(request.records_size()));
     response.mutable_last_position()->set_value(request.sequence() * 10);
@@ -167,8 +172,7 @@ TEST_F(IngestStreamTest, ABatchThatCanNeverGoInEndsIt) {
     return true;
   });
 
-  Status status = stream_->Send(Batch(1, 1));
-  if (status.ok()) status = stream_->Finish();
+  const Status status = SendAndFinish(Batch(1, 1));
 
   EXPECT_THAT(status, StatusIs(StatusCode::kNotFound, testing::StartsWith("there is no")));
 }
@@ -190,8 +194,7 @@ TEST_F(IngestStreamTest, AServerThatStopsIsUnavailable) {
   Serve([](const v1::IngestRequest&, v1::IngestResponse&) { return false; },
         {grpc::StatusCode::CANCELLED, "Cancelled on the server side"});
 
-  Status status = stream_->Send(Batch(1, 1));
-  if (status.ok()) status = stream_->Finish();
+  const Status status = SendAndFinish(Batch(1, 1));
 
   EXPECT_THAT(status, StatusIs(StatusCode::kUnavailable, HasSubstr("it is stopping")));
   EXPECT_EQ(ExitCodeOf(status), kExitNoServer);
@@ -204,8 +207,7 @@ TEST_F(IngestStreamTest, ABatchThatIsWrongIsNamedByWhereItBegins) {
     return true;
   });
 
-  Status status = stream_->Send(Batch(7, 1));
-  if (status.ok()) status = stream_->Finish();
+  const Status status = SendAndFinish(Batch(7, 1));
 
   EXPECT_THAT(status, StatusIs(StatusCode::kInvalidArgument, HasSubstr("items.jsonl:7: records")));
 }
@@ -227,8 +229,7 @@ TEST_F(IngestStreamTest, AReplyAboutAnUnknownRecordIsAnErrorAndNoCrash) {
     return true;
   });
 
-  Status status = stream_->Send(Batch(1, 1));
-  if (status.ok()) status = stream_->Finish();
+  const Status status = SendAndFinish(Batch(1, 1));
 
   EXPECT_THAT(status, StatusIs(StatusCode::kInternal, HasSubstr("beyond it")));
 }
@@ -243,8 +244,7 @@ TEST_F(IngestStreamTest, CanBeGivenUpHalfWay) {
 TEST_F(IngestStreamTest, AServerThatAcknowledgesNothingIsGivenUp) {
   Start(std::make_unique<SilentService>(/*reads=*/true, release_.get_future()), "100ms");
 
-  Status status = stream_->Send(Batch(1, 1));
-  if (status.ok()) status = stream_->Finish();
+  const Status status = SendAndFinish(Batch(1, 1));
 
   EXPECT_THAT(status, StatusIs(StatusCode::kDeadlineExceeded, HasSubstr("nothing for 100ms")));
 }

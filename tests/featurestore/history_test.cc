@@ -38,15 +38,33 @@ class HistoryTest : public testing::Test {
     }
     return records;
   }
-  static StatusOr<IngestResult> IngestHistory(TestStore& t,
-                                              const std::vector<std::string>& records) {
+  // From any thread.
+  static StatusOr<IngestResult> SendHistory(TestStore& t, const std::vector<std::string>& records) {
     IngestRequest request;
     request.source = "clicks";
     request.history = true;
     request.records.assign(records.begin(), records.end());
-    LARDER_ASSIGN_OR_RETURN(IngestResult result, t.store->Ingest(request));
+    return t.store->Ingest(request);
+  }
+  static StatusOr<IngestResult> IngestHistory(TestStore& t,
+                                              const std::vector<std::string>& records) {
+    LARDER_ASSIGN_OR_RETURN(IngestResult result, SendHistory(t, records));
     t.last = std::max(t.last, result.last);
     return result;
+  }
+  // As many entries of one record each, so many that the first have no ids of their own any more.
+  static constexpr int kEntries = 2'500;
+  static std::string OneClick(int i) { return Click(Concat("c", i), kStartTime - i, "u", "i"); }
+  void IngestOneByOne() {
+    for (int i = 0; i < kEntries; ++i) ASSERT_OK(IngestHistory(t_, {OneClick(i)}));
+    ASSERT_OK(t_.Read());
+  }
+  void ExpectKnownOneByOne() {
+    for (int i = 0; i < kEntries; ++i) {
+      ASSERT_OK_AND_ASSIGN(const IngestResult result, IngestHistory(t_, {OneClick(i)}));
+      ASSERT_TRUE(result.records[0].duplicate) << i;
+      ASSERT_EQ(result.records[0].position, Position::Of(2 + static_cast<uint64_t>(i), 0));
+    }
   }
   void IngestAllHistory() {
     for (int batch = 0; batch < kBatches; ++batch) {
@@ -98,34 +116,19 @@ TEST_F(HistoryTest, IsDeduplicatedExactlyBeyondTheNewestIds) {
 
 // Entries all of whose ids are forgotten have no ids of their own any more.
 TEST_F(HistoryTest, IdsOutliveThoseOfTheirEntries) {
-  constexpr int kEntries = 2'500;
-  const auto click = [](int i) { return Click(Concat("c", i), kStartTime - i, "u", "i"); };
-  for (int i = 0; i < kEntries; ++i) ASSERT_OK(IngestHistory(t_, {click(i)}));
-  ASSERT_OK(t_.Read());
+  IngestOneByOne();
   ASSERT_OK(t_.store->Checkpoint());
   EXPECT_EQ(Stored(BlobKind::kIds), kIds);
   ASSERT_OK(t_.Open());
-
-  for (int i = 0; i < kEntries; ++i) {
-    ASSERT_OK_AND_ASSIGN(const IngestResult result, IngestHistory(t_, {click(i)}));
-    ASSERT_TRUE(result.records[0].duplicate) << i;
-    ASSERT_EQ(result.records[0].position, Position::Of(2 + static_cast<uint64_t>(i), 0));
-  }
+  ExpectKnownOneByOne();
 }
 
 // With room for more ids than before, those on disk still count.
 TEST_F(HistoryTest, IsDeduplicatedExactlyAfterAStartWithMoreRoom) {
-  constexpr int kEntries = 2'500;
-  const auto click = [](int i) { return Click(Concat("c", i), kStartTime - i, "u", "i"); };
-  for (int i = 0; i < kEntries; ++i) ASSERT_OK(IngestHistory(t_, {click(i)}));
-  ASSERT_OK(t_.Read());
+  IngestOneByOne();
   t_.options.dedupe_ids = 10 * kIds;
   ASSERT_OK(t_.Reopen());
-
-  for (int i = 0; i < kEntries; ++i) {
-    ASSERT_OK_AND_ASSIGN(const IngestResult result, IngestHistory(t_, {click(i)}));
-    ASSERT_TRUE(result.records[0].duplicate) << i;
-  }
+  ExpectKnownOneByOne();
 }
 
 // As a crash of the process leaves the files, before and after checkpoints.
@@ -164,12 +167,7 @@ TEST_F(HistoryTest, IsDeduplicatedExactlyWhileCheckpointsRun) {
       for (int batch = 0; batch < 2 * kBatches; ++batch) {
         // One sends everything in order, the other batches at random.
         const int sent = client == 0 ? batch : static_cast<int>(random() % (2 * kBatches));
-        IngestRequest request;
-        request.source = "clicks";
-        request.history = true;
-        const std::vector<std::string> records = Clicks(sent);
-        request.records.assign(records.begin(), records.end());
-        ASSERT_OK(t_.store->Ingest(request));
+        ASSERT_OK(SendHistory(t_, Clicks(sent)));
       }
     });
   }
