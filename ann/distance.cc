@@ -8,22 +8,23 @@
 namespace larder::ann {
 namespace {
 
+#define LARDER_ANN_KERNEL(set) \
+  DistanceKernel { #set, &set::Dot, &set::DotRows, &set::DotGather, &set::Fine, &set::SumBits }
+
 std::vector<DistanceKernel> Detect() {
-  std::vector<DistanceKernel> kernels = {
-      {"scalar", &scalar::Dot, &scalar::DotRows, &scalar::DotGather}};
+  std::vector<DistanceKernel> kernels = {LARDER_ANN_KERNEL(scalar)};
 #ifdef LARDER_ANN_X86
   __builtin_cpu_init();
-  if (__builtin_cpu_supports("avx2")) {
-    kernels.push_back({"avx2", &avx2::Dot, &avx2::DotRows, &avx2::DotGather});
-  }
+  if (__builtin_cpu_supports("avx2")) kernels.push_back(LARDER_ANN_KERNEL(avx2));
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
       __builtin_cpu_supports("avx512vnni")) {
-    kernels.push_back(
-        {"avx512vnni", &avx512vnni::Dot, &avx512vnni::DotRows, &avx512vnni::DotGather});
+    kernels.push_back(LARDER_ANN_KERNEL(avx512vnni));
   }
 #endif
   return kernels;
 }
+
+#undef LARDER_ANN_KERNEL
 
 }  // namespace
 

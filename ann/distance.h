@@ -2,7 +2,6 @@
 #ifndef LARDER_ANN_DISTANCE_H_
 #define LARDER_ANN_DISTANCE_H_
 
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -13,10 +12,10 @@ namespace larder::ann {
 // The largest dimension of a vector: keeps every dot product of int8 vectors far inside int32.
 inline constexpr size_t kMaxDim = 4096;
 
-// One implementation of the int8 dot product. All give the same integers for all inputs, -128
+// One implementation of what searching computes. All give the same integers for all inputs, -128
 // included, so an index answers alike on every machine.
 //
-// Shapes: `a`, `b`, `query` [dim]; `rows` row-major [n, dim]; `out` [count].
+// Shapes: `a`, `b`, `query`, halves [dim]; `rows` row-major [n, dim]; `out` [count].
 // Thread-safety: thread-safe (pure functions).
 struct DistanceKernel {
   std::string_view name;  // "scalar", "avx2", "avx512vnni"
@@ -27,6 +26,14 @@ struct DistanceKernel {
   // out[i] = query · rows[ids[i]] for i < count.
   void (*dot_gather)(const int8_t* query, const int8_t* rows, const uint32_t* ids, size_t count,
                      size_t dim, int32_t* out);
+  // Of vectors in fixed point (codes.h), each 256 * high + low: the dot product of query and row,
+  // and the squared norm of the row.
+  void (*fine)(const int8_t* query_high, const int8_t* query_low, const int8_t* high,
+               const int8_t* low, size_t dim, int64_t* dot, int64_t* squared_norm);
+  // out[i] = the sum of query[j] over the set bits j of row ids[i]. Rows begin with their bits, in
+  // words of 64, and are `stride` bytes apart; bits past dim are not set.
+  void (*sum_bits)(const int8_t* query, const char* rows, size_t stride, const uint32_t* ids,
+                   size_t count, size_t dim, int32_t* out);
 };
 
 // The kernels that this processor can run, slowest first; the first is always "scalar".
@@ -43,13 +50,6 @@ inline void DotRows(const int8_t* query, const int8_t* rows, size_t count, size_
   BestKernel().dot_rows(query, rows, count, dim, out);
 }
 inline int32_t SquaredNorm(std::span<const int8_t> v) { return Dot(v.data(), v.data(), v.size()); }
-
-// The cosine of two vectors from their integer dot product and squared norms: one rounding of the
-// root, one of the quotient, so a vector's cosine with itself is exactly 1. Norms must not be 0.
-inline double Cosine(int32_t dot, int32_t squared_norm_a, int32_t squared_norm_b) {
-  return static_cast<double>(dot) /
-         std::sqrt(static_cast<double>(squared_norm_a) * static_cast<double>(squared_norm_b));
-}
 
 }  // namespace larder::ann
 

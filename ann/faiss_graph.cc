@@ -6,8 +6,8 @@
 #include <faiss/impl/HNSW.h>
 #include <omp.h>
 
+#include <algorithm>
 #include <atomic>
-#include <cmath>
 #include <exception>
 #include <new>
 #include <thread>
@@ -21,8 +21,8 @@ namespace {
 // 1 - cosine between rows, straight from int8.
 class CosineComputer final : public faiss::DistanceComputer {
  public:
-  CosineComputer(const FaissGraphInput& input, std::span<const float> inverse_norms)
-      : rows_(input.vectors.data()), dim_(input.dim), inverse_norms_(inverse_norms) {}
+  explicit CosineComputer(const FaissGraphInput& input)
+      : rows_(input.vectors.data()), dim_(input.dim), inverse_norms_(input.inverse_norms) {}
 
   void SetNode(size_t node) { query_ = static_cast<idx_t>(node); }
   // FAISS calls this with floats only from its own index classes, which are not used here.
@@ -60,19 +60,16 @@ class Locks {
 };
 
 class Builder {
+  using storage_t = faiss::HNSW::storage_idx_t;
+
  public:
   Builder(const FaissGraphInput& input, const BuildProgress& progress, const std::stop_token& stop)
       : input_(input),
         progress_(progress),
         stop_(stop),
         count_(input.levels.size()),
-        inverse_norms_(count_),
         hnsw_(static_cast<int>(input.degree)),
         locks_(count_) {
-    for (size_t i = 0; i < count_; ++i) {
-      const int32_t norm = SquaredNorm(input.vectors.subspan(i * input.dim, input.dim));
-      inverse_norms_[i] = static_cast<float>(1.0 / std::sqrt(static_cast<double>(norm)));
-    }
     hnsw_.efConstruction = static_cast<int>(input.ef_construction);
     hnsw_.levels.reserve(count_);
     size_t links = 0;
@@ -83,10 +80,12 @@ class Builder {
     hnsw_.neighbors.reserve(links);
     hnsw_.offsets.reserve(count_ + 1);
     hnsw_.prepare_level_tab(count_, /*preset_levels=*/true);
+    if (input.linked != nullptr) TakeLinks(*input.linked);
   }
 
   Status Run() {
-    Insert(0);  // alone, so that the entry point stands before others look for it
+    // The first is linked alone, so that the entry point stands before others look for it.
+    if (!input_.insert.empty()) Insert(input_.insert.front());
     {
       std::vector<std::jthread> helpers;
       for (uint32_t t = 1; t < input_.threads; ++t) helpers.emplace_back([this] { Work(false); });
@@ -94,7 +93,7 @@ class Builder {
     }
     if (out_of_memory_) return ResourceExhausted("no memory left to build the graph");
     if (stop_.stop_requested()) return Cancelled("graph build stopped");
-    if (progress_) progress_(count_, count_);
+    if (progress_) progress_(input_.insert.size(), input_.insert.size());
     return OkStatus();
   }
 
@@ -102,18 +101,47 @@ class Builder {
     FaissGraph graph;
     graph.entry_node = static_cast<uint32_t>(hnsw_.entry_point);
     AppendLevel(0, count_, graph.base_links);
-    size_t nodes = count_;
-    for (int level = 1; level <= hnsw_.max_level; ++level) {
-      while (nodes > 0 && input_.levels[nodes - 1] < level) --nodes;
-      AppendLevel(level, nodes, graph.upper_links);
+    for (int level = 1; level <= input_.levels.front(); ++level) {
+      AppendLevel(level, NodesAt(level), graph.upper_links);
     }
     return graph;
   }
 
  private:
+  size_t NodesAt(int level) const {
+    const auto end = std::partition_point(input_.levels.begin(), input_.levels.end(),
+                                          [level](uint8_t top) { return top >= level; });
+    return static_cast<size_t>(end - input_.levels.begin());
+  }
+
+  void TakeLinks(const FaissGraph& graph) {
+    TakeLevel(0, count_, graph.base_links);
+    size_t begin = 0;
+    for (int level = 1; level <= input_.levels.front(); ++level) {
+      const size_t nodes = NodesAt(level);
+      TakeLevel(level, nodes, std::span(graph.upper_links).subspan(begin));
+      begin += nodes * static_cast<size_t>(hnsw_.nb_neighbors(level));
+    }
+    hnsw_.entry_point = static_cast<storage_t>(graph.entry_node);
+    hnsw_.max_level = input_.levels[graph.entry_node];
+  }
+
+  void TakeLevel(int level, size_t nodes, std::span<const uint32_t> links) {
+    const auto width = static_cast<size_t>(hnsw_.nb_neighbors(level));
+    for (size_t node = 0; node < nodes; ++node) {
+      size_t begin = 0;
+      size_t end = 0;
+      hnsw_.neighbor_range(static_cast<faiss::HNSW::idx_t>(node), level, &begin, &end);
+      for (size_t i = 0; i < width; ++i) {
+        const uint32_t link = links[node * width + i];
+        hnsw_.neighbors[begin + i] = link == kNoNode ? -1 : static_cast<storage_t>(link);
+      }
+    }
+  }
+
   void Insert(size_t node) {
     faiss::VisitedTable visited(static_cast<int>(count_));
-    CosineComputer distance(input_, inverse_norms_);
+    CosineComputer distance(input_);
     InsertWith(node, distance, visited);
   }
 
@@ -127,15 +155,15 @@ class Builder {
   void Work(bool reports) {
     try {
       faiss::VisitedTable visited(static_cast<int>(count_));
-      CosineComputer distance(input_, inverse_norms_);
+      CosineComputer distance(input_);
       size_t since_report = 0;
       while (!stop_.stop_requested() && !out_of_memory_) {
-        const size_t node = next_.fetch_add(1);
-        if (node >= count_) return;
-        InsertWith(node, distance, visited);
+        const size_t next = next_.fetch_add(1);
+        if (next >= input_.insert.size()) return;
+        InsertWith(input_.insert[next], distance, visited);
         if (reports && progress_ && ++since_report == 1024) {
           since_report = 0;
-          progress_(node, count_);
+          progress_(next, input_.insert.size());
         }
       }
     } catch (const std::bad_alloc&) {
@@ -161,7 +189,6 @@ class Builder {
   const BuildProgress& progress_;
   const std::stop_token& stop_;
   size_t count_;
-  std::vector<float> inverse_norms_;
   faiss::HNSW hnsw_;
   Locks locks_;
   std::atomic<size_t> next_{1};
@@ -174,6 +201,7 @@ StatusOr<FaissGraph> BuildFaissGraph(const FaissGraphInput& input, const BuildPr
                                      const std::stop_token& stop) {
   LARDER_CHECK(!input.levels.empty());
   LARDER_CHECK(input.vectors.size() == input.levels.size() * input.dim);
+  LARDER_CHECK(input.inverse_norms.size() == input.levels.size());
   try {
     Builder builder(input, progress, stop);
     LARDER_RETURN_IF_ERROR(builder.Run());

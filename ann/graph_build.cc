@@ -1,49 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <numeric>
-#include <unordered_map>
 
-#include "ann/distance.h"
 #include "ann/graph_base.h"
+#include "ann/internal/graph_draft.h"
 #include "base/bytes.h"
 
 namespace larder::ann {
 namespace {
 
-// SplitMix64 (Steele, Lea, Flood 2014): a stateless mix of seed and position, so that levels do
-// not depend on a library's generator.
-uint64_t Mix(uint64_t seed, uint64_t i) {
-  uint64_t z = seed + (i + 1) * 0x9e3779b97f4a7c15;
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-  return z ^ (z >> 31);
-}
-
-Status CheckRange(std::string_view what, uint64_t value, uint64_t low, uint64_t high) {
-  if (value >= low && value <= high) return OkStatus();
-  return InvalidArgument("graph: ", what, " is ", value, ", expected ", low, " to ", high);
-}
-
-Status CheckInput(const GraphOptions& options, std::span<const int8_t> vectors,
-                  std::span<const std::string> keys) {
-  LARDER_RETURN_IF_ERROR(CheckRange("dim", options.dim, 1, kMaxDim));
-  LARDER_RETURN_IF_ERROR(CheckRange("degree", options.degree, kMinDegree, kMaxDegree));
-  LARDER_RETURN_IF_ERROR(CheckRange("ef_construction", options.ef_construction, 8, 2000));
-  LARDER_RETURN_IF_ERROR(CheckRange("threads", options.threads, 1, 64));
+// Added rows by key: their places in the input, without those whose vector is zero.
+StatusOr<std::vector<uint32_t>> SortedRows(const CodeShape& shape, std::span<const int8_t> codes,
+                                           std::span<const std::string> keys) {
   if (keys.size() > kMaxNodes) {
     return ResourceExhausted("graph: ", keys.size(), " vectors, expected at most ", kMaxNodes);
   }
-  if (vectors.size() != keys.size() * options.dim) {
-    return InvalidArgument("graph: ", vectors.size(), " components, expected ", keys.size(),
-                           " vectors of ", options.dim);
+  if (codes.size() != keys.size() * shape.size()) {
+    return InvalidArgument("graph: ", codes.size(), " components, expected ", keys.size(),
+                           " vectors of ", shape.size());
   }
-  return OkStatus();
-}
-
-// The input's rows in order of key, without those whose vector is zero.
-StatusOr<std::vector<uint32_t>> SortedRows(const GraphOptions& options,
-                                           std::span<const int8_t> vectors,
-                                           std::span<const std::string> keys) {
   std::vector<uint32_t> rows(keys.size());
   std::iota(rows.begin(), rows.end(), 0u);
   std::sort(rows.begin(), rows.end(), [&](uint32_t a, uint32_t b) { return keys[a] < keys[b]; });
@@ -58,122 +33,80 @@ StatusOr<std::vector<uint32_t>> SortedRows(const GraphOptions& options,
     }
   }
   std::erase_if(rows, [&](uint32_t row) {
-    return SquaredNorm(vectors.subspan(row * options.dim, options.dim)) == 0;
+    const auto v = codes.subspan(row * shape.size(), shape.size());
+    return std::all_of(v.begin(), v.end(), [](int8_t x) { return x == 0; });
   });
-  if (rows.empty()) return InvalidArgument("graph: no vector to index");
   return rows;
 }
 
-struct Nodes {
-  std::vector<uint32_t> first_row;    // [nodes] the input row that a node's vector is taken from
-  std::vector<uint8_t> levels;        // [nodes], falling
-  std::vector<uint32_t> node_of_row;  // [rows], in order of key
-};
-
-// Distinct vectors, numbered by falling level and shuffled within one: the order of insertion.
-// Depends on vectors, keys and seed alone, not on the order of the input.
-Nodes NumberNodes(const GraphOptions& options, std::span<const int8_t> vectors,
-                  std::span<const uint32_t> rows) {
-  Nodes nodes;
-  std::vector<uint32_t> found;  // first rows, in order of key
-  std::unordered_map<std::string_view, uint32_t> index;
-  index.reserve(rows.size());
-  for (const uint32_t row : rows) {
-    const auto bytes = AsBytes(vectors.subspan(row * options.dim, options.dim));
-    const auto [it, is_new] = index.try_emplace(bytes, static_cast<uint32_t>(found.size()));
-    if (is_new) found.push_back(row);
-    nodes.node_of_row.push_back(it->second);
-  }
-
-  std::vector<uint8_t> level(found.size());
-  for (size_t i = 0; i < found.size(); ++i) {
-    // Each further level is reached with probability 1 / degree (Malkov & Yashunin 2018, §4.1).
-    uint64_t draw = Mix(options.seed, i);
-    while (level[i] + 1u < kMaxLevels && draw % options.degree == 0) {
-      ++level[i];
-      draw = Mix(draw, i);
-    }
-  }
-  std::vector<uint32_t> order(found.size());
-  std::iota(order.begin(), order.end(), 0u);
-  std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
-    if (level[a] != level[b]) return level[a] > level[b];
-    const uint64_t mix_a = Mix(~options.seed, a);
-    const uint64_t mix_b = Mix(~options.seed, b);
-    return mix_a != mix_b ? mix_a < mix_b : a < b;
-  });
-
-  std::vector<uint32_t> number(found.size());
-  for (uint32_t node = 0; node < order.size(); ++node) {
-    number[order[node]] = node;
-    nodes.first_row.push_back(found[order[node]]);
-    nodes.levels.push_back(level[order[node]]);
-  }
-  for (uint32_t& node : nodes.node_of_row) node = number[node];
-  return nodes;
-}
-
-GraphHeader MakeHeader(const GraphOptions& options, const Nodes& nodes) {
-  GraphHeader header{.dim = static_cast<uint32_t>(options.dim),
-                     .degree = options.degree,
-                     .node_count = static_cast<uint32_t>(nodes.levels.size()),
-                     .row_count = static_cast<uint32_t>(nodes.node_of_row.size()),
-                     .level_count = uint32_t{nodes.levels.front()} + 1,
-                     .space = options.space};
-  for (const uint8_t top : nodes.levels) {
-    for (uint32_t level = 0; level <= top; ++level) ++header.nodes_at_level[level];
-  }
-  return header;
+VectorView RowOf(const CodeShape& shape, std::span<const int8_t> codes, uint32_t row) {
+  return View(shape, codes.subspan(row * shape.size(), shape.size()));
 }
 
 }  // namespace
 
 StatusOr<std::shared_ptr<const GraphBase>> BuildGraphBase(const GraphOptions& options,
-                                                          std::span<const int8_t> vectors,
+                                                          std::span<const int8_t> codes,
                                                           std::span<const std::string> keys,
                                                           const BuildProgress& progress,
-                                                          std::stop_token stop) {
-  LARDER_RETURN_IF_ERROR(CheckInput(options, vectors, keys));
-  LARDER_ASSIGN_OR_RETURN(const std::vector<uint32_t> rows, SortedRows(options, vectors, keys));
-  const Nodes nodes = NumberNodes(options, vectors, rows);
-  GraphHeader header = MakeHeader(options, nodes);
-  uint64_t key_size = 0;
-  for (const uint32_t row : rows) key_size += keys[row].size();
-  if (const uint64_t size = GraphFileBytes(header, key_size); size > kMaxGraphFileBytes) {
-    return ResourceExhausted("graph: file would have ", size, " bytes, expected at most ",
-                             kMaxGraphFileBytes);
-  }
-
-  std::vector<int8_t> node_vectors;
-  node_vectors.reserve(nodes.first_row.size() * options.dim);
-  for (const uint32_t row : nodes.first_row) {
-    const auto v = vectors.subspan(row * options.dim, options.dim);
-    node_vectors.insert(node_vectors.end(), v.begin(), v.end());
-  }
-  const FaissGraphInput input{.vectors = node_vectors,
-                              .dim = options.dim,
-                              .levels = nodes.levels,
-                              .degree = options.degree,
-                              .ef_construction = options.ef_construction,
-                              .threads = options.threads};
-  LARDER_ASSIGN_OR_RETURN(const FaissGraph graph, BuildFaissGraph(input, progress, stop));
-  header.entry_node = graph.entry_node;
-
-  std::string key_bytes;
-  std::vector<uint32_t> key_ends;
-  key_bytes.reserve(key_size);
+                                                          const std::stop_token& stop) {
+  LARDER_RETURN_IF_ERROR(CheckGraphOptions(options));
+  LARDER_ASSIGN_OR_RETURN(const auto rows, SortedRows(options.shape, codes, keys));
+  if (rows.empty()) return InvalidArgument("graph: no vector to index");
+  GraphDraft draft(options);
   for (const uint32_t row : rows) {
-    key_bytes += keys[row];
-    key_ends.push_back(static_cast<uint32_t>(key_bytes.size()));
+    draft.AddRow(keys[row], draft.Add(RowOf(options.shape, codes, row)));
   }
-  const GraphSections sections{.header = header,
-                               .vectors = node_vectors,
-                               .base_links = graph.base_links,
-                               .upper_links = graph.upper_links,
-                               .node_of_row = nodes.node_of_row,
-                               .key_ends = key_ends,
-                               .key_bytes = key_bytes};
-  return GraphBase::FromBytes(Frame(kGraphFormat, EncodeGraph(sections)), "new graph");
+  return draft.Finish(nullptr, progress, stop);
+}
+
+StatusOr<std::shared_ptr<const GraphBase>> FoldGraphBase(const GraphBase& base,
+                                                         const Bitmap& removed,
+                                                         std::span<const int8_t> codes,
+                                                         std::span<const std::string> keys,
+                                                         const FoldOptions& options,
+                                                         const BuildProgress& progress,
+                                                         const std::stop_token& stop) {
+  const GraphOptions graph{.shape = base.shape(),
+                           .space = base.space(),
+                           .degree = base.degree(),
+                           .ef_construction = options.ef_construction,
+                           .threads = options.threads,
+                           .seed = options.seed};
+  LARDER_RETURN_IF_ERROR(CheckGraphOptions(graph));
+  LARDER_ASSIGN_OR_RETURN(const auto added, SortedRows(graph.shape, codes, keys));
+  GraphDraft draft(graph);
+  uint32_t level = base.level_count() - 1;
+  for (uint32_t node = 0; node < base.node_count(); ++node) {
+    while (node >= base.nodes_at_level(level)) --level;
+    draft.AddOld(base.vector(node), level);
+  }
+  std::vector<uint32_t> kept;  // rows of the base, by key
+  for (uint32_t row = 0; row < base.row_count(); ++row) {
+    if (!removed.Test(row)) kept.push_back(row);
+  }
+  std::sort(kept.begin(), kept.end(),
+            [&](uint32_t a, uint32_t b) { return base.key(a) < base.key(b); });
+  // Both are in order of keys: one pass merges them.
+  auto next = added.begin();
+  std::string_view previous;
+  for (const uint32_t row : kept) {
+    const std::string_view key = base.key(row);
+    if (key == previous) return DataLoss("graph: the base has key '", key, "' twice");
+    previous = key;
+    for (; next != added.end() && keys[*next] < key; ++next) {
+      draft.AddRow(keys[*next], draft.Add(RowOf(graph.shape, codes, *next)));
+    }
+    if (next != added.end() && keys[*next] == key) {
+      return InvalidArgument("graph: key '", key, "' is added, but its old row is not removed");
+    }
+    draft.AddRow(key, base.node_of_row(row));
+  }
+  for (; next != added.end(); ++next) {
+    draft.AddRow(keys[*next], draft.Add(RowOf(graph.shape, codes, *next)));
+  }
+  if (draft.row_count() == 0) return InvalidArgument("graph: no vector would be left");
+  return draft.Finish(&base, progress, stop);
 }
 
 }  // namespace larder::ann

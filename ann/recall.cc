@@ -39,11 +39,13 @@ StatusOr<RecallReport> MeasureRecall(const VectorIndex& index, std::span<const u
   RecallReport report;
   double sum = 0;
   for (const uint32_t& id : ids) {
-    SearchRequest request{.query = index.Find(id),
+    const std::vector<int8_t> codes = index.Find(id).Codes();
+    SearchRequest request{.query = codes,
                           .space = index.space(),
                           .k = options.k,
                           .effort = options.effort,
-                          .exclude = std::span(&id, 1)};
+                          .exclude = std::span(&id, 1),
+                          .plan = options.plan};
     if (request.query.empty()) continue;
     auto start = SteadyClock::now();
     LARDER_ASSIGN_OR_RETURN(const SearchResult found, index.Search(request));

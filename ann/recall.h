@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -19,7 +20,8 @@ double Recall(std::span<const Hit> found, std::span<const Hit> exact);
 
 struct RecallOptions {
   size_t k = 10;      // 1 to kMaxK
-  size_t effort = 0;  // as in SearchRequest
+  size_t effort = 0;  // as in SearchRequest, and so is
+  std::optional<Plan> plan = std::nullopt;
 };
 
 struct RecallReport {

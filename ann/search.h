@@ -5,11 +5,13 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
-#include <string_view>
+#include <string>
 #include <vector>
 
 #include "ann/bitmap.h"
+#include "ann/planner.h"
 #include "base/hash.h"
 
 namespace larder::ann {
@@ -33,7 +35,7 @@ class IdOrder {
 
 // What to look for. Everything borrowed is needed during the call only.
 struct SearchRequest {
-  // The vector to look near; dim components, not all zero.
+  // The codes of the vector to look near [shape.size()], not all zero.
   std::span<const int8_t> query{};
   // The space of the query; must be the index's.
   Digest space{};
@@ -47,8 +49,13 @@ struct SearchRequest {
   // Ids that are not wanted, ascending, at most kMaxK: the seed itself, what a user has seen.
   // For long lists clear them in a filter.
   std::span<const uint32_t> exclude{};
-  // True scans everything instead of walking the graph.
+  // True compares with every vector that is admitted.
   bool exact = false;
+  // How to search, for measuring; the planner decides if there is none. What does not fit the
+  // index or the request falls back to what does.
+  std::optional<Plan> plan = std::nullopt;
+  // Only hits of at least this cosine are wanted.
+  double min_score = -2;
   // Order of hits with equal scores; null is ascending id.
   const IdOrder* order = nullptr;
   // A scan that is not done by then is given up; looked at every 32,768 vectors, so within a few
@@ -65,12 +72,17 @@ struct Hit {
 struct SearchResult {
   // Falling score; fewer than k only if the index (or the filter) has no more.
   std::vector<Hit> hits{};
-  // "exact", "graph+delta" or "filtered-exact". Points to a constant.
-  std::string_view plan{};
-  // Dot products computed in the graph walk, and vectors scanned besides.
+  // How they were found.
+  Plan plan = Plan::kScan;
+  // Nodes compared in a walk, and vectors scanned besides, the delta's included.
   size_t walked = 0;
   size_t scanned = 0;
+  // Ids that the filter admits; of all ids if there is none.
+  size_t survivors = 0;
 };
+
+// For people: "graph, walked 600, scanned 20 of 200,000".
+std::string Describe(const SearchResult& result);
 
 }  // namespace larder::ann
 

@@ -4,30 +4,21 @@
 #include <algorithm>
 #include <utility>
 
-#include "ann/distance.h"
 
 namespace larder::ann {
-namespace {
-
-bool Equal(std::span<const int8_t> a, std::span<const int8_t> b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end());
-}
-
-}  // namespace
-
 VectorIndex::VectorIndex(const VectorIndexOptions& options)
-    : options_(options), delta_(options.dim) {
-  LARDER_CHECK(options.dim >= 1 && options.dim <= kMaxDim);
+    : options_(options), delta_(options.shape) {
+  LARDER_CHECK(options.shape.dim >= 1 && options.shape.dim <= kMaxDim);
 }
 
-std::span<const int8_t> VectorIndex::VectorAt(const Place& place) const {
+VectorView VectorIndex::VectorAt(const Place& place) const {
   if (place.slot != kNone) return delta_.vector(place.slot);
   if (ServedByBase(place)) return base_->vector(base_->node_of_row(place.row));
   return {};
 }
 
-std::span<const int8_t> VectorIndex::Find(uint32_t id) const {
-  return id < places_.size() ? VectorAt(places_[id]) : std::span<const int8_t>();
+VectorView VectorIndex::Find(uint32_t id) const {
+  return id < places_.size() ? VectorAt(places_[id]) : VectorView();
 }
 
 std::vector<uint32_t> VectorIndex::Ids() const {
@@ -39,22 +30,27 @@ std::vector<uint32_t> VectorIndex::Ids() const {
   return ids;
 }
 
-Status VectorIndex::Upsert(uint32_t id, std::span<const int8_t> vector) {
-  if (vector.size() != options_.dim) {
-    return InvalidArgument("index: vector has dim ", vector.size(), ", expected ", options_.dim);
+Status VectorIndex::Upsert(uint32_t id, std::span<const int8_t> codes) {
+  if (codes.size() != shape().size()) {
+    return InvalidArgument("index: vector has ", codes.size(), " codes, expected ",
+                           shape().size());
   }
   if (id >= options_.max_ids) {
     return InvalidArgument("index: id is ", id, ", expected below ", options_.max_ids);
   }
+  const VectorView vector = View(shape(), codes);
   if (SquaredNorm(vector) == 0) {
     Remove(id);
     return OkStatus();
   }
-  if (id >= places_.size()) places_.resize(size_t{id} + 1);
+  if (id >= places_.size()) {
+    places_.resize(size_t{id} + 1);
+    node_of_id_.resize(places_.size(), kNone);
+  }
   Place& place = places_[id];
   size_ += IsLive(place) ? 0 : 1;
   if (place.row != kNone) {
-    if (Equal(base_->vector(base_->node_of_row(place.row)), vector)) {
+    if (base_->vector(base_->node_of_row(place.row)) == vector) {
       Unmask(place.row);
       RemoveFromDelta(place);
       return OkStatus();
@@ -88,18 +84,22 @@ void VectorIndex::Mask(uint32_t row) {
   if (masked_.Test(row)) return;
   masked_.Set(row);
   ++masked_count_;
+  node_of_id_[id_of_row_[row]] = kNone;
   const uint32_t node = base_->node_of_row(row);
   const auto rows = base_->rows_of_node(node);
-  if (std::all_of(rows.begin(), rows.end(), [this](uint32_t r) { return masked_.Test(r); })) {
-    dead_nodes_.Set(node);
+  for (uint32_t other = rows.begin; other < rows.end; ++other) {
+    if (!masked_.Test(other)) return;
   }
+  live_nodes_.nodes.Clear(node);
+  any_dead_ = true;
 }
 
 void VectorIndex::Unmask(uint32_t row) {
   if (!masked_.Test(row)) return;
   masked_.Clear(row);
   --masked_count_;
-  dead_nodes_.Clear(base_->node_of_row(row));
+  node_of_id_[id_of_row_[row]] = base_->node_of_row(row);
+  live_nodes_.nodes.Set(base_->node_of_row(row));
 }
 
 bool VectorIndex::WantsBase() const {
@@ -108,15 +108,38 @@ bool VectorIndex::WantsBase() const {
   const auto rows = static_cast<double>(base_rows);
   const bool large_delta = delta_.size() > options_.min_delta &&
                            static_cast<double>(delta_.size()) > options_.max_delta_share * rows;
-  return large_delta || static_cast<double>(masked_count_) > options_.max_masked_share * rows;
+  return large_delta || (base_ != nullptr && WantsRebuild());
+}
+
+bool VectorIndex::WantsRebuild() const {
+  if (base_ == nullptr) return true;
+  if (!any_dead_) return false;
+  const auto nodes = static_cast<double>(base_->node_count());
+  const auto live = static_cast<double>(live_nodes_.nodes.Count());
+  return nodes - live > options_.max_masked_share * nodes;
+}
+
+VectorIndex::FoldInput VectorIndex::TakeFoldInput() const {
+  LARDER_CHECK(base_ != nullptr);
+  FoldInput input{.base = base_, .removed = masked_, .added = {}};
+  input.added.codes.reserve(delta_.size() * shape().size());
+  for (uint32_t id = 0; id < places_.size(); ++id) {
+    if (places_[id].slot == kNone) continue;
+    input.added.ids.push_back(id);
+    const VectorView v = VectorAt(places_[id]);
+    input.added.codes.insert(input.added.codes.end(), v.high.begin(), v.high.end());
+    input.added.codes.insert(input.added.codes.end(), v.low.begin(), v.low.end());
+  }
+  return input;
 }
 
 VectorIndex::Snapshot VectorIndex::TakeSnapshot() const {
-  Snapshot snapshot{.ids = Ids(), .vectors = {}};
-  snapshot.vectors.reserve(size_ * options_.dim);
+  Snapshot snapshot{.ids = Ids(), .codes = {}};
+  snapshot.codes.reserve(size_ * shape().size());
   for (const uint32_t id : snapshot.ids) {
-    const std::span<const int8_t> v = Find(id);
-    snapshot.vectors.insert(snapshot.vectors.end(), v.begin(), v.end());
+    const VectorView v = Find(id);
+    snapshot.codes.insert(snapshot.codes.end(), v.high.begin(), v.high.end());
+    snapshot.codes.insert(snapshot.codes.end(), v.low.begin(), v.low.end());
   }
   return snapshot;
 }
@@ -126,8 +149,9 @@ Status VectorIndex::CheckBase(const GraphBase& base, std::span<const uint32_t> i
     return FailedPrecondition("index: base is in space ", base.space().Short(), ", expected ",
                               options_.space.Short());
   }
-  if (base.dim() != options_.dim) {
-    return InvalidArgument("index: base has dim ", base.dim(), ", expected ", options_.dim);
+  if (base.shape() != shape()) {
+    return InvalidArgument("index: base has vectors of ", base.shape().size(),
+                           " codes, expected ", shape().size());
   }
   if (id_of_row.size() != base.row_count()) {
     return InvalidArgument("index: ", id_of_row.size(), " ids for a base of ", base.row_count(),
@@ -161,7 +185,7 @@ StatusOr<std::unique_ptr<VectorIndex>> VectorIndex::WithBase(
   with->masked_ = Bitmap(rows);
   for (uint32_t row = 0; row < rows; ++row) {
     const uint32_t id = id_of_row[row];
-    if (id == kNoId || !Equal(Find(id), base->vector(base->node_of_row(row)))) {
+    if (id == kNoId || Find(id) != base->vector(base->node_of_row(row))) {
       with->masked_.Set(row);
       ++with->masked_count_;
     }
@@ -175,14 +199,14 @@ StatusOr<std::unique_ptr<VectorIndex>> VectorIndex::WithBase(
     if (!IsLive(places_[id]) || with->ServedByBase(place)) continue;
     place.slot = with->delta_.Append(id, VectorAt(places_[id]));
   }
-  with->dead_nodes_ = Bitmap(base->node_count());
-  for (uint32_t node = 0; node < base->node_count(); ++node) {
-    const auto node_rows = base->rows_of_node(node);
-    if (std::all_of(node_rows.begin(), node_rows.end(),
-                    [&](uint32_t row) { return with->masked_.Test(row); })) {
-      with->dead_nodes_.Set(node);
-    }
+  with->node_of_id_.assign(with->places_.size(), kNone);
+  with->live_nodes_.nodes = Bitmap(base->node_count());
+  for (uint32_t row = 0; row < rows; ++row) {
+    if (with->masked_.Test(row)) continue;
+    with->live_nodes_.nodes.Set(base->node_of_row(row));
+    with->node_of_id_[id_of_row[row]] = base->node_of_row(row);
   }
+  with->any_dead_ = with->live_nodes_.nodes.Count() < base->node_count();
   with->base_ = std::move(base);
   with->id_of_row_.assign(id_of_row.begin(), id_of_row.end());
   return with;
@@ -197,13 +221,18 @@ Status VectorIndex::InstallBase(std::shared_ptr<const GraphBase> base,
 
 VectorIndex::Stats VectorIndex::GetStats() const {
   Stats stats{.size = size_, .masked_rows = masked_count_, .delta_size = delta_.size()};
-  stats.size_bytes = sizeof(*this) + places_.capacity() * sizeof(Place) + delta_.size_bytes() +
+  stats.size_bytes = sizeof(*this) + places_.capacity() * sizeof(Place) +
+                     node_of_id_.capacity() * sizeof(uint32_t) + delta_.size_bytes() +
                      id_of_row_.capacity() * sizeof(uint32_t) + masked_.size_bytes() +
-                     dead_nodes_.size_bytes();
+                     live_nodes_.nodes.size_bytes();
   if (base_ != nullptr) {
     stats.base_rows = base_->row_count();
     stats.size_bytes += base_->size_bytes();
   }
+  // The draft's copy, FAISS's links and the file, and the map of what replaces the old base.
+  const size_t base_bytes = base_ == nullptr ? 0 : base_->size_bytes();
+  stats.next_base_bytes =
+      3 * (base_bytes + (base_ == nullptr ? size_ : delta_.size()) * (shape().size() + 256));
   if (size_ > 0) {
     stats.bytes_per_vector = static_cast<double>(stats.size_bytes) / static_cast<double>(size_);
   }

@@ -1,53 +1,64 @@
 // SPDX-License-Identifier: Apache-2.0
+// Searching: what is checked, which plan, and walking the graph. Scans are in vector_scan.cc.
 #include <algorithm>
 #include <array>
 #include <chrono>
 #include <cmath>
 #include <functional>
+#include <memory>
+#include <optional>
 
-#include "ann/distance.h"
 #include "ann/internal/graph_walk.h"
+#include "ann/internal/query.h"
 #include "ann/internal/top_k.h"
 #include "ann/vector_index.h"
 
 namespace larder::ann {
 namespace {
 
-// Rows per call of a kernel: their dot products fit the first-level cache.
-constexpr size_t kBlockRows = 512;
-// Vectors under way from memory while survivors are gathered.
-constexpr size_t kGather = 32;
-// Vectors scanned between two looks at the deadline.
-constexpr size_t kLookEvery = 64 * kBlockRows;
+// Candidates beyond those wanted that are scored with their low halves, at least.
+constexpr size_t kRescored = 10;
+// Candidates that are fetched from memory ahead of the one that is scored.
+constexpr size_t kAhead = 8;
+// Walks that a batch has under way at once.
+constexpr size_t kWalksAtOnce = 2;
+
+void PrefetchAll(const VectorView& v) {
+  for (size_t i = 0; i < v.high.size(); i += 64) __builtin_prefetch(v.high.data() + i);
+  for (size_t i = 0; i < v.low.size(); i += 64) __builtin_prefetch(v.low.data() + i);
+}
+
+// The calling thread's walks; what they allocate is kept for the next search.
+GraphWalk& ThreadWalk(size_t i) {
+  thread_local std::array<std::unique_ptr<GraphWalk>, kWalksAtOnce> walks;
+  if (walks[i] == nullptr) walks[i] = std::make_unique<GraphWalk>();
+  return *walks[i];
+}
 
 }  // namespace
 
-struct VectorIndex::Query {
-  explicit Query(const SearchRequest& request)
-      : vector(request.query),
-        exclude(request.exclude),
-        squared_norm(SquaredNorm(request.query)),
-        norm(std::sqrt(static_cast<double>(squared_norm))),
-        deadline(request.deadline) {}
+std::string Describe(const SearchResult& result) {
+  std::string text(PlanName(result.plan));
+  if (result.walked > 0) text += Concat(", walked ", result.walked);
+  return text + Concat(", scanned ", result.scanned, " of ", result.survivors);
+}
 
-  bool Excludes(uint32_t id) const {
-    return std::binary_search(exclude.begin(), exclude.end(), id);
-  }
-  double Score(int32_t dot, int32_t other_squared_norm) const {
-    return Cosine(dot, squared_norm, other_squared_norm);
-  }
-  // Below this, dot * float(1 / norm) cannot reach the score `bound`: dividing is for the few that
-  // pass. The margin is ten times the float's error.
-  double Threshold(double bound) const { return (bound - 1e-6) * norm; }
-  // True if the scan that has done `scanned` vectors is to be given up.
-  bool GivesUp(size_t scanned) const { return scanned % kLookEvery == 0 && Late(); }
-  bool Late() const { return std::chrono::steady_clock::now() >= deadline; }
+// Nodes with a row that is live and that the filter admits.
+class VectorIndex::FilteredNodes final : public NodeTest {
+ public:
+  FilteredNodes(const VectorIndex& index, const Bitmap& filter) : index_(index), filter_(filter) {}
 
-  std::span<const int8_t> vector;
-  std::span<const uint32_t> exclude;
-  int32_t squared_norm;
-  double norm;
-  std::chrono::steady_clock::time_point deadline;
+  bool Admits(uint32_t node) const override {
+    const RowRange rows = index_.base_->rows_of_node(node);
+    for (uint32_t row = rows.begin; row < rows.end; ++row) {
+      if (!index_.masked_.Test(row) && filter_.Test(index_.id_of_row_[row])) return true;
+    }
+    return false;
+  }
+
+ private:
+  const VectorIndex& index_;
+  const Bitmap& filter_;
 };
 
 Status VectorIndex::CheckRequest(const SearchRequest& request) const {
@@ -55,9 +66,9 @@ Status VectorIndex::CheckRequest(const SearchRequest& request) const {
     return FailedPrecondition("index: query is in space ", request.space.Hex(), ", expected ",
                               options_.space.Hex());
   }
-  if (request.query.size() != options_.dim) {
-    return InvalidArgument("index: query has dim ", request.query.size(), ", expected ",
-                           options_.dim);
+  if (request.query.size() != shape().size()) {
+    return InvalidArgument("index: query has ", request.query.size(), " codes, expected ",
+                           shape().size());
   }
   if (request.k < 1 || request.k > kMaxK) {
     return InvalidArgument("index: k is ", request.k, ", expected 1 to ", kMaxK);
@@ -65,167 +76,189 @@ Status VectorIndex::CheckRequest(const SearchRequest& request) const {
   if (request.effort > kMaxEffort) {
     return InvalidArgument("index: effort is ", request.effort, ", expected at most ", kMaxEffort);
   }
+  if (std::isnan(request.min_score)) {
+    return InvalidArgument("index: the minimum score is not a number");
+  }
   const auto& exclude = request.exclude;
   if (exclude.size() > kMaxK || std::adjacent_find(exclude.begin(), exclude.end(),
                                                    std::greater_equal<>()) != exclude.end()) {
     return InvalidArgument("index: ", exclude.size(), " excluded ids, expected at most ", kMaxK,
                            ", ascending");
   }
-  if (SquaredNorm(request.query) == 0) {
+  if (std::all_of(request.query.begin(), request.query.end(), [](int8_t x) { return x == 0; })) {
     return InvalidArgument("index: query is a zero vector, which has no neighbours");
   }
   return OkStatus();
 }
 
-void VectorIndex::OfferNode(const Query& query, uint32_t node, int32_t dot, TopK& top) const {
-  const double score = query.Score(dot, base_->squared_norm(node));
-  if (score < top.bound()) return;
-  for (const uint32_t row : base_->rows_of_node(node)) {
-    if (masked_.Test(row) || query.Excludes(id_of_row_[row])) continue;
-    top.Offer(id_of_row_[row], score);
+PlanChoice VectorIndex::Choose(const Query& query) const {
+  const SearchRequest& request = query.request;
+  PlanInput input{.dim = dim(),
+                  .delta = delta_.size(),
+                  .wanted = query.wanted,
+                  .effort = query.effort,
+                  .exact = request.exact,
+                  .has_sketches = !SketchShape{.dim = dim()}.empty()};
+  if (base_ != nullptr) {
+    input.base_nodes = base_->node_count();
+    input.degree = base_->degree();
+    input.live_rows = base_->row_count() - masked_count_;
   }
-}
-
-void VectorIndex::ScanBase(const Query& query, TopK& top) const {
-  if (base_ == nullptr) return;
-  std::array<int32_t, kBlockRows> dots;
-  const size_t nodes = base_->node_count();
-  const float* inverse_norms = base_->inverse_norms();
-  for (size_t first = 0; first < nodes; first += kBlockRows) {
-    if (query.GivesUp(first)) return;
-    const size_t count = std::min(kBlockRows, nodes - first);
-    DotRows(query.vector.data(), base_->vectors() + first * options_.dim, count, options_.dim,
-            dots.data());
-    for (size_t i = 0; i < count; ++i) {
-      if (static_cast<double>(dots[i]) * inverse_norms[first + i] >=
-          query.Threshold(top.bound())) {
-        OfferNode(query, static_cast<uint32_t>(first + i), dots[i], top);
-      }
-    }
+  if (request.filter != nullptr) input.survivors = request.filter->Count();
+  PlanChoice choice = ChoosePlan(input);
+  if (!request.plan.has_value()) return choice;
+  choice.plan = *request.plan;
+  choice.max_compared = SIZE_MAX;
+  choice.min_share = 0;
+  const bool filtered = request.filter != nullptr;
+  if ((choice.plan == Plan::kGraph && base_ == nullptr) ||
+      (choice.plan == Plan::kSketches && !input.has_sketches) ||
+      (choice.plan == Plan::kSurvivors && !filtered) ||
+      (choice.plan == Plan::kScan && filtered)) {
+    choice.plan = filtered ? Plan::kSurvivors : Plan::kScan;
   }
+  return choice;
 }
 
-void VectorIndex::ScanDelta(const Query& query, TopK& top) const {
-  std::array<int32_t, kBlockRows> dots;
-  delta_.ForEachRun([&](size_t run_first, const int8_t* rows, size_t run_count) {
-    for (size_t first = 0; first < run_count; first += kBlockRows) {
-      if (query.GivesUp(first)) return;
-      const size_t count = std::min(kBlockRows, run_count - first);
-      DotRows(query.vector.data(), rows + first * options_.dim, count, options_.dim, dots.data());
-      for (size_t i = 0; i < count; ++i) {
-        const size_t slot = run_first + first + i;
-        if (static_cast<double>(dots[i]) * delta_.inverse_norm(slot) <
-            query.Threshold(top.bound())) {
-          continue;
-        }
-        if (query.Excludes(delta_.id(slot))) continue;
-        top.Offer(delta_.id(slot), query.Score(dots[i], delta_.squared_norm(slot)));
-      }
-    }
-  });
-}
-
-size_t VectorIndex::ScanSurvivors(const Query& query, const Bitmap& filter, TopK& top) const {
-  std::array<uint32_t, kGather> ids;
-  std::array<uint32_t, kGather> nodes;
-  std::array<int32_t, kGather> dots;
-  size_t waiting = 0;
-  size_t scanned = 0;
-  bool given_up = false;
-  const auto flush = [&] {
-    BestKernel().dot_gather(query.vector.data(), base_->vectors(), nodes.data(), waiting,
-                            options_.dim, dots.data());
-    for (size_t i = 0; i < waiting; ++i) {
-      top.Offer(ids[i], query.Score(dots[i], base_->squared_norm(nodes[i])));
-    }
-    waiting = 0;
+// Scores the best of what the walk found. False if there were too few: the neighbourhood is
+// masked or not admitted, or the graph has unreachable parts.
+bool VectorIndex::OfferWalked(const Query& query, const GraphWalk& walk, TopK& top) const {
+  if (walk.gave_up() || !walk.found().complete()) return false;
+  std::vector<WalkedNode> found;
+  found.reserve(walk.found().admitted());
+  walk.found().Take(found);
+  // In a float space the low halves put the best few in order: the first of the others are within
+  // its error of the last that is wanted.
+  size_t most = found.size();
+  if (shape().has_low) {
+    most = std::min(most, query.wanted + std::max(kRescored, query.wanted / 8));
+  }
+  const auto prefetch = [&](size_t i) {
+    if (i + kAhead < most) base_->PrefetchRows(found[i + kAhead].node);
+    if (i >= most) return;
+    PrefetchAll(base_->vector(found[i].node));
+    __builtin_prefetch(id_of_row_.data() + base_->rows_of_node(found[i].node).begin);
   };
-  filter.ForEach([&](uint32_t id) {
-    if (given_up || id >= places_.size() || !IsLive(places_[id]) || query.Excludes(id)) return;
-    given_up = query.GivesUp(scanned++);
-    const Place& place = places_[id];
-    if (place.slot != kNone) {
-      const auto v = delta_.vector(place.slot);
-      top.Offer(id, query.Score(Dot(query.vector.data(), v.data(), v.size()),
-                                delta_.squared_norm(place.slot)));
-      return;
-    }
-    ids[waiting] = id;
-    nodes[waiting] = base_->node_of_row(place.row);
-    const auto v = base_->vector(nodes[waiting]);
-    for (size_t i = 0; i < v.size(); i += 64) __builtin_prefetch(v.data() + i);
-    if (++waiting == kGather) flush();
-  });
-  if (waiting > 0) flush();
-  return scanned;
-}
-
-// Scores what the walk found; returns how many live rows there were.
-size_t VectorIndex::OfferWalked(const Query& query, std::span<const uint32_t> nodes,
-                                TopK& top) const {
-  std::vector<int32_t> dots(nodes.size());
-  BestKernel().dot_gather(query.vector.data(), base_->vectors(), nodes.data(), nodes.size(),
-                          options_.dim, dots.data());
-  size_t live = 0;
-  for (size_t i = 0; i < nodes.size(); ++i) {
-    for (const uint32_t row : base_->rows_of_node(nodes[i])) live += masked_.Test(row) ? 0 : 1;
-    OfferNode(query, nodes[i], dots[i], top);
+  for (size_t i = 0; i < kAhead; ++i) prefetch(i);
+  size_t rows = 0;
+  for (size_t i = 0; i < found.size(); ++i) {
+    const uint32_t node = found[i].node;
+    const bool matters =
+        i < most && found[i].similarity >= query.Threshold(top.bound(), base_->slack());
+    if (!matters && rows >= query.wanted) break;
+    prefetch(i + kAhead);
+    OfferNode(query, node,
+              ann::Dot(query.vector.high.data(), base_->vector(node).high.data(), dim()), top);
+    rows += base_->rows_of_node(node).size();
   }
-  return live;
+  const size_t live = base_->row_count() - masked_count_;
+  return rows >= (query.request.filter == nullptr ? std::min(query.wanted, live) : query.wanted);
 }
 
-// A candidate of a walk costs about as much as scanning this many vectors in order (measured at
-// 60,000 x 256, degree 16: 2.4 µs against 37 ns): `degree` of them are touched, at random.
-bool VectorIndex::GraphPays(size_t effort) const {
-  constexpr size_t kScannedPerCandidate = 64;
-  return base_ != nullptr && effort * kScannedPerCandidate < base_->node_count();
+void VectorIndex::BeginWalk(const Query& query, const PlanChoice& choice, const NodeTest* test,
+                            GraphWalk& walk) const {
+  if (test == nullptr && any_dead_) test = &live_nodes_;
+  walk.Begin(*base_, query.vector.high.data(),
+             {.effort = query.effort, .test = test, .max_compared = choice.max_compared,
+              .min_share = choice.min_share});
+}
+
+SearchResult VectorIndex::FinishWalk(const Query& query, const PlanChoice& choice,
+                                     const GraphWalk& walk) const {
+  TopK top(query.request.k, query.request.order, query.request.min_score);
+  SearchResult result;
+  if (OfferWalked(query, walk, top)) {
+    result.plan = Plan::kGraph;
+    result.scanned = ScanDeltaSketches(query, top);
+    result.hits = top.Take();
+  } else {
+    result = Scan(query, choice.otherwise);
+  }
+  result.walked = walk.compared();
+  return result;
+}
+
+SearchResult VectorIndex::Scan(const Query& query, Plan plan) const {
+  TopK top(query.request.k, query.request.order, query.request.min_score);
+  SearchResult result{.plan = plan};
+  switch (plan) {
+    case Plan::kSurvivors: result.scanned = ScanSurvivors(query, top); break;
+    case Plan::kSketches:
+      result.scanned = ScanBaseSketches(query, top);
+      result.scanned += ScanDeltaSketches(query, top);
+      break;
+    case Plan::kScan:
+    case Plan::kGraph:
+      result.scanned = ScanBase(query, top);
+      result.scanned += ScanDelta(query, top);
+      break;
+  }
+  result.hits = top.Take();
+  return result;
 }
 
 StatusOr<SearchResult> VectorIndex::Search(const SearchRequest& request) const {
-  LARDER_RETURN_IF_ERROR(CheckRequest(request));
-  const Query query(request);
-  SearchResult result = Find(request, query);
-  if (query.Late()) return DeadlineExceeded("index: the search took longer than its deadline");
-  return result;
+  LARDER_ASSIGN_OR_RETURN(std::vector<SearchResult> results, SearchBatch({&request, 1}));
+  return std::move(results.front());
 }
 
-SearchResult VectorIndex::Find(const SearchRequest& request, const Query& query) const {
-  SearchResult result;
-
-  if (request.filter != nullptr) {
-    TopK top(request.k, request.order);
-    result.plan = "filtered-exact";
-    result.scanned = ScanSurvivors(query, *request.filter, top);
-    result.hits = top.Take();
-    return result;
+StatusOr<std::vector<SearchResult>> VectorIndex::SearchBatch(
+    std::span<const SearchRequest> requests) const {
+  if (base_ != nullptr && base_->is_damaged()) return base_->damage();
+  for (const SearchRequest& request : requests) LARDER_RETURN_IF_ERROR(CheckRequest(request));
+  std::vector<SearchResult> results(requests.size());
+  // A search under way.
+  struct Lane {
+    GraphWalk* walk = nullptr;
+    std::optional<Query> query;
+    std::optional<FilteredNodes> filter;
+    PlanChoice choice;
+    size_t index = 0;
+  };
+  std::array<Lane, kWalksAtOnce> lanes;
+  size_t next = 0;
+  size_t running = 0;
+  // Starts the next search that walks; answers those before it that do not.
+  const auto start = [&](Lane& lane) {
+    lane.query.reset();
+    while (next < requests.size()) {
+      lane.index = next++;
+      const SearchRequest& request = requests[lane.index];
+      lane.query.emplace(request, shape());
+      lane.choice = Choose(*lane.query);
+      if (lane.choice.plan == Plan::kGraph) {
+        lane.filter.reset();
+        if (request.filter != nullptr) lane.filter.emplace(*this, *request.filter);
+        BeginWalk(*lane.query, lane.choice, lane.filter.has_value() ? &*lane.filter : nullptr,
+                  *lane.walk);
+        ++running;
+        return;
+      }
+      results[lane.index] = Scan(*lane.query, lane.choice.plan);
+      results[lane.index].survivors = lane.choice.survivors;
+      lane.query.reset();
+    }
+  };
+  for (size_t i = 0; i < lanes.size(); ++i) {
+    lanes[i].walk = &ThreadWalk(i);
+    start(lanes[i]);
   }
-
-  const size_t wanted = request.k + request.exclude.size();
-  const size_t effort = request.effort == 0 ? std::max(kDefaultEffort, 2 * wanted)
-                                            : std::max(request.effort, wanted);
-  if (!request.exact && GraphPays(effort)) {
-    const size_t live = base_->row_count() - masked_count_;
-    const WalkResult walk =
-        WalkGraph(*base_, query.vector, effort, masked_count_ > 0 ? &dead_nodes_ : nullptr);
-    TopK top(request.k, request.order);
-    result.walked = walk.distances;
-    // Too few: the neighbourhood is masked, or the graph has unreachable parts.
-    if (OfferWalked(query, walk.nodes, top) >= std::min(wanted, live)) {
-      ScanDelta(query, top);
-      result.plan = "graph+delta";
-      result.scanned = delta_.size();
-      result.hits = top.Take();
-      return result;
+  while (running > 0) {
+    for (Lane& lane : lanes) {
+      if (!lane.query.has_value() || lane.walk->Step()) continue;
+      results[lane.index] = FinishWalk(*lane.query, lane.choice, *lane.walk);
+      results[lane.index].survivors = lane.choice.survivors;
+      --running;
+      start(lane);
     }
   }
-
-  TopK top(request.k, request.order);
-  ScanBase(query, top);
-  ScanDelta(query, top);
-  result.plan = "exact";
-  result.scanned = delta_.size() + (base_ == nullptr ? 0 : base_->node_count());
-  result.hits = top.Take();
-  return result;
+  const auto now = std::chrono::steady_clock::now();
+  for (const SearchRequest& request : requests) {
+    if (now >= request.deadline) {
+      return DeadlineExceeded("index: the search took longer than its deadline");
+    }
+  }
+  return results;
 }
 
 }  // namespace larder::ann

@@ -6,18 +6,30 @@
 
 namespace larder {
 
-std::string Frame(const FrameFormat& format, std::string_view body) {
+std::string FrameHeader(const FrameFormat& format, std::string_view body) {
   LARDER_CHECK(format.magic.size() == 8);
   std::string out;
-  out.reserve(kFrameHeaderSize + body.size());
   ByteWriter writer(out);
   writer.Raw(format.magic);
   writer.Fixed<uint32_t>(format.version);
   writer.Fixed<uint32_t>(0);
   writer.Fixed<uint64_t>(body.size());
   writer.Fixed<uint64_t>(Hash64(body));
-  writer.Raw(body);
   return out;
+}
+
+std::string Frame(const FrameFormat& format, std::string_view body) {
+  std::string out;
+  out.reserve(kFrameHeaderSize + body.size());
+  out += FrameHeader(format, body);
+  out += body;
+  return out;
+}
+
+uint32_t FrameVersion(std::string_view bytes) {
+  ByteReader reader(bytes);
+  reader.Raw(8);
+  return reader.Fixed<uint32_t>();
 }
 
 StatusOr<std::string_view> Unframe(const FrameFormat& format, std::string_view bytes,

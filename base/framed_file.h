@@ -20,8 +20,14 @@ struct FrameFormat {
   uint32_t version;        // the newest version that this binary writes and reads
 };
 
+// The first kFrameHeaderSize bytes of a framed file: what stands before `body`.
+std::string FrameHeader(const FrameFormat& format, std::string_view body);
+
 // The framed bytes of `body`.
 std::string Frame(const FrameFormat& format, std::string_view body);
+
+// The format version of a framed file; only after Unframe.
+uint32_t FrameVersion(std::string_view bytes);
 
 // The body inside `bytes`; a view into them. `name` is the file, for messages.
 // Errors: kDataLoss for a wrong magic, length or checksum; kUnimplemented for a newer version.

@@ -4,21 +4,24 @@
 #include <algorithm>
 #include <cstring>
 #include <memory>
-#include <numeric>
 #include <optional>
 #include <random>
 #include <span>
 #include <string>
+#include <string_view>
 #include <thread>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "ann/graph_base.h"
 #include "ann/recall.h"
 #include "ann/vector_index.h"
+#include "base/bytes.h"
 #include "base/file_system.h"
 #include "bench/support/data.h"
 #include "bench/support/driver.h"
+#include "bench/support/npy.h"
 #include "bench/support/timing.h"
 #include "text/document.h"
 #include "text/encoder.h"
@@ -65,23 +68,8 @@ StatusOr<Vectors> EncodeCatalog(const std::string& data) {
   return vectors;
 }
 
-// NumPy's format, version 1.0: int8 [rows, dim].
-Status WriteNpy(const std::string& path, const Vectors& vectors) {
-  std::string header = Concat("{'descr': '|i1', 'fortran_order': False, 'shape': (",
-                              vectors.keys.size(), ", ", vectors.dim, "), }");
-  const size_t kPrefix = 10;
-  while ((kPrefix + header.size() + 1) % 64 != 0) header += ' ';
-  header += '\n';
-  std::string bytes("\x93NUMPY\x01\x00", 8);
-  bytes += static_cast<char>(header.size() & 0xff);
-  bytes += static_cast<char>(header.size() >> 8);
-  bytes += header;
-  bytes.append(reinterpret_cast<const char*>(vectors.values.data()), vectors.values.size());
-  return WriteFileAtomically(FileSystem::Posix(), path, bytes);
-}
-
 StatusOr<ann::VectorIndex> FillIndex(const Vectors& vectors) {
-  ann::VectorIndex index({.dim = vectors.dim, .space = vectors.space});
+  ann::VectorIndex index({.shape = {.dim = vectors.dim}, .space = vectors.space});
   for (size_t i = 0; i < vectors.keys.size(); ++i) {
     LARDER_RETURN_IF_ERROR(index.Upsert(static_cast<uint32_t>(i), vectors.row(i)));
   }
@@ -94,7 +82,9 @@ StatusOr<std::shared_ptr<const ann::GraphBase>> MeasureBuild(const Vectors& vect
   const Stopwatch watch;
   LARDER_ASSIGN_OR_RETURN(
       auto base,
-      ann::BuildGraphBase({.dim = vectors.dim, .space = vectors.space, .threads = threads},
+      ann::BuildGraphBase({.shape = {.dim = vectors.dim},
+                           .space = vectors.space,
+                           .threads = threads},
                           vectors.values, vectors.keys));
   const double seconds = watch.seconds();
   const auto count = static_cast<double>(vectors.keys.size());
@@ -114,7 +104,7 @@ StatusOr<Round> MeasureSearches(const ann::VectorIndex& index, bool exact, size_
   for (size_t i = 0; i < queries; ++i) {
     const uint32_t id = ids[random() % ids.size()];
     const Stopwatch watch;
-    LARDER_RETURN_IF_ERROR(index.Search({.query = index.Find(id),
+    LARDER_RETURN_IF_ERROR(index.Search({.query = index.Find(id).high,
                                          .space = index.space(),
                                          .k = kK,
                                          .exclude = std::span(&id, 1),
@@ -140,18 +130,20 @@ Status Run(const Options& options, Report& report) {
   LARDER_RETURN_IF_ERROR(RequireData(options.data, {kCatalogFile, kEncoder}));
   Progress("encoding the catalog");
   LARDER_ASSIGN_OR_RETURN(const Vectors vectors, EncodeCatalog(options.data));
-  if (!options.vectors.empty()) return WriteNpy(options.vectors, vectors);
+  if (!options.vectors.empty()) {
+    return WriteNpy(options.vectors, "|i1", AsBytes(std::span<const int8_t>(vectors.values)),
+                    vectors.keys.size(), vectors.dim);
+  }
 
   LARDER_ASSIGN_OR_RETURN(const auto base, MeasureBuild(vectors, 1, report));
   const unsigned cores = std::max(1u, std::thread::hardware_concurrency());
   if (cores > 1) LARDER_RETURN_IF_ERROR(MeasureBuild(vectors, cores, report).status());
   LARDER_ASSIGN_OR_RETURN(ann::VectorIndex index, FillIndex(vectors));
   LARDER_RETURN_IF_ERROR(AddSearches(index, "larder exact scan", true, 1, options, report));
-  // Rows are in the order of the keys, ids in that of the file.
-  std::vector<uint32_t> id_of_row(vectors.keys.size());
-  std::iota(id_of_row.begin(), id_of_row.end(), 0u);
-  std::sort(id_of_row.begin(), id_of_row.end(),
-            [&](uint32_t a, uint32_t b) { return vectors.keys[a] < vectors.keys[b]; });
+  std::unordered_map<std::string_view, uint32_t> ids;
+  for (uint32_t i = 0; i < vectors.keys.size(); ++i) ids.emplace(vectors.keys[i], i);
+  std::vector<uint32_t> id_of_row(base->row_count());
+  for (size_t row = 0; row < id_of_row.size(); ++row) id_of_row[row] = ids.at(base->key(row));
   LARDER_RETURN_IF_ERROR(index.InstallBase(base, id_of_row));
   LARDER_ASSIGN_OR_RETURN(
       const ann::RecallReport recall,

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/fixed_point.h"
 #include "featurestore/dedupe.h"
 #include "featurestore/state_reader.h"
 #include "featurestore/value_bytes.h"
@@ -209,7 +210,7 @@ void Applier::TakeExternalVectors(NewRevision& revision) const {
       if (values.empty()) continue;
       revision.vectors.push_back({feature.digest, ordinal,
                                   HashTo128(AsBytes(std::span<const float>(values))),
-                                  QuantizeVector(values)});
+                                  ToFixedPoint(values)});
     }
   }
 }

@@ -15,7 +15,7 @@ namespace {
 constexpr size_t kSliceBlobs = 128;              // under one hold of the reader lock
 constexpr size_t kBatchBytes = size_t{1} << 20;  // of one write
 constexpr size_t kSliceIds = 4096;               // of bulk history, in one write
-constexpr uint8_t kStateFormat = 3;
+constexpr uint8_t kStateFormat = 4;
 constexpr uint64_t kIdsStep = 1024;  // entries forgotten before their ids are dropped
 
 Hash128 ShareOf(BlobKind kind, std::string_view name, std::string_view key,

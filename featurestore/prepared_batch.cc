@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/bytes.h"
+#include "base/fixed_point.h"
 #include "featurestore/vector_text.h"
 #include "registry/program.h"
 
@@ -230,7 +231,7 @@ class Preparer {
       PreparedBatch::VectorChange change{row, use.vectors, {}, {}};
       if (!values.empty()) {
         change.content = HashTo128(AsBytes(std::span<const float>(values)));
-        change.codes = QuantizeVector(values);
+        change.codes = ToFixedPoint(values);
       }
       out_.vector_changes.push_back(std::move(change));
     }

@@ -175,7 +175,7 @@ class Recovery {
                         if (table == nullptr) return Orphan(BlobKind::kVector, rest, blob);
                         ByteReader in(blob.body);
                         const Hash128 content = DecodeHash(in);
-                        const std::string_view codes = in.Raw(table->feature().dimensions);
+                        const std::string_view codes = in.Raw(table->feature().code_size());
                         if (!in.ok() || in.remaining() > 0)
                           return in.Finish(BlobName(Concat('v', rest)));
                         const Ordinal ordinal =

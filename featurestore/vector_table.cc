@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "featurestore/vector_table.h"
 
-#include <algorithm>
-#include <cmath>
 #include <cstring>
 
 #include "base/bytes.h"
@@ -24,7 +22,7 @@ constexpr size_t kPrefetch = 4;
 void VectorTable::Prefetch(Ordinal ordinal) const {
   if (ordinal >= info_.capacity()) return;
   __builtin_prefetch(&info_[ordinal]);
-  for (size_t i = 0; i < feature_.dimensions; i += 64) __builtin_prefetch(&codes_[ordinal] + i);
+  for (size_t i = 0; i < feature_.code_size(); i += 64) __builtin_prefetch(&codes_[ordinal] + i);
 }
 
 void VectorTable::EnsureSize(Ordinal ordinal) {
@@ -44,7 +42,7 @@ void VectorTable::Set(Ordinal ordinal, const Hash128& content, std::span<const i
 
 void VectorTable::Install(Ordinal ordinal, const Hash128& content, std::span<const int8_t> vector,
                           const Hash128& share) {
-  LARDER_CHECK(vector.empty() || vector.size() == feature_.dimensions);
+  LARDER_CHECK(vector.empty() || vector.size() == feature_.code_size());
   EnsureSize(ordinal);
   Info& info = info_[ordinal];
   if (info.has) --size_;
@@ -74,7 +72,7 @@ Status VectorTable::Read(std::span<const Ordinal> ordinals, const ReadAt& at, Co
     if (reason != Reason::kValid) {
       out.AppendNull(reason);
     } else if (out.type.int8) {
-      out.AppendCodes(Find(ordinal));
+      out.AppendCodes(Find(ordinal).first(feature_.dimensions));
     } else {
       const std::span<const int8_t> codes = Find(ordinal);
       out.AppendFloats(std::vector<float>(codes.begin(), codes.end()));
@@ -87,20 +85,6 @@ void VectorTable::EncodeTo(Ordinal ordinal, std::string& out) const {
   ByteWriter writer(out);
   EncodeHash(content(ordinal), writer);
   writer.Raw(AsBytes(Find(ordinal)));
-}
-
-std::vector<int8_t> QuantizeVector(std::span<const float> values) {
-  double largest = 0;
-  for (const float value : values) {
-    if (std::isfinite(value)) largest = std::max(largest, std::fabs(static_cast<double>(value)));
-  }
-  std::vector<int8_t> codes(values.size());
-  if (largest == 0) return codes;
-  for (size_t i = 0; i < values.size(); ++i) {
-    if (!std::isfinite(values[i])) continue;
-    codes[i] = static_cast<int8_t>(std::nearbyint(static_cast<double>(values[i]) * 127 / largest));
-  }
-  return codes;
 }
 
 }  // namespace larder::featurestore

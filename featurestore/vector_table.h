@@ -18,7 +18,7 @@
 
 namespace larder::featurestore {
 
-// The vectors of one vector feature, by ordinal of its entity, in one int8 arena; each with the
+// The vectors of one vector feature, by ordinal of its entity, as codes in one arena; each with the
 // hash of the content that it was made from (S7.3), so that unchanged content is not encoded again.
 // Thread-safety: one writer, which excludes readers.
 class VectorTable {
@@ -31,7 +31,7 @@ class VectorTable {
         column_(std::move(column)),
         rows_(rows),
         active_(active),
-        codes_(feature.dimensions) {}
+        codes_(feature.code_size()) {}
 
   const registry::VectorFeature& feature() const { return feature_; }
   bool active() const { return active_; }
@@ -40,7 +40,7 @@ class VectorTable {
   // Empty if the key has none.
   std::span<const int8_t> Find(registry::Ordinal ordinal) const {
     if (!Has(ordinal)) return {};
-    return {&codes_[ordinal], feature_.dimensions};
+    return {&codes_[ordinal], feature_.code_size()};
   }
   bool Has(registry::Ordinal ordinal) const {
     return ordinal < info_.capacity() && info_[ordinal].has;
@@ -90,10 +90,6 @@ class VectorTable {
   std::vector<registry::Ordinal> dirty_;
   size_t size_ = 0;
 };
-
-// Int8 codes with the direction of `values` (cosine is what an index compares): scaled so that the
-// largest magnitude is 127, rounded half to even. All zero if nothing is finite and not zero.
-std::vector<int8_t> QuantizeVector(std::span<const float> values);
 
 }  // namespace larder::featurestore
 

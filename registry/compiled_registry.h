@@ -101,8 +101,12 @@ struct VectorFeature {
   std::string encoder;  // name
   Digest space;         // digest of the encoder's artifact
   uint32_t dimensions = 0;
-  // A column of type vector<external>: the vector comes with the row (float32, indexed as int8).
+  // A column of type vector<external>: the vector comes with the row (float32). -1: none.
   int column = -1;
+
+  bool external() const { return column >= 0; }
+  // The codes of one vector: an encoder's int8, or a float vector in fixed point of two halves.
+  size_t code_size() const { return external() ? size_t{2} * dimensions : dimensions; }
 };
 
 // A feature of a view, after the fan-out of `over [1h, 7d]`.

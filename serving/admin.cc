@@ -66,8 +66,16 @@ void SetIndexes(const featurestore::StoreStats& stats, const IndexSink& indexes,
     out->set_reused(vector.reused);
     if (const LiveIndex* live = indexes.Find(vector.feature, snapshot); live != nullptr) {
       SetEpoch(*live, out->mutable_epoch());
-      out->set_memory_bytes(live->index->GetStats().size_bytes);
+      const ann::VectorIndex::Stats index = live->index->GetStats();
+      out->set_memory_bytes(index.size_bytes);
+      out->set_bytes_per_vector(index.bytes_per_vector);
+      out->set_masked_vectors(index.masked_rows);
+      out->set_next_base_bytes(index.next_base_bytes);
     }
+    const Jobs::BaseWrites writes = jobs.WritesOf(vector.feature);
+    out->set_bases_written(writes.bases);
+    out->set_base_bytes_written(writes.bytes);
+    out->set_base_vectors_added(writes.vectors);
     if (const auto recall = jobs.RecallOf(vector.feature); recall.has_value()) {
       out->set_recall_at_10(recall->at_10);
       out->set_recall_queries(recall->queries);
@@ -99,6 +107,7 @@ void SetEncoders(const registry::Revision& revision, const Encoders& encoders,
 const char* KindName(Jobs::Kind kind) {
   switch (kind) {
     case Jobs::Kind::kVectors: return "vectors";
+    case Jobs::Kind::kIndexCheck: return "index_check";
     case Jobs::Kind::kIndexBase: return "index_base";
     case Jobs::Kind::kRecall: return "recall";
   }
@@ -184,6 +193,11 @@ void AddIndexGauges(const IndexSink& indexes, const featurestore::Snapshot& snap
     add("delta", stats.delta_size);
     gauges.Add("larder_index_bytes", "Memory of an index", static_cast<double>(stats.size_bytes),
                false, {{"feature", live->name}});
+    const Jobs::BaseWrites writes = jobs.WritesOf(live->feature);
+    gauges.Add("larder_index_base_bytes_total", "Bytes of the bases written",
+               static_cast<double>(writes.bytes), true, {{"feature", live->name}});
+    gauges.Add("larder_index_base_vectors_total", "Vectors that bases brought into the graph",
+               static_cast<double>(writes.vectors), true, {{"feature", live->name}});
     if (const auto recall = jobs.RecallOf(live->feature); recall.has_value()) {
       gauges.Add("larder_index_recall", "Recall@10 of an index, measured when it got its base",
                  recall->at_10, false, {{"feature", live->name}});

@@ -23,7 +23,9 @@ void IndexSink::AddVectorFeature(const registry::VectorFeature& feature) {
   live.entity = feature.entity;
   live.feature = feature.digest;
   live.index = std::make_unique<ann::VectorIndex>(
-      ann::VectorIndexOptions{.dim = feature.dimensions, .space = feature.space});
+      ann::VectorIndexOptions{
+          .shape = {.dim = feature.dimensions, .has_low = feature.external()},
+          .space = feature.space});
 }
 
 void IndexSink::SetVector(const Digest& feature, registry::Ordinal ordinal,
@@ -46,9 +48,9 @@ StatusOr<std::unique_ptr<featurestore::RowSink::LoadedBase>> IndexSink::LoadBase
   const auto it = indexes_.find(feature);
   if (it == indexes_.end()) return NotFound("no vector feature ", feature.Short());
   LARDER_ASSIGN_OR_RETURN(const std::shared_ptr<const ann::GraphBase> graph,
-                          ann::GraphBase::Open(fs_, dir));
+                          ann::GraphBase::Open(dir));
   const ann::VectorIndex& index = *it->second.index;
-  if (graph->space() != index.space() || graph->dim() != index.dim()) {
+  if (graph->space() != index.space() || graph->shape() != index.shape()) {
     return FailedPrecondition("index base ", dir, ": it holds space ", graph->space().Short(),
                               " of ", graph->dim(), " dimensions, '", it->second.name, "' has ",
                               index.space().Short(), " of ", index.dim());

@@ -6,6 +6,7 @@
 
 #include "ann/graph_base.h"
 #include "ann/recall.h"
+#include "serving/index_build.h"
 
 namespace larder::serving {
 namespace {
@@ -46,7 +47,11 @@ StatusOr<std::vector<Jobs::Task>> Jobs::Find() const {
   LARDER_ASSIGN_OR_RETURN(const auto snapshot,
                           parts_.store.Read({}, Steady::now() + kReadWait));
   for (const LiveIndex* live : parts_.indexes.All(*snapshot)) {
-    if (live->index->WantsBase()) {
+    const auto& base = live->index->base();
+    // Nothing is made of a base that is damaged, or may be.
+    if (base != nullptr && !base->is_loaded()) {
+      tasks.push_back({Kind::kIndexCheck, live->feature, live->name});
+    } else if (live->index->WantsBase()) {
       tasks.push_back({Kind::kIndexBase, live->feature, live->name});
     } else if (live->base_digest != Digest()) {
       const std::optional<Recall> recall = RecallOf(live->feature);
@@ -88,7 +93,10 @@ bool Jobs::IsDue(const Task& task, Steady::time_point now) {
     const auto it = failures_.find(task);
     if (it != failures_.end() && now < it->second.next) return false;
   }
-  return task.kind != Kind::kIndexBase || IsQuiet(task, now);
+  if (task.kind != Kind::kIndexBase) return true;
+  const auto built = built_.find(task.feature);
+  if (built != built_.end() && now - built->second < options_.index_interval) return false;
+  return IsQuiet(task, now);
 }
 
 void Jobs::Loop(const std::stop_token& stop) {
@@ -128,6 +136,7 @@ void Jobs::RunTask(const Task& task, const std::stop_token& stop) {
   Status status;
   switch (task.kind) {
     case Kind::kVectors: status = Backfill(task, stop); break;
+    case Kind::kIndexCheck: status = CheckBase(task); break;
     case Kind::kIndexBase: status = BuildBase(task, stop); break;
     case Kind::kRecall: status = MeasureRecall(task, stop); break;
   }
@@ -194,31 +203,43 @@ Status Jobs::Backfill(const Task& task, const std::stop_token& stop) {
                  parts_.store.EncodeVectors(task.feature, inputs, vectors));
 }
 
+Status Jobs::CheckBase(const Task& task) const {
+  std::shared_ptr<const ann::GraphBase> base;
+  {
+    LARDER_ASSIGN_OR_RETURN(const auto snapshot,
+                            parts_.store.Read({}, Steady::now() + kReadWait));
+    const LiveIndex* live = parts_.indexes.Find(task.feature, *snapshot);
+    if (live != nullptr) base = live->index->base();
+  }
+  return base == nullptr ? OkStatus() : base->Load();
+}
+
 Status Jobs::BuildBase(const Task& task, const std::stop_token& stop) {
-  ann::GraphOptions options;
-  options.threads = options_.index_threads;
-  ann::VectorIndex::Snapshot vectors;
-  std::vector<std::string> keys;
+  BaseInput input;
   Digest old_base;
   {
     LARDER_ASSIGN_OR_RETURN(const auto snapshot,
                             parts_.store.Read({}, Steady::now() + kReadWait));
     const LiveIndex* live = parts_.indexes.Find(task.feature, *snapshot);
     if (live == nullptr || live->index->size() == 0) return OkStatus();
-    options.dim = live->index->dim();
-    options.space = live->index->space();
     old_base = live->base_digest;
-    vectors = live->index->TakeSnapshot();
-    keys.reserve(vectors.ids.size());
-    for (const uint32_t id : vectors.ids) keys.emplace_back(snapshot->KeyOf(live->entity, id));
+    input = TakeBaseInput(*live, *snapshot);
   }
   LARDER_ASSIGN_OR_RETURN(
       const auto base,
-      ann::BuildGraphBase(
-          options, vectors.vectors, keys,
+      MakeBase(
+          input, options_.index_threads,
           [this](size_t done, size_t total) { Progress(done, total); }, stop));
   LARDER_RETURN_IF_ERROR(Install(featurestore::Activation::Kind::kIndexBase, task.feature,
                                  "index.larder", base->bytes()));
+  built_[task.feature] = Steady::now();
+  {
+    MutexLock lock(mu_);
+    BaseWrites& writes = writes_[task.feature];
+    ++writes.bases;
+    writes.bytes += base->bytes().size();
+    writes.vectors += input.keys.size();
+  }
   // An activation whose base was refused must not be repeated at once and for ever.
   LARDER_ASSIGN_OR_RETURN(const auto snapshot, parts_.store.Read({}, Steady::now() + kReadWait));
   const LiveIndex* live = parts_.indexes.Find(task.feature, *snapshot);
@@ -262,6 +283,12 @@ std::optional<Jobs::Recall> Jobs::RecallOf(const Digest& feature) const {
   MutexLock lock(mu_);
   const auto it = recalls_.find(feature);
   return it == recalls_.end() ? std::nullopt : std::optional(it->second);
+}
+
+Jobs::BaseWrites Jobs::WritesOf(const Digest& feature) const {
+  MutexLock lock(mu_);
+  const auto it = writes_.find(feature);
+  return it == writes_.end() ? BaseWrites() : it->second;
 }
 
 std::vector<Jobs::Report> Jobs::Reports() const {

@@ -29,14 +29,15 @@ struct JobsOptions {
   std::chrono::milliseconds poll{500};
   std::chrono::milliseconds index_quiet{2'000};
   std::chrono::milliseconds index_patience{30'000};
+  std::chrono::milliseconds index_interval{60'000};
   uint32_t index_threads = 1;
   std::chrono::milliseconds retry{1'000};
   std::chrono::milliseconds retry_max{60'000};
 };
 
 // The background work: vectors of rows that are older than their `embed`, and bases of indexes
-// whose delta has grown, which end in an `activate` record (R4); then the recall of each new base.
-// One job at a time.
+// whose delta has grown, which end in an `activate` record (R4); then each new base is read to its
+// end and its recall measured. One job at a time.
 //
 // Owns its thread; destruction asks the running job to stop and joins. A job that was stopped
 // leaves nothing behind and is found again at the next start: what there is to do is read from the
@@ -53,7 +54,7 @@ class Jobs {
   Jobs(const Parts& parts, const JobsOptions& options);
   ~Jobs();
 
-  enum class Kind { kVectors, kIndexBase, kRecall };
+  enum class Kind { kVectors, kIndexCheck, kIndexBase, kRecall };
   enum class State { kRunning, kRetrying, kDone };
   struct Report {
     Kind kind = Kind::kVectors;
@@ -76,6 +77,14 @@ class Jobs {
   };
   // The last one measured of the feature's index; nothing if none was.
   std::optional<Recall> RecallOf(const Digest& feature) const;
+
+  // What the bases of a feature's index have cost since the server's start.
+  struct BaseWrites {
+    uint64_t bases = 0;
+    uint64_t bytes = 0;    // of their files
+    uint64_t vectors = 0;  // that they brought into a graph
+  };
+  BaseWrites WritesOf(const Digest& feature) const;
 
   // True when no job runs and nothing is left to do for one, at this moment.
   // Errors: the store's.
@@ -108,6 +117,7 @@ class Jobs {
   bool IsQuiet(const Task& task, Steady::time_point now);
   void RunTask(const Task& task, const std::stop_token& stop);
   Status Backfill(const Task& task, const std::stop_token& stop);
+  Status CheckBase(const Task& task) const;
   Status BuildBase(const Task& task, const std::stop_token& stop);
   Status MeasureRecall(const Task& task, const std::stop_token& stop);
   Status Install(featurestore::Activation::Kind kind, const Digest& feature,
@@ -123,7 +133,9 @@ class Jobs {
   std::map<Task, Failure> failures_ ABSL_GUARDED_BY(mu_);
   std::deque<Report> done_ ABSL_GUARDED_BY(mu_);
   std::map<Digest, Recall> recalls_ ABSL_GUARDED_BY(mu_);  // by feature
-  std::map<Digest, Watch> watches_;  // the thread's own
+  std::map<Digest, BaseWrites> writes_ ABSL_GUARDED_BY(mu_);  // by feature
+  std::map<Digest, Watch> watches_;                           // the thread's own
+  std::map<Digest, Steady::time_point> built_;                // by feature; the thread's own
   Mutex wake_mu_;
   CondVar wake_;
   std::jthread thread_;  // last: it uses all of the above

@@ -89,30 +89,33 @@ Status CheckRequest(const v1::SearchRequest& request) {
 }
 
 // A vector that the caller made, as codes.
-StatusOr<QueryVector> FromCaller(const v1::QueryVector& vector, uint32_t dimensions) {
+StatusOr<QueryVector> FromCaller(const v1::QueryVector& vector, const Found& found) {
   QueryVector query;
   if (vector.space().empty()) {
     return InvalidArgument("space: a vector needs the digest of the encoder that made it");
   }
   LARDER_ASSIGN_OR_RETURN(query.space, Digest::FromHex(vector.space()));
-  query.codes.resize(dimensions);
   if (vector.components_case() == v1::QueryVector::kCodesI8) {
-    if (vector.codes_i8().size() != dimensions) {
-      return InvalidArgument("expected ", dimensions, " codes, got ", vector.codes_i8().size());
+    const std::string& codes = vector.codes_i8();
+    if (codes.size() != found.dimensions) {
+      return InvalidArgument("expected ", found.dimensions, " codes, got ", codes.size());
     }
-    std::memcpy(query.codes.data(), vector.codes_i8().data(), dimensions);
+    query.codes.assign(codes.begin(), codes.end());
+    if (found.external) {
+      query.codes = ToCodes(std::vector<float>(codes.begin(), codes.end()), true);
+    }
     return query;
   }
-  if (vector.values_f32le().size() != dimensions * sizeof(float)) {
-    return InvalidArgument("expected ", dimensions, " float32 components, got ",
+  if (vector.values_f32le().size() != found.dimensions * sizeof(float)) {
+    return InvalidArgument("expected ", found.dimensions, " float32 components, got ",
                            vector.values_f32le().size(), " bytes");
   }
-  std::vector<float> values(dimensions);
+  std::vector<float> values(found.dimensions);
   std::memcpy(values.data(), vector.values_f32le().data(), vector.values_f32le().size());
   if (!std::all_of(values.begin(), values.end(), [](float x) { return std::isfinite(x); })) {
     return InvalidArgument("the vector has a component that is not finite");
   }
-  QuantizeToInt8(values, query.codes);
+  query.codes = ToCodes(values, found.external);
   return query;
 }
 
@@ -146,7 +149,7 @@ StatusOr<std::pair<Found, QueryVector>> Prepare(const v1::SearchRequest& request
   if (request.query_case() == v1::SearchRequest::kText) {
     LARDER_ASSIGN_OR_RETURN(query, FromText(request.text(), found, context));
   } else if (request.query_case() == v1::SearchRequest::kVector) {
-    LARDER_ASSIGN_OR_RETURN(query, FromCaller(request.vector(), found.dimensions));
+    LARDER_ASSIGN_OR_RETURN(query, FromCaller(request.vector(), found));
   }
   return std::pair(std::move(found), std::move(query));
 }
@@ -161,7 +164,7 @@ void SetHits(const ann::SearchResult& result, const LiveIndex& live,
   }
   EncodeStrings("key", keys, reply.mutable_ids());
   EncodeDoubles("score", scores, reply.mutable_scores());
-  reply.set_plan(Concat(result.plan, ", walked ", result.walked, ", scanned ", result.scanned));
+  reply.set_plan(ann::Describe(result));
 }
 
 }  // namespace
@@ -187,11 +190,11 @@ StatusOr<v1::SearchResponse> Search(const v1::SearchRequest& request, const Cont
     const std::string_view key = request.key();
     snapshot->FindKeys(live->entity, {&key, 1}, {&self, 1});
     if (self == registry::kNoOrdinal) return NotFound(live->entity, " '", key, "' was never seen");
-    const std::span<const int8_t> vector = live->index->Find(self);
+    const ann::VectorView vector = live->index->Find(self);
     if (vector.empty()) {
       return FailedPrecondition(live->entity, " '", key, "' has no vector in '", found.name, "'");
     }
-    query = {.space = live->index->space(), .codes = {vector.begin(), vector.end()}};
+    query = {.space = live->index->space(), .codes = vector.Codes()};
     search.exclude = {&self, 1};
   }
   search.query = query.codes;

@@ -47,6 +47,7 @@ class ServerImpl : public Server {
                   JobsOptions{.poll = options_.job_poll,
                               .index_quiet = options_.index_quiet,
                               .index_patience = options_.index_patience,
+                              .index_interval = options_.index_interval,
                               .index_threads = options_.index_threads,
                               .retry = options_.job_retry,
                               .retry_max = options_.job_retry_max});

@@ -93,6 +93,7 @@ Status ServerOptions::Validate() const {
   LARDER_RETURN_IF_ERROR(CheckRange("job_poll", job_poll, 10 * kOne, kMinute));
   LARDER_RETURN_IF_ERROR(CheckRange("index_quiet", index_quiet, kZero, kHour));
   LARDER_RETURN_IF_ERROR(CheckRange("index_patience", index_patience, kZero, 24 * kHour));
+  LARDER_RETURN_IF_ERROR(CheckRange("index_interval", index_interval, kZero, 24 * kHour));
   LARDER_RETURN_IF_ERROR(CheckRange("index_threads", index_threads, 1, 64));
   LARDER_RETURN_IF_ERROR(CheckRange("job_retry", job_retry, kOne, kHour));
   LARDER_RETURN_IF_ERROR(CheckRange("job_retry_max", job_retry_max, kOne, 24 * kHour));

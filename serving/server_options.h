@@ -50,6 +50,8 @@ struct ServerOptions {
   std::chrono::milliseconds index_quiet{2'000};
   // ... or has wanted one for so long, 0 to 24 h.
   std::chrono::milliseconds index_patience{30'000};
+  // ... and not sooner than so long after the last one, 0 to 24 h: each base is a new file.
+  std::chrono::milliseconds index_interval{60'000};
   // Threads of one index build, 1 to 64, at most the free cores. 1 gives the same bytes each time.
   uint32_t index_threads = 1;
   // A failed job is tried again after so long, doubled each time up to `job_retry_max`;

@@ -2,183 +2,188 @@
 #include "ann/internal/graph_walk.h"
 
 #include <algorithm>
-#include <array>
-
-#include "ann/distance.h"
+#include <cmath>
+#include <limits>
+#include <numeric>
 
 namespace larder::ann {
 namespace {
 
-// Which nodes this search has seen. A byte per node and a number per search: clearing all bytes
-// is due only once in 255 searches.
-class VisitedMarks {
- public:
-  void Begin(size_t nodes) {
-    if (marks_.size() < nodes) marks_.resize(nodes, 0);
-    if (++search_ == 0) {
-      std::fill(marks_.begin(), marks_.end(), uint8_t{0});
-      search_ = 1;
-    }
-  }
-  // True the first time.
-  bool Visit(uint32_t node) {
-    if (marks_[node] == search_) return false;
-    marks_[node] = search_;
-    return true;
-  }
+// An estimate this many standard errors below the buffer's worst is worth a closer look. Measured
+// at 384 and 256 dimensions: recall at the same effort falls by less than 0.001, and four of five
+// candidates need no closer look.
+constexpr float kErrors = 0.67F;
 
- private:
-  std::vector<uint8_t> marks_;
-  uint8_t search_ = 0;
-};
-
-VisitedMarks& ThreadMarks() {
-  thread_local VisitedMarks marks;
-  return marks;
-}
-
-struct Candidate {
-  float similarity;
-  uint32_t node;  // with kExpanded and kDead
-};
-constexpr uint32_t kExpanded = uint32_t{1} << 31;
-constexpr uint32_t kDead = uint32_t{1} << 30;
-constexpr uint32_t kNodeMask = kDead - 1;
-static_assert(kMaxNodes <= kDead);
-
-// The best candidates in falling similarity: at most `effort` live ones, and the dead ones that
-// are better than the last of these.
-class CandidateBuffer {
- public:
-  CandidateBuffer(size_t effort, bool any_dead)
-      : effort_(effort), limit_(any_dead ? 4 * effort + 64 : effort) {
-    buffer_.reserve(limit_ + 1);
-  }
-
-  // The best candidate that was not expanded yet, marked as expanded; kNoNode if none is left.
-  uint32_t Next() {
-    while (cursor_ < buffer_.size() && (buffer_[cursor_].node & kExpanded) != 0) ++cursor_;
-    if (cursor_ == buffer_.size()) return kNoNode;
-    buffer_[cursor_].node |= kExpanded;
-    return buffer_[cursor_++].node & kNodeMask;
-  }
-  // The candidate that Next will probably give.
-  uint32_t Peek() const {
-    return cursor_ < buffer_.size() ? buffer_[cursor_].node & kNodeMask : kNoNode;
-  }
-
-  bool Admits(float similarity) const {
-    return (live_ < effort_ && buffer_.size() < limit_) ||
-           similarity > buffer_.back().similarity;
-  }
-
-  void Insert(float similarity, uint32_t node, bool dead) {
-    const auto at = std::upper_bound(
-        buffer_.begin(), buffer_.end(), similarity,
-        [](float s, const Candidate& candidate) { return s > candidate.similarity; });
-    const auto position = static_cast<size_t>(at - buffer_.begin());
-    buffer_.insert(at, Candidate{similarity, node | (dead ? kDead : 0)});
-    live_ += dead ? 0 : 1;
-    cursor_ = std::min(cursor_, position);
-    while (live_ > effort_ || buffer_.size() > limit_) PopBack();
-    while (live_ == effort_ && IsDead(buffer_.back())) PopBack();
-    cursor_ = std::min(cursor_, buffer_.size());
-  }
-
-  std::vector<uint32_t> Nodes() const {
-    std::vector<uint32_t> nodes;
-    nodes.reserve(buffer_.size());
-    for (const Candidate& candidate : buffer_) nodes.push_back(candidate.node & kNodeMask);
-    return nodes;
-  }
-
- private:
-  static bool IsDead(const Candidate& candidate) { return (candidate.node & kDead) != 0; }
-  void PopBack() {
-    live_ -= IsDead(buffer_.back()) ? 0 : 1;
-    buffer_.pop_back();
-  }
-
-  size_t effort_;
-  size_t limit_;
-  std::vector<Candidate> buffer_;
-  size_t live_ = 0;
-  size_t cursor_ = 0;
-};
-
-void Prefetch(const void* p, size_t size_bytes) {
+void PrefetchAll(const void* p, size_t size_bytes) {
   const char* bytes = static_cast<const char*>(p);
   for (size_t i = 0; i < size_bytes; i += 64) __builtin_prefetch(bytes + i);
 }
 
-class Walk {
- public:
-  Walk(const GraphBase& base, std::span<const int8_t> query)
-      : base_(base), query_(query), inverse_norms_(base.inverse_norms()) {}
-
-  WalkResult Search(size_t effort, const Bitmap* dead) {
-    std::vector<uint32_t> entries = {base_.entry_node()};
-    for (uint32_t level = base_.level_count() - 1; level >= 1; --level) {
-      // Greedy: more entries into level 0 were measured and change nothing.
-      CandidateBuffer buffer(/*effort=*/1, /*any_dead=*/false);
-      WalkLevel(level, entries, nullptr, buffer);
-      entries = buffer.Nodes();
-    }
-    CandidateBuffer buffer(effort, dead != nullptr);
-    WalkLevel(0, entries, dead, buffer);
-    return {.nodes = buffer.Nodes(), .distances = distances_};
-  }
-
- private:
-  void WalkLevel(uint32_t level, std::span<const uint32_t> entries, const Bitmap* dead,
-                 CandidateBuffer& buffer) {
-    VisitedMarks& marks = ThreadMarks();
-    marks.Begin(base_.node_count());
-    Expand(entries, dead, marks, buffer);
-    for (uint32_t node = buffer.Next(); node != kNoNode; node = buffer.Next()) {
-      if (const uint32_t next = buffer.Peek(); next != kNoNode) {
-        const auto links = base_.links(level, next);
-        Prefetch(links.data(), links.size_bytes());
-      }
-      Expand(base_.links(level, node), dead, marks, buffer);
-    }
-  }
-
-  // Measures those of `nodes` (up to the first kNoNode) that were not visited yet.
-  void Expand(std::span<const uint32_t> nodes, const Bitmap* dead, VisitedMarks& marks,
-              CandidateBuffer& buffer) {
-    size_t count = 0;
-    for (const uint32_t node : nodes) {
-      if (node == kNoNode) break;
-      if (!marks.Visit(node)) continue;
-      ids_[count++] = node;
-      Prefetch(base_.vector(node).data(), base_.dim());
-      __builtin_prefetch(inverse_norms_ + node);
-    }
-    kernel_.dot_gather(query_.data(), base_.vectors(), ids_.data(), count, base_.dim(),
-                       dots_.data());
-    distances_ += count;
-    for (size_t i = 0; i < count; ++i) {
-      const float similarity = static_cast<float>(dots_[i]) * inverse_norms_[ids_[i]];
-      if (!buffer.Admits(similarity)) continue;
-      buffer.Insert(similarity, ids_[i], dead != nullptr && dead->Test(ids_[i]));
-    }
-  }
-
-  const GraphBase& base_;
-  std::span<const int8_t> query_;
-  const float* inverse_norms_;
-  const DistanceKernel& kernel_ = BestKernel();
-  std::array<uint32_t, 2 * kMaxDegree> ids_;
-  std::array<int32_t, 2 * kMaxDegree> dots_;
-  size_t distances_ = 0;
-};
-
 }  // namespace
 
-WalkResult WalkGraph(const GraphBase& base, std::span<const int8_t> query, size_t effort,
-                     const Bitmap* dead) {
-  return Walk(base, query).Search(effort, dead);
+void VisitedMarks::Begin(size_t nodes) {
+  for (const uint32_t node : seen_) words_[node / 64] = 0;
+  seen_.clear();
+  if (words_.size() < nodes / 64 + 1) words_.resize(nodes / 64 + 1);
+}
+
+void CandidateBuffer::Begin(size_t effort, bool mixed) {
+  effort_ = effort;
+  limit_ = mixed ? 4 * effort + 64 : effort;
+  admitted_ = 0;
+  limited_ = false;
+  cursor_ = 0;
+  bound_ = -std::numeric_limits<float>::infinity();
+  buffer_.clear();
+  buffer_.reserve(limit_ + 1);
+}
+
+uint32_t CandidateBuffer::Next() {
+  while (cursor_ < buffer_.size() && (buffer_[cursor_].node & kExpanded) != 0) ++cursor_;
+  if (cursor_ == buffer_.size()) return kNoNode;
+  buffer_[cursor_].node |= kExpanded;
+  return buffer_[cursor_++].node & kNodeMask;
+}
+
+void CandidateBuffer::PopBack() {
+  admitted_ -= IsRefused(buffer_.back()) ? 0 : 1;
+  buffer_.pop_back();
+}
+
+void CandidateBuffer::Insert(float similarity, uint32_t node, bool admitted) {
+  const auto at = std::upper_bound(
+      buffer_.begin(), buffer_.end(), similarity,
+      [](float s, const WalkedNode& candidate) { return s > candidate.similarity; });
+  const auto position = static_cast<size_t>(at - buffer_.begin());
+  buffer_.insert(at, WalkedNode{similarity, node | (admitted ? 0 : kRefused)});
+  admitted_ += admitted ? 1 : 0;
+  cursor_ = std::min(cursor_, position);
+  limited_ = limited_ || buffer_.size() > limit_;
+  while (admitted_ > effort_ || buffer_.size() > limit_) PopBack();
+  while (admitted_ == effort_ && IsRefused(buffer_.back())) PopBack();
+  cursor_ = std::min(cursor_, buffer_.size());
+  if (admitted_ == effort_ || buffer_.size() == limit_) bound_ = buffer_.back().similarity;
+}
+
+void CandidateBuffer::Take(std::vector<WalkedNode>& out) const {
+  for (const WalkedNode& c : buffer_) {
+    if (!IsRefused(c)) out.push_back({c.similarity, c.node & kNodeMask});
+  }
+}
+
+void GraphWalk::Begin(const GraphBase& base, const int8_t* query, const Options& options) {
+  base_ = &base;
+  query_ = query;
+  options_ = options;
+  kernel_ = &BestKernel();
+  query_sum_ = std::accumulate(query, query + base.dim(), 0);
+  margin_ = kErrors * SketchError(base.dim()) *
+            std::sqrt(static_cast<float>(kernel_->dot(query, query, base.dim())));
+  compared_ = 0;
+  compared_int8_ = 0;
+  gave_up_ = false;
+  probed_ = false;
+  BeginLevel(base.level_count() - 1, base.entry_node());
+}
+
+// Above level 0 the walk is greedy: more entries into level 0 were measured and change nothing.
+void GraphWalk::BeginLevel(uint32_t level, uint32_t entry) {
+  level_ = level;
+  buffer_.Begin(level == 0 ? options_.effort : 1, level == 0 && options_.test != nullptr);
+  marks_.Begin(base_->nodes_at_level(level));
+  marks_.Visit(entry);
+  sketched_ = 0;
+  fetched_ = 0;
+  FetchVector(entry);
+}
+
+void GraphWalk::FetchVector(uint32_t node) {
+  nodes_[fetched_++] = node;
+  PrefetchAll(base_->high() + size_t{node} * base_->dim(), base_->dim());
+  __builtin_prefetch(base_->inverse_norms() + node);
+}
+
+// Fetches the unseen neighbours of the best node that was not expanded yet. False if the level has
+// none left. A node whose neighbours were all seen costs no step of its own.
+bool GraphWalk::FetchNext() {
+  const size_t stride = base_->sketch_shape().stride();
+  while (true) {
+    const uint32_t node = buffer_.Next();
+    if (node == kNoNode) return false;
+    for (const uint32_t neighbour : base_->links(level_, node)) {
+      if (neighbour == kNoNode) break;
+      if (!marks_.Visit(neighbour)) continue;
+      if (stride == 0) {
+        FetchVector(neighbour);
+      } else {
+        nodes_[sketched_++] = neighbour;
+        PrefetchAll(base_->sketches() + neighbour * stride, stride);
+      }
+    }
+    if (sketched_ + fetched_ > 0) return true;
+  }
+}
+
+// Keeps those for a closer look that may get into the buffer.
+void GraphWalk::CompareSketches() {
+  const SketchShape& shape = base_->sketch_shape();
+  const size_t stride = shape.stride();
+  kernel_->sum_bits(query_, base_->sketches(), stride, nodes_.data(), sketched_, shape.dim,
+                    dots_.data());
+  compared_ += sketched_;
+  for (size_t i = 0; i < sketched_; ++i) {
+    const uint32_t node = nodes_[i];
+    const float scale = SketchScale(shape, base_->sketches() + node * stride);
+    const float estimate = static_cast<float>(2 * dots_[i] - query_sum_) * scale;
+    if (buffer_.Takes(estimate + margin_)) FetchVector(node);  // overwrites nodes_ up to i
+  }
+  sketched_ = 0;
+}
+
+void GraphWalk::CompareVectors() {
+  kernel_->dot_gather(query_, base_->high(), nodes_.data(), fetched_, base_->dim(), dots_.data());
+  compared_int8_ += fetched_;
+  if (base_->sketch_shape().empty()) compared_ += fetched_;
+  for (size_t i = 0; i < fetched_; ++i) {
+    const uint32_t node = nodes_[i];
+    const float similarity = static_cast<float>(dots_[i]) * base_->inverse_norms()[node];
+    if (!buffer_.Takes(similarity)) continue;
+    const bool admitted =
+        level_ > 0 || options_.test == nullptr || options_.test->Admits(node);
+    buffer_.Insert(similarity, node, admitted);
+    // It is likely to be expanded soon.
+    const auto links = base_->links(level_, node);
+    PrefetchAll(links.data(), links.size_bytes());
+  }
+  fetched_ = 0;
+}
+
+// Of the buffer, which holds the nearest met so far, one look is enough: a filter either knows
+// nothing of the surroundings, or hides or favours them.
+bool GraphWalk::ShouldGiveUp() {
+  constexpr size_t kProbe = 100;  // nodes: the share is known within a tenth
+  gave_up_ = compared_ >= options_.max_compared;
+  if (options_.min_share > 0 && !probed_ && level_ == 0 && buffer_.all().size() >= kProbe) {
+    probed_ = true;
+    const double share = static_cast<double>(buffer_.admitted()) /
+                         static_cast<double>(buffer_.all().size());
+    gave_up_ = gave_up_ || share < options_.min_share;
+  }
+  return gave_up_;
+}
+
+bool GraphWalk::Step() {
+  if (sketched_ > 0) {
+    CompareSketches();
+    if (fetched_ > 0) return true;
+  } else {
+    CompareVectors();
+  }
+  if (ShouldGiveUp()) return false;
+  if (FetchNext()) return true;
+  if (level_ == 0) return false;
+  BeginLevel(level_ - 1, buffer_.all().front().node & CandidateBuffer::kNodeMask);
+  return true;
 }
 
 }  // namespace larder::ann

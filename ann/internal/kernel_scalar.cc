@@ -18,4 +18,28 @@ void DotGather(const int8_t* query, const int8_t* rows, const uint32_t* ids, siz
   for (size_t i = 0; i < count; ++i) out[i] = Dot(query, rows + size_t{ids[i]} * dim, dim);
 }
 
+void Fine(const int8_t* query_high, const int8_t* query_low, const int8_t* high,
+          const int8_t* low, size_t dim, int64_t* dot, int64_t* squared_norm) {
+  *dot = 0;
+  *squared_norm = 0;
+  for (size_t i = 0; i < dim; ++i) {
+    const int64_t q = 256 * query_high[i] + query_low[i];
+    const int64_t v = 256 * high[i] + low[i];
+    *dot += q * v;
+    *squared_norm += v * v;
+  }
+}
+
+void SumBits(const int8_t* query, const char* rows, size_t stride, const uint32_t* ids,
+             size_t count, size_t dim, int32_t* out) {
+  for (size_t i = 0; i < count; ++i) {
+    const char* row = rows + size_t{ids[i]} * stride;
+    out[i] = 0;
+    for (size_t j = 0; j < dim; ++j) {
+      const bool bit = (static_cast<unsigned char>(row[j / 8]) >> j % 8 & 1) != 0;
+      out[i] += bit ? query[j] : 0;
+    }
+  }
+}
+
 }  // namespace larder::ann::scalar

@@ -18,6 +18,10 @@
                int32_t* out);                                                                \
   void DotGather(const int8_t* query, const int8_t* rows, const uint32_t* ids, size_t count, \
                  size_t dim, int32_t* out);                                                  \
+  void Fine(const int8_t* query_high, const int8_t* query_low, const int8_t* high,           \
+            const int8_t* low, size_t dim, int64_t* dot, int64_t* squared_norm);             \
+  void SumBits(const int8_t* query, const char* rows, size_t stride, const uint32_t* ids,    \
+               size_t count, size_t dim, int32_t* out);                                      \
   }
 
 LARDER_ANN_DECLARE_KERNEL(scalar)

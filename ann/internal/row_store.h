@@ -3,14 +3,14 @@
 #define LARDER_ANN_INTERNAL_ROW_STORE_H_
 
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <vector>
 
-#include "ann/distance.h"
+#include "ann/codes.h"
 #include "ann/search.h"
+#include "ann/sketch.h"
 
 namespace larder::ann {
 
@@ -22,30 +22,36 @@ class RowStore {
  public:
   static constexpr size_t kChunkRows = 1024;
 
-  explicit RowStore(size_t dim) : dim_(dim) {}
+  explicit RowStore(const CodeShape& shape) : shape_(shape), sketch_{.dim = shape.dim} {}
 
   size_t size() const { return meta_.size(); }
   uint32_t id(size_t slot) const { return meta_[slot].id; }
-  int32_t squared_norm(size_t slot) const { return meta_[slot].squared_norm; }
   float inverse_norm(size_t slot) const { return meta_[slot].inverse_norm; }
-  std::span<const int8_t> vector(size_t slot) const { return {Row(slot), dim_}; }
+  // The largest HighNorm::slack of all rows that ever came.
+  float slack() const { return slack_; }
+  VectorView vector(size_t slot) const {
+    return {{High(slot), shape_.dim}, {Low(slot), shape_.size() - shape_.dim}};
+  }
 
   // The new row's slot. `v` must not be zero.
-  uint32_t Append(uint32_t id, std::span<const int8_t> v) {
+  uint32_t Append(uint32_t id, const VectorView& v) {
     const size_t slot = meta_.size();
     if (slot / kChunkRows == chunks_.size()) {
-      chunks_.push_back(std::make_unique<int8_t[]>(kChunkRows * dim_));
+      chunks_.push_back({std::make_unique<int8_t[]>(kChunkRows * shape_.size()),
+                         std::make_unique<char[]>(kChunkRows * sketch_.stride())});
     }
     meta_.push_back({.id = id});
     Overwrite(slot, v);
     return static_cast<uint32_t>(slot);
   }
 
-  void Overwrite(size_t slot, std::span<const int8_t> v) {
-    std::copy(v.begin(), v.end(), Row(slot));
-    meta_[slot].squared_norm = SquaredNorm(v);
-    meta_[slot].inverse_norm =
-        static_cast<float>(1.0 / std::sqrt(static_cast<double>(meta_[slot].squared_norm)));
+  void Overwrite(size_t slot, const VectorView& v) {
+    std::copy(v.high.begin(), v.high.end(), High(slot));
+    std::copy(v.low.begin(), v.low.end(), Low(slot));
+    const HighNorm norm = NormOf(v);
+    meta_[slot].inverse_norm = norm.inverse;
+    slack_ = std::max(slack_, norm.slack);
+    if (!sketch_.empty()) MakeSketch(sketch_, v, norm.inverse, Sketch(slot));
   }
 
   // Removes the row. Returns the id of the row that now lies in `slot`, kNoId if none does.
@@ -53,7 +59,9 @@ class RowStore {
     const size_t last = meta_.size() - 1;
     uint32_t moved = kNoId;
     if (slot != last) {
-      std::copy_n(Row(last), dim_, Row(slot));
+      std::copy_n(High(last), shape_.dim, High(slot));
+      std::copy_n(Low(last), shape_.size() - shape_.dim, Low(slot));
+      std::copy_n(Sketch(last), sketch_.stride(), Sketch(slot));
       meta_[slot] = meta_[last];
       moved = meta_[slot].id;
     }
@@ -63,32 +71,54 @@ class RowStore {
     return moved;
   }
 
-  // Calls f(first slot, rows, count) for each run of rows that lie behind each other.
+  // Rows that lie behind each other: high halves [count, dim] and sketches [count, stride].
+  struct Run {
+    size_t first = 0;  // slot
+    size_t count = 0;
+    const int8_t* high = nullptr;
+    const char* sketches = nullptr;
+  };
   template <typename F>
   void ForEachRun(F&& f) const {
     for (size_t first = 0; first < size(); first += kChunkRows) {
-      f(first, chunks_[first / kChunkRows].get(), std::min(kChunkRows, size() - first));
+      const Chunk& chunk = chunks_[first / kChunkRows];
+      f(Run{first, std::min(kChunkRows, size() - first), chunk.codes.get(), chunk.sketches.get()});
     }
   }
 
   size_t size_bytes() const {
-    return chunks_.size() * kChunkRows * dim_ + meta_.capacity() * sizeof(Meta);
+    return chunks_.size() * kChunkRows * (shape_.size() + sketch_.stride()) +
+           meta_.capacity() * sizeof(Meta);
   }
 
  private:
   struct Meta {
     uint32_t id = kNoId;
-    int32_t squared_norm = 0;
     float inverse_norm = 0;
   };
 
-  int8_t* Row(size_t slot) const {
-    return chunks_[slot / kChunkRows].get() + slot % kChunkRows * dim_;
+  struct Chunk {
+    std::unique_ptr<int8_t[]> codes;  // the high halves of its rows, then the low ones
+    std::unique_ptr<char[]> sketches;
+  };
+
+  int8_t* High(size_t slot) const {
+    return chunks_[slot / kChunkRows].codes.get() + slot % kChunkRows * shape_.dim;
+  }
+  int8_t* Low(size_t slot) const {
+    if (!shape_.has_low) return nullptr;
+    return chunks_[slot / kChunkRows].codes.get() +
+           (kChunkRows + slot % kChunkRows) * shape_.dim;
+  }
+  char* Sketch(size_t slot) const {
+    return chunks_[slot / kChunkRows].sketches.get() + slot % kChunkRows * sketch_.stride();
   }
 
-  size_t dim_;
-  std::vector<std::unique_ptr<int8_t[]>> chunks_;
+  CodeShape shape_;
+  SketchShape sketch_;
+  std::vector<Chunk> chunks_;
   std::vector<Meta> meta_;
+  float slack_ = 0;
 };
 
 }  // namespace larder::ann

@@ -3,7 +3,6 @@
 #define LARDER_ANN_INTERNAL_TOP_K_H_
 
 #include <algorithm>
-#include <limits>
 #include <utility>
 #include <vector>
 
@@ -15,14 +14,16 @@ namespace larder::ann {
 // Thread-safety: single-thread.
 class TopK {
  public:
-  TopK(size_t k, const IdOrder* order) : k_(k), order_(order) { hits_.reserve(k); }
-
-  // Offers below this score change nothing.
-  double bound() const {
-    return hits_.size() < k_ ? -std::numeric_limits<double>::infinity() : hits_.front().score;
+  TopK(size_t k, const IdOrder* order, double min_score)
+      : k_(k), order_(order), min_score_(min_score) {
+    hits_.reserve(k);
   }
 
+  // Offers below this score change nothing.
+  double bound() const { return hits_.size() < k_ ? min_score_ : hits_.front().score; }
+
   void Offer(uint32_t id, double score) {
+    if (score < min_score_) return;
     const auto better = [this](const Hit& a, const Hit& b) { return Better(a, b); };
     const Hit hit{id, score};
     if (hits_.size() < k_) {
@@ -52,6 +53,7 @@ class TopK {
 
   size_t k_;
   const IdOrder* order_;
+  double min_score_;
   std::vector<Hit> hits_;  // a heap with the worst in front
 };
 

@@ -118,6 +118,7 @@ void AddDurations(CLI::App* command, const std::shared_ptr<Options>& options) {
   add("--index-quiet", "An index is built once nothing was ingested for so long",
       &S::index_quiet);
   add("--index-patience", "Or once it has waited for so long", &S::index_patience);
+  add("--index-interval", "But not sooner after the last time", &S::index_interval);
   add("--checkpoint-every", "The longest time between two checkpoints", &S::checkpoint_every);
 }
 

@@ -54,7 +54,13 @@ Json IndexJson(const v1::IndexStatus& index) {
                {"space", index.epoch().space()},
                {"encoded", index.encoded()},
                {"reused", index.reused()},
-               {"memory_bytes", index.memory_bytes()}};
+               {"memory_bytes", index.memory_bytes()},
+               {"bytes_per_vector", index.bytes_per_vector()},
+               {"masked_vectors", index.masked_vectors()},
+               {"next_base_bytes", index.next_base_bytes()},
+               {"bases_written", index.bases_written()},
+               {"base_bytes_written", index.base_bytes_written()},
+               {"base_vectors_added", index.base_vectors_added()}};
   if (index.has_recall_at_10()) {
     json["recall_at_10"] = index.recall_at_10();
     json["recall_queries"] = index.recall_queries();

@@ -2,11 +2,11 @@
 #include "serving/retrieval/near_channel.h"
 
 #include <algorithm>
-#include <cmath>
 #include <string>
 #include <utility>
 
 #include "ann/vector_index.h"
+#include "base/fixed_point.h"
 #include "serving/encoders.h"
 #include "serving/index_sink.h"
 
@@ -26,20 +26,15 @@ std::vector<ChannelHit> ToHits(const std::vector<ann::Hit>& hits) {
 }
 
 std::string Plan(const LiveIndex& live, const ann::SearchResult& result) {
-  return Concat("near ", live.name, ": ", result.plan, ", walked ", result.walked, ", scanned ",
-                result.scanned);
+  return Concat("near ", live.name, ": ", ann::Describe(result));
 }
 
 }  // namespace
 
-void QuantizeToInt8(std::span<const float> values, std::span<int8_t> out) {
-  float largest = 0;
-  for (const float value : values) largest = std::max(largest, std::abs(value));
-  for (size_t i = 0; i < values.size(); ++i) {
-    // Divided first: 127 / largest would be infinite for tiny vectors.
-    out[i] = largest == 0 ? int8_t{0}
-                          : static_cast<int8_t>(std::nearbyint(values[i] / largest * 127.0F));
-  }
+std::vector<int8_t> ToCodes(std::span<const float> values, bool external) {
+  std::vector<int8_t> codes = ToFixedPoint(values);
+  if (!external) codes.resize(values.size());
+  return codes;
 }
 
 StatusOr<QueryVector> ToQuery(const registry::Column& column,
@@ -56,8 +51,7 @@ StatusOr<QueryVector> ToQuery(const registry::Column& column,
   if (column.type.int8) {
     query.codes.assign(column.codes.begin(), column.codes.begin() + static_cast<ptrdiff_t>(n));
   } else {
-    query.codes.resize(n);
-    QuantizeToInt8(std::span(column.floats).first(n), query.codes);
+    query.codes = ToCodes(std::span(column.floats).first(n), encoder->external);
   }
   return query;
 }

@@ -33,9 +33,9 @@ struct QueryVector {
 StatusOr<QueryVector> ToQuery(const registry::Column& column,
                               const registry::CompiledRegistry& registry);
 
-// Scales `values` so that the largest becomes ±127 and rounds to even: what float vectors are
-// indexed as. All zero stays all zero. Shapes: out [values.size()].
-void QuantizeToInt8(std::span<const float> values, std::span<int8_t> out);
+// A float vector as codes of an index: fixed point for an external space, rounded to int8 for one
+// whose vectors an encoder makes. All zero stays all zero.
+std::vector<int8_t> ToCodes(std::span<const float> values, bool external);
 
 }  // namespace larder::serving
 

@@ -21,6 +21,9 @@ namespace larder::ann {
 
 inline Digest TestSpace() { return Sha256("test space"); }
 
+// The squared length of int8 codes.
+inline int64_t NormOfCodes(std::span<const int8_t> v) { return SquaredNorm(VectorView{v, {}}); }
+
 inline std::vector<int8_t> RandomVector(std::mt19937_64& random, size_t dim) {
   std::vector<int8_t> v(dim);
   for (int8_t& x : v) x = static_cast<int8_t>(static_cast<int>(random() % 256) - 128);
@@ -67,6 +70,8 @@ inline std::vector<uint32_t> IdsOfRows(const GraphBase& base) {
 // The slow obvious oracle: a map of vectors, compared one by one in doubles.
 class ReferenceIndex {
  public:
+  explicit ReferenceIndex(const CodeShape& shape) : shape_(shape) {}
+
   void Upsert(uint32_t id, std::vector<int8_t> v) { vectors_[id] = std::move(v); }
   void Remove(uint32_t id) { vectors_.erase(id); }
   const std::map<uint32_t, std::vector<int8_t>>& vectors() const { return vectors_; }
@@ -88,20 +93,25 @@ class ReferenceIndex {
   }
 
  private:
-  static double Product(std::span<const int8_t> a, std::span<const int8_t> b) {
+  double Component(std::span<const int8_t> codes, size_t i) const {
+    return shape_.has_low ? 256.0 * codes[i] + codes[shape_.dim + i] : codes[i];
+  }
+  double Product(std::span<const int8_t> a, std::span<const int8_t> b) const {
     double sum = 0;
-    for (size_t i = 0; i < a.size(); ++i) sum += double{1} * a[i] * b[i];
+    for (size_t i = 0; i < shape_.dim; ++i) sum += Component(a, i) * Component(b, i);
     return sum;
   }
+
+  CodeShape shape_;
   std::map<uint32_t, std::vector<int8_t>> vectors_;
 };
 
 // Builds a base from what the index holds now, as a background job would.
 inline StatusOr<std::shared_ptr<const GraphBase>> BuildFromSnapshot(
-    const VectorIndex::Snapshot& snapshot, size_t dim, uint32_t ef_construction = 40) {
+    const VectorIndex::Snapshot& snapshot, const CodeShape& shape, uint32_t ef_construction = 40) {
   return BuildGraphBase(
-      {.dim = dim, .space = TestSpace(), .degree = 8, .ef_construction = ef_construction},
-      snapshot.vectors, TestKeys(snapshot.ids));
+      {.shape = shape, .space = TestSpace(), .degree = 8, .ef_construction = ef_construction},
+      snapshot.codes, TestKeys(snapshot.ids));
 }
 
 }  // namespace larder::ann

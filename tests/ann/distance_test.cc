@@ -8,6 +8,7 @@
 #include <numeric>
 #include <random>
 #include <string>
+#include <string>
 #include <vector>
 
 #include "tests/ann/ann_testing.h"
@@ -91,16 +92,62 @@ TEST(Distance, RowsAndGatherGiveTheDotOfEachRow) {
   }
 }
 
-TEST(Distance, CosineOfAVectorWithItselfIsExactlyOneAndNeverExceedsIt) {
-  std::mt19937_64 random(11);
-  for (int i = 0; i < 1000; ++i) {
-    const auto a = RandomVector(random, 1 + random() % 300);
-    const int32_t norm = SquaredNorm(a);
-    if (norm == 0) continue;
-    EXPECT_EQ(Cosine(norm, norm, norm), 1.0);
-    EXPECT_EQ(Cosine(-norm, norm, norm), -1.0);
+TEST(Distance, FixedPointDotsEqualTheScalarKernels) {
+  std::mt19937_64 random(17);
+  for (const size_t dim : {1u, 31u, 63u, 64u, 65u, 128u, 200u, 384u, 4096u}) {
+    for (int round = 0; round < 4; ++round) {
+      std::vector<std::vector<int8_t>> halves;
+      for (int i = 0; i < 4; ++i) {
+        halves.push_back(round == 0 ? std::vector<int8_t>(dim, -128) : RandomVector(random, dim));
+      }
+      for (const DistanceKernel& kernel : AvailableKernels()) {
+        int64_t dot = 0, norm = 0, expected_dot = 0, expected_norm = 0;
+        for (size_t i = 0; i < dim; ++i) {
+          const int64_t q = 256 * halves[0][i] + halves[1][i];
+          const int64_t v = 256 * halves[2][i] + halves[3][i];
+          expected_dot += q * v;
+          expected_norm += v * v;
+        }
+
+        kernel.fine(halves[0].data(), halves[1].data(), halves[2].data(), halves[3].data(), dim,
+                    &dot, &norm);
+
+        EXPECT_EQ(dot, expected_dot) << kernel.name << " dim " << dim;
+        EXPECT_EQ(norm, expected_norm) << kernel.name << " dim " << dim;
+      }
+    }
   }
-  EXPECT_DOUBLE_EQ(Cosine(3, 9, 4), 0.5);
+}
+
+TEST(Distance, SumsAtBitsEqualTheObviousOnes) {
+  std::mt19937_64 random(19);
+  for (const size_t dim : {1u, 31u, 32u, 33u, 63u, 64u, 65u, 200u, 256u, 384u, 4096u}) {
+    const size_t stride = (dim + 63) / 64 * 8 + 8;
+    constexpr size_t kRows = 9;
+    std::string rows(kRows * stride, '\0');
+    for (size_t row = 0; row < kRows; ++row) {
+      for (size_t i = 0; i < dim; ++i) {
+        char& byte = rows[row * stride + i / 8];
+        if (row == 0 || random() % 2 == 0) byte = static_cast<char>(byte | 1 << i % 8);
+      }
+    }
+    for (const bool lowest : {true, false}) {
+      const auto query = lowest ? std::vector<int8_t>(dim, -128) : RandomVector(random, dim);
+      const std::vector<uint32_t> ids = {8, 0, 3, 3, 1, 2, 7};
+      for (const DistanceKernel& kernel : AvailableKernels()) {
+        std::vector<int32_t> out(ids.size());
+        kernel.sum_bits(query.data(), rows.data(), stride, ids.data(), ids.size(), dim, out.data());
+        for (size_t n = 0; n < ids.size(); ++n) {
+          int32_t expected = 0;
+          for (size_t i = 0; i < dim; ++i) {
+            const auto byte = static_cast<unsigned char>(rows[ids[n] * stride + i / 8]);
+            if ((byte >> i % 8 & 1) != 0) expected += query[i];
+          }
+          EXPECT_EQ(out[n], expected) << kernel.name << " dim " << dim << " row " << ids[n];
+        }
+      }
+    }
+  }
 }
 
 }  // namespace

@@ -10,7 +10,6 @@
 #include <string>
 #include <vector>
 
-#include "ann/distance.h"
 #include "tests/ann/ann_testing.h"
 
 namespace larder::ann {
@@ -22,7 +21,7 @@ using testing::HasSubstr;
 constexpr size_t kDim = 24;
 
 GraphOptions SmallOptions() {
-  return {.dim = kDim, .space = TestSpace(), .degree = 8, .ef_construction = 40};
+  return {.shape = {.dim = kDim}, .space = TestSpace(), .degree = 8, .ef_construction = 40};
 }
 
 std::vector<uint32_t> FirstIds(uint32_t n) {
@@ -33,13 +32,13 @@ std::vector<uint32_t> FirstIds(uint32_t n) {
 
 std::shared_ptr<const GraphBase> Build(const GraphOptions& options, uint32_t n,
                                        uint64_t seed = 3) {
-  auto base = BuildGraphBase(options, ClusteredVectors(seed, n, options.dim, 20),
+  auto base = BuildGraphBase(options, ClusteredVectors(seed, n, options.shape.dim, 20),
                              TestKeys(FirstIds(n)));
   EXPECT_OK(base);
   return *base;
 }
 
-TEST(GraphBase, KeepsEveryVectorUnderItsKeyInOrderOfKeys) {
+TEST(GraphBase, KeepsEveryVectorUnderItsKey) {
   const auto vectors = ClusteredVectors(3, 500, kDim, 20);
 
   ASSERT_OK_AND_ASSIGN(const auto base,
@@ -48,11 +47,14 @@ TEST(GraphBase, KeepsEveryVectorUnderItsKeyInOrderOfKeys) {
   ASSERT_EQ(base->row_count(), 500u);
   EXPECT_EQ(base->dim(), kDim);
   EXPECT_EQ(base->space(), TestSpace());
+  std::set<std::string_view> keys;
   for (size_t row = 0; row < base->row_count(); ++row) {
-    EXPECT_EQ(base->key(row), TestKey(static_cast<uint32_t>(row)));
-    const auto stored = base->vector(base->node_of_row(row));
-    EXPECT_THAT(stored, ElementsAreArray(std::span(vectors).subspan(row * kDim, kDim)));
-    EXPECT_EQ(base->squared_norm(base->node_of_row(row)), SquaredNorm(stored));
+    EXPECT_TRUE(keys.insert(base->key(row)).second);
+    const uint32_t id = IdOfTestKey(base->key(row));
+    const uint32_t node = base->node_of_row(row);
+    EXPECT_THAT(base->vector(node).high,
+                ElementsAreArray(std::span(vectors).subspan(id * kDim, kDim)));
+    EXPECT_EQ(base->inverse_norms()[node], NormOf(base->vector(node)).inverse);
   }
 }
 
@@ -90,8 +92,13 @@ TEST(GraphBase, EqualVectorsShareANode) {
                        BuildGraphBase(SmallOptions(), vectors, TestKeys(FirstIds(4))));
 
   EXPECT_EQ(base->node_count(), 3u);
-  EXPECT_EQ(base->node_of_row(0), base->node_of_row(3));
-  EXPECT_THAT(base->rows_of_node(base->node_of_row(0)), testing::ElementsAre(0, 3));
+  std::vector<std::string> twins;
+  for (uint32_t node = 0; node < 3; ++node) {
+    const RowRange rows = base->rows_of_node(node);
+    if (rows.size() < 2) continue;
+    for (uint32_t row = rows.begin; row < rows.end; ++row) twins.emplace_back(base->key(row));
+  }
+  EXPECT_THAT(twins, testing::ElementsAre(TestKey(0), TestKey(3)));
 }
 
 TEST(GraphBase, ZeroVectorsAreLeftOut) {
@@ -102,8 +109,8 @@ TEST(GraphBase, ZeroVectorsAreLeftOut) {
                        BuildGraphBase(SmallOptions(), vectors, TestKeys(FirstIds(3))));
 
   ASSERT_EQ(base->row_count(), 2u);
-  EXPECT_EQ(base->key(0), TestKey(0));
-  EXPECT_EQ(base->key(1), TestKey(2));
+  EXPECT_THAT((std::vector{base->key(0), base->key(1)}),
+              testing::UnorderedElementsAre(TestKey(0), TestKey(2)));
 }
 
 TEST(GraphBase, LevelsNarrowAndEveryNodeIsReachable) {
@@ -133,7 +140,7 @@ TEST(GraphBase, SeveralThreadsBuildAWholeGraph) {
   const auto base = Build(options, 1000);
 
   EXPECT_EQ(base->row_count(), 1000u);
-  EXPECT_OK(GraphBase::FromBytes(std::string(base->bytes()), "copy"));
+  EXPECT_OK(GraphBase::FromBytes(base->bytes(), "copy"));
 }
 
 TEST(GraphBase, ASingleVectorIsAGraph) {
@@ -178,9 +185,9 @@ TEST(GraphBase, RefusesOptionsAndInputOutOfRange) {
     EXPECT_THAT(BuildGraphBase(options, vectors, keys),
                 StatusIs(StatusCode::kInvalidArgument, HasSubstr(message)));
   };
-  refuses([](GraphOptions& o) { o.dim = 0; }, "dim is 0");
-  refuses([](GraphOptions& o) { o.dim = kMaxDim + 1; }, "dim is 4097");
-  refuses([](GraphOptions& o) { o.dim = 23; }, "expected 2 vectors of 23");
+  refuses([](GraphOptions& o) { o.shape.dim = 0; }, "dim is 0");
+  refuses([](GraphOptions& o) { o.shape.dim = kMaxDim + 1; }, "dim is 4097");
+  refuses([](GraphOptions& o) { o.shape.dim = 23; }, "expected 2 vectors of 23");
   refuses([](GraphOptions& o) { o.degree = 3; }, "degree is 3");
   refuses([](GraphOptions& o) { o.degree = 65; }, "degree is 65");
   refuses([](GraphOptions& o) { o.ef_construction = 7; }, "ef_construction is 7");
@@ -206,13 +213,13 @@ TEST(GraphBase, SavesAndOpensTheSameBytes) {
   const auto base = Build(SmallOptions(), 300);
 
   ASSERT_OK(base->Save(fs, dir));
-  ASSERT_OK_AND_ASSIGN(const auto opened, GraphBase::Open(fs, dir));
+  ASSERT_OK_AND_ASSIGN(const auto opened, GraphBase::Open(dir));
 
   EXPECT_EQ(opened->bytes(), base->bytes());
-  EXPECT_EQ(opened->key(299), TestKey(299));
+  EXPECT_EQ(opened->key(299), base->key(299));
   EXPECT_THAT(opened->links(0, 17), ElementsAreArray(base->links(0, 17)));
   ASSERT_OK(fs.RemoveTree(dir));
-  EXPECT_THAT(GraphBase::Open(fs, dir), StatusIs(StatusCode::kNotFound, HasSubstr(dir)));
+  EXPECT_THAT(GraphBase::Open(dir), StatusIs(StatusCode::kNotFound, HasSubstr(dir)));
 }
 
 }  // namespace

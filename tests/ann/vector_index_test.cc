@@ -3,7 +3,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <cmath>
 #include <string>
 #include <vector>
 
@@ -18,6 +20,7 @@ using testing::IsEmpty;
 using testing::SizeIs;
 
 constexpr size_t kDim = 16;
+constexpr CodeShape kShape{.dim = kDim};
 
 std::vector<int8_t> Axis(size_t i, int8_t length = 100) {
   std::vector<int8_t> v(kDim);
@@ -25,11 +28,11 @@ std::vector<int8_t> Axis(size_t i, int8_t length = 100) {
   return v;
 }
 
-VectorIndex EmptyIndex() { return VectorIndex({.dim = kDim, .space = TestSpace()}); }
+VectorIndex EmptyIndex() { return VectorIndex({.shape = {.dim = kDim}, .space = TestSpace()}); }
 
-// With an effort at which a graph of a few thousand vectors is walked rather than scanned.
+// Walks the graph if there is one, although so few vectors of so few dimensions are scanned sooner.
 SearchRequest Near(std::span<const int8_t> query, size_t k = 10) {
-  return {.query = query, .space = TestSpace(), .k = k, .effort = 60};
+  return {.query = query, .space = TestSpace(), .k = k, .effort = 60, .plan = Plan::kGraph};
 }
 
 std::vector<uint32_t> IdsOf(const StatusOr<SearchResult>& result) {
@@ -49,7 +52,7 @@ struct Based {
     return std::span(vectors).subspan(id * kDim, kDim);
   }
   void Rebase() {
-    const auto base = BuildFromSnapshot(index.TakeSnapshot(), kDim);
+    const auto base = BuildFromSnapshot(index.TakeSnapshot(), kShape);
     ASSERT_OK(base);
     ASSERT_OK(index.InstallBase(*base, IdsOfRows(**base)));
   }
@@ -62,7 +65,7 @@ TEST(VectorIndex, AnEmptyIndexFindsNothing) {
 
   ASSERT_OK_AND_ASSIGN(const SearchResult result, index.Search(Near(Axis(0))));
   EXPECT_THAT(result.hits, IsEmpty());
-  EXPECT_EQ(result.plan, "exact");
+  EXPECT_EQ(result.plan, Plan::kScan);
   EXPECT_FALSE(index.WantsBase());
 }
 
@@ -110,7 +113,7 @@ TEST(VectorIndex, UpsertsReplaceAndRemovesAreSeenByTheNextSearch) {
 
   EXPECT_THAT(IdsOf(index.Search(Near(Axis(2)))), ElementsAre(2));
   EXPECT_EQ(index.size(), 1u);
-  EXPECT_THAT(index.Find(1), IsEmpty());
+  EXPECT_TRUE(index.Find(1).empty());
 }
 
 TEST(VectorIndex, AZeroVectorHasNoNeighbours) {
@@ -124,14 +127,14 @@ TEST(VectorIndex, AZeroVectorHasNoNeighbours) {
 }
 
 TEST(VectorIndex, RefusesWhatDoesNotFit) {
-  VectorIndex index({.dim = kDim, .space = TestSpace(), .max_ids = 100});
+  VectorIndex index({.shape = {.dim = kDim}, .space = TestSpace(), .max_ids = 100});
   const std::vector<int8_t> short_vector(kDim - 1, 1);
   EXPECT_THAT(index.Upsert(1, short_vector),
-              StatusIs(StatusCode::kInvalidArgument, HasSubstr("dim 15, expected 16")));
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("15 codes, expected 16")));
   EXPECT_THAT(index.Upsert(100, Axis(0)),
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("id is 100")));
   EXPECT_THAT(index.Search(Near(short_vector)),
-              StatusIs(StatusCode::kInvalidArgument, HasSubstr("dim 15, expected 16")));
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("15 codes, expected 16")));
   EXPECT_THAT(index.Search(Near(Axis(0), 0)),
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("k is 0")));
   EXPECT_THAT(index.Search(Near(Axis(0), 2001)),
@@ -147,6 +150,53 @@ TEST(VectorIndex, RefusesWhatDoesNotFit) {
   request.exclude = unsorted;
   EXPECT_THAT(index.Search(request),
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("ascending")));
+}
+
+TEST(VectorIndex, HitsBelowTheMinimumScoreAreLeftOut) {
+  Based based(3000);
+  const std::vector<int8_t> query(based.Vector(7).begin(), based.Vector(7).end());
+  SearchRequest request = Near(query, 20);
+  ASSERT_OK_AND_ASSIGN(const SearchResult all, based.index.Search(request));
+  request.min_score = all.hits[5].score;
+
+  for (const bool exact : {false, true}) {
+    request.exact = exact;
+    ASSERT_OK_AND_ASSIGN(const SearchResult some, based.index.Search(request));
+    ASSERT_GE(some.hits.size(), 6u);
+    EXPECT_GE(some.hits.back().score, request.min_score);
+  }
+  request.min_score = std::nan("");
+  EXPECT_THAT(based.index.Search(request),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("not a number")));
+}
+
+TEST(VectorIndex, ABatchGivesWhatItsSearchesGive) {
+  Based based(3000);
+  for (uint32_t id = 0; id < 300; ++id) based.index.Remove(id);
+  ASSERT_OK(based.index.Upsert(3000, Axis(1)));
+  Bitmap filter(3000);
+  for (uint32_t id = 1; id < 3000; id += 3) filter.Set(id);
+  std::vector<SearchRequest> requests;
+  for (uint32_t i = 0; i < 50; ++i) {
+    requests.push_back(Near(based.Vector(i * 7), 1 + i));
+    requests.back().exact = i % 5 == 1;
+    if (i % 7 == 2) requests.back().filter = &filter;
+    requests.back().effort = i % 3 == 0 ? 0 : 8;
+  }
+
+  ASSERT_OK_AND_ASSIGN(const auto results, based.index.SearchBatch(requests));
+
+  ASSERT_EQ(results.size(), requests.size());
+  for (size_t i = 0; i < requests.size(); ++i) {
+    ASSERT_OK_AND_ASSIGN(const SearchResult alone, based.index.Search(requests[i]));
+    EXPECT_EQ(results[i].hits, alone.hits) << i;
+    EXPECT_EQ(results[i].plan, alone.plan) << i;
+    EXPECT_EQ(results[i].walked, alone.walked) << i;
+  }
+  EXPECT_OK(based.index.SearchBatch({}));
+  requests[3].k = 0;
+  EXPECT_THAT(based.index.SearchBatch(requests),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("k is 0")));
 }
 
 TEST(VectorIndex, AnotherSpaceIsAnErrorThatNamesBoth) {
@@ -183,7 +233,7 @@ TEST(VectorIndex, WithABaseWalksTheGraphAndScansTheDelta) {
 
   ASSERT_OK_AND_ASSIGN(const SearchResult result, based.index.Search(Near(fresh, 5)));
 
-  EXPECT_EQ(result.plan, "graph+delta");
+  EXPECT_EQ(result.plan, Plan::kGraph);
   EXPECT_EQ(result.hits.front(), (Hit{9000, 1.0}));
   EXPECT_EQ(result.scanned, 1u);
   EXPECT_GT(result.walked, 100u);
@@ -198,7 +248,7 @@ TEST(VectorIndex, MaskedRowsAreNeverReturned) {
 
   ASSERT_OK_AND_ASSIGN(const SearchResult result, based.index.Search(Near(query, 20)));
 
-  EXPECT_EQ(result.plan, "graph+delta");
+  EXPECT_EQ(result.plan, Plan::kGraph);
   EXPECT_THAT(result.hits, SizeIs(20));
   for (const Hit& hit : result.hits) EXPECT_THAT(before, testing::Not(testing::Contains(hit.id)));
 }
@@ -240,36 +290,6 @@ TEST(VectorIndex, AVectorThatComesBackLeavesTheDelta) {
   EXPECT_EQ(based.index.GetStats().delta_size, 0u);
 }
 
-TEST(VectorIndex, AFilterGivesKWhenKExist) {
-  Based based(4000);
-  ASSERT_OK(based.index.Upsert(4001, Axis(0)));
-  Bitmap filter(5000);
-  for (uint32_t id = 0; id < 5000; id += 400) filter.Set(id);
-  filter.Set(4001);
-  const auto query = based.Vector(17);
-  SearchRequest request = Near(query, 11);
-  request.filter = &filter;
-
-  ASSERT_OK_AND_ASSIGN(const SearchResult result, based.index.Search(request));
-
-  EXPECT_EQ(result.plan, "filtered-exact");
-  EXPECT_THAT(result.hits, SizeIs(11));
-  EXPECT_EQ(result.scanned, 11u);
-  for (const Hit& hit : result.hits) EXPECT_TRUE(filter.Test(hit.id));
-}
-
-TEST(VectorIndex, AFilterThatAdmitsNothingGivesAnEmptyResult) {
-  Based based(100);
-  const Bitmap nothing;
-  const auto query = Axis(0);
-  SearchRequest request = Near(query);
-  request.filter = &nothing;
-
-  ASSERT_OK_AND_ASSIGN(const SearchResult result, based.index.Search(request));
-  EXPECT_THAT(result.hits, IsEmpty());
-  EXPECT_EQ(result.plan, "filtered-exact");
-}
-
 TEST(VectorIndex, ExcludedIdsMakeRoomForOthers) {
   Based based(4000);
   const auto query = based.Vector(17);
@@ -283,7 +303,7 @@ TEST(VectorIndex, ExcludedIdsMakeRoomForOthers) {
 }
 
 TEST(VectorIndex, WantsABaseWhenTheDeltaOrTheMasksGrow) {
-  VectorIndex index({.dim = kDim, .space = TestSpace(), .min_delta = 50});
+  VectorIndex index({.shape = {.dim = kDim}, .space = TestSpace(), .min_delta = 50});
   const auto vectors = ClusteredVectors(2, 1000, kDim, 10);
   const auto vector = [&](uint32_t id) { return std::span(vectors).subspan(id * kDim, kDim); };
   for (uint32_t id = 0; id < 50; ++id) ASSERT_OK(index.Upsert(id, vector(id)));
@@ -292,7 +312,7 @@ TEST(VectorIndex, WantsABaseWhenTheDeltaOrTheMasksGrow) {
   EXPECT_TRUE(index.WantsBase());
 
   for (uint32_t id = 51; id < 1000; ++id) ASSERT_OK(index.Upsert(id, vector(id)));
-  ASSERT_OK_AND_ASSIGN(const auto base, BuildFromSnapshot(index.TakeSnapshot(), kDim));
+  ASSERT_OK_AND_ASSIGN(const auto base, BuildFromSnapshot(index.TakeSnapshot(), kShape));
   ASSERT_OK(index.InstallBase(base, IdsOfRows(*base)));
   EXPECT_FALSE(index.WantsBase());
   for (uint32_t id = 0; id < 100; ++id) ASSERT_OK(index.Upsert(2000 + id, Axis(1)));
@@ -302,8 +322,31 @@ TEST(VectorIndex, WantsABaseWhenTheDeltaOrTheMasksGrow) {
 
   for (uint32_t id = 0; id < 101; ++id) index.Remove(2000 + id);
   EXPECT_FALSE(index.WantsBase());
+  EXPECT_FALSE(index.WantsRebuild());
   for (uint32_t id = 0; id < 251; ++id) index.Remove(id);
   EXPECT_TRUE(index.WantsBase());
+  EXPECT_TRUE(index.WantsRebuild()) << "a fold would keep the dead nodes";
+}
+
+TEST(VectorIndex, AFoldInputMakesTheBaseThatTheIndexWants) {
+  Based based(1000);
+  for (uint32_t id = 0; id < 50; ++id) based.index.Remove(id);
+  for (uint32_t id = 50; id < 100; ++id) ASSERT_OK(based.index.Upsert(id, Axis(id % kDim)));
+  for (uint32_t id = 1000; id < 1100; ++id) {
+    ASSERT_OK(based.index.Upsert(id, based.Vector(id - 1000)));
+  }
+
+  const VectorIndex::FoldInput input = based.index.TakeFoldInput();
+  ASSERT_OK_AND_ASSIGN(const auto folded, FoldGraphBase(*input.base, input.removed,
+                                                        input.added.codes,
+                                                        TestKeys(input.added.ids)));
+  ASSERT_OK(based.index.InstallBase(folded, IdsOfRows(*folded)));
+
+  EXPECT_EQ(based.index.size(), 1050u);
+  const VectorIndex::Stats stats = based.index.GetStats();
+  EXPECT_EQ(stats.delta_size, 0u);
+  EXPECT_EQ(stats.masked_rows, 0u);
+  EXPECT_EQ(stats.base_rows, 1050u);
 }
 
 // S7.3: a job's vectors are dropped where the input changed since.
@@ -314,14 +357,14 @@ TEST(VectorIndex, InstallMasksWhatChangedSinceTheSnapshot) {
   index.Remove(1);
   ASSERT_OK(index.Upsert(2, Axis(3)));
   ASSERT_OK(index.Upsert(5000, Axis(4)));
-  ASSERT_OK_AND_ASSIGN(const auto base, BuildFromSnapshot(snapshot, kDim));
+  ASSERT_OK_AND_ASSIGN(const auto base, BuildFromSnapshot(snapshot, kShape));
 
   ASSERT_OK(index.InstallBase(base, IdsOfRows(*base)));
 
   EXPECT_EQ(index.size(), 1000u);
-  EXPECT_THAT(index.Find(1), IsEmpty());
-  EXPECT_THAT(index.Find(2), testing::ElementsAreArray(Axis(3)));
-  EXPECT_THAT(index.Find(5000), testing::ElementsAreArray(Axis(4)));
+  EXPECT_TRUE(index.Find(1).empty());
+  EXPECT_THAT(index.Find(2).high, testing::ElementsAreArray(Axis(3)));
+  EXPECT_THAT(index.Find(5000).high, testing::ElementsAreArray(Axis(4)));
   EXPECT_EQ(index.GetStats().delta_size, 2u);
   EXPECT_EQ(index.GetStats().masked_rows, 2u);
 }
@@ -331,8 +374,8 @@ TEST(VectorIndex, InstallOfASmallerBaseKeepsWhatOnlyTheOldOneHad) {
   VectorIndex& index = based.index;
   VectorIndex::Snapshot snapshot = index.TakeSnapshot();
   snapshot.ids.resize(100);
-  snapshot.vectors.resize(100 * kDim);
-  ASSERT_OK_AND_ASSIGN(const auto base, BuildFromSnapshot(snapshot, kDim));
+  snapshot.codes.resize(100 * kDim);
+  ASSERT_OK_AND_ASSIGN(const auto base, BuildFromSnapshot(snapshot, kShape));
   auto ids = IdsOfRows(*base);
   ids[7] = kNoId;
 
@@ -340,7 +383,7 @@ TEST(VectorIndex, InstallOfASmallerBaseKeepsWhatOnlyTheOldOneHad) {
 
   EXPECT_EQ(index.GetStats().delta_size, 201u);
   for (uint32_t id = 0; id < 300; ++id) {
-    ASSERT_THAT(index.Find(id), testing::ElementsAreArray(based.Vector(id)));
+    ASSERT_THAT(index.Find(id).high, testing::ElementsAreArray(based.Vector(id)));
   }
 }
 
@@ -372,14 +415,48 @@ TEST(VectorIndex, RefusesABaseThatDoesNotFitAndStaysAsItWas) {
   EXPECT_THAT(index.InstallBase(base, ids),
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("99 ids for a base of 100 rows")));
 
-  VectorIndex other({.dim = kDim, .space = Sha256("other")});
+  VectorIndex other({.shape = {.dim = kDim}, .space = Sha256("other")});
   EXPECT_THAT(other.InstallBase(base, IdsOfRows(*base)),
               StatusIs(StatusCode::kFailedPrecondition, HasSubstr(TestSpace().Short())));
-  VectorIndex wide({.dim = kDim + 1, .space = TestSpace()});
+  VectorIndex wide({.shape = {.dim = kDim + 1}, .space = TestSpace()});
   EXPECT_THAT(wide.InstallBase(base, IdsOfRows(*base)),
-              StatusIs(StatusCode::kInvalidArgument, HasSubstr("dim 16, expected 17")));
+              StatusIs(StatusCode::kInvalidArgument,
+                       HasSubstr("vectors of 16 codes, expected 17")));
   EXPECT_EQ(index.size(), 100u);
   EXPECT_EQ(index.GetStats().masked_rows, 0u);
+}
+
+TEST(VectorIndex, AMappedBaseAnswersUntilDamageIsFound) {
+  const std::string dir = testing::TempDir() + "/vector_index_" + std::to_string(getpid());
+  FileSystem& fs = FileSystem::Posix();
+  Based based(500);
+  const auto query = based.Vector(7);
+  const auto expected = IdsOf(based.index.Search(Near(query)));
+  ASSERT_OK(based.index.base()->Save(fs, dir));
+  for (const bool damaged : {false, true}) {
+    const std::string path = JoinPath(dir, "index.larder");
+    if (damaged) {
+      ASSERT_OK_AND_ASSIGN(std::string bytes, fs.Read(path, 1 << 30));
+      bytes[1'024] = static_cast<char>(bytes[1'024] ^ 1);  // one bit of the vectors
+      ASSERT_OK(WriteFileAtomically(fs, path, bytes));
+    }
+    ASSERT_OK_AND_ASSIGN(const auto base, GraphBase::Open(dir));
+    ASSERT_FALSE(base->is_loaded());
+    ASSERT_OK(based.index.InstallBase(base, IdsOfRows(*base)));
+    EXPECT_EQ(IdsOf(based.index.Search(Near(query))), expected);
+    if (damaged) {
+      EXPECT_THAT(base->Load(), StatusIs(StatusCode::kDataLoss, HasSubstr(path)));
+      EXPECT_THAT(based.index.Search(Near(query)),
+                  StatusIs(StatusCode::kDataLoss, HasSubstr(path)));
+      EXPECT_THAT(base->Load(), StatusIs(StatusCode::kDataLoss, HasSubstr(path))) << "for good";
+    } else {
+      EXPECT_OK(base->Load());
+      EXPECT_TRUE(base->is_loaded());
+      EXPECT_EQ(IdsOf(based.index.Search(Near(query))), expected);
+      EXPECT_OK(base->Load());
+    }
+  }
+  ASSERT_OK(fs.RemoveTree(dir));
 }
 
 TEST(VectorIndex, StatsCountMemoryPerVector) {

@@ -66,7 +66,7 @@ TEST(CheckpointRecord, ComesBackAndOtherFormatsAreRefused) {
 
   EXPECT_THAT(DecodeCheckpoint(bytes.substr(0, bytes.size() - 1)),
               StatusIs(StatusCode::kDataLoss, testing::_));
-  for (const char format : {char{2}, char{4}}) {
+  for (const char format : {char{3}, char{5}}) {
     bytes[0] = format;
     EXPECT_THAT(DecodeCheckpoint(bytes),
                 StatusIs(StatusCode::kUnimplemented, HasSubstr("from the log")));

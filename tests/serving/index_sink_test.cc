@@ -27,7 +27,7 @@ std::unique_ptr<featurestore::Snapshot> Read(ServingWorld& world) {
 std::string WriteBase(ServingWorld& world, const Digest& space, size_t dim) {
   const std::vector<int8_t> vectors(dim, 1);
   const std::vector<std::string> keys = {"a"};
-  const auto base = ann::BuildGraphBase({.dim = dim, .space = space}, vectors, keys);
+  const auto base = ann::BuildGraphBase({.shape = {.dim = dim}, .space = space}, vectors, keys);
   EXPECT_OK(base);
   const std::string dir = world.dir.path() + "/base-" + std::to_string(dim);
   EXPECT_OK((*base)->Save(FileSystem::Posix(), dir));

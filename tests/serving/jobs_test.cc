@@ -25,6 +25,7 @@ JobsOptions Fast() {
   return {.poll = milliseconds(5),
           .index_quiet = milliseconds(0),
           .index_patience = milliseconds(0),
+          .index_interval = milliseconds(0),
           .index_threads = 1,
           .retry = milliseconds(5),
           .retry_max = milliseconds(20)};
@@ -123,8 +124,10 @@ TEST(Jobs, MeasureTheRecallOfABaseOnce) {
     const Jobs jobs(PartsOf(world), Fast());
     ASSERT_TRUE(Eventually([&] { return IsIdle(jobs); }));
     feature = world.store->activations.at(0).feature;
-    EXPECT_EQ(Done(jobs).size(), 2U);
+    ASSERT_EQ(Done(jobs).size(), 3U);
     EXPECT_EQ(Done(jobs)[0].kind, Jobs::Kind::kRecall);
+    EXPECT_EQ(Done(jobs)[1].kind, Jobs::Kind::kIndexCheck);
+    EXPECT_EQ(Done(jobs)[2].kind, Jobs::Kind::kIndexBase);
     EXPECT_FALSE(jobs.RecallOf(Sha256("another")).has_value());
   }
   // After a restart nothing is to be built, but what is not stored is measured again.
@@ -133,6 +136,33 @@ TEST(Jobs, MeasureTheRecallOfABaseOnce) {
   EXPECT_EQ(world.store->activations.size(), 1U);
   EXPECT_EQ(Done(jobs).size(), 1U);
   EXPECT_TRUE(jobs.RecallOf(feature).has_value());
+}
+
+TEST(Jobs, FoldsTheDeltaIntoTheBase) {
+  ServingWorld world;
+  const auto add = [&](int begin, int end) {
+    for (int i = begin; i < end; ++i) {
+      world.AddItem(std::to_string(i), "apple " + std::to_string(i) + " " + std::to_string(i * 7));
+    }
+  };
+  add(0, 4'200);
+  const Jobs jobs(PartsOf(world), Fast());
+  ASSERT_TRUE(Eventually([&] { return IsIdle(jobs); }));
+  const Digest feature = world.store->activations.at(0).feature;
+
+  add(4'200, 8'500);
+  ASSERT_TRUE(Eventually([&] { return IsIdle(jobs) && world.store->activations.size() > 1; }));
+
+  const auto snapshot = *world.store->Read({}, std::chrono::steady_clock::now());
+  const LiveIndex* live = world.indexes.Find(feature, *snapshot);
+  const ann::VectorIndex::Stats stats = live->index->GetStats();
+  EXPECT_EQ(stats.base_rows + stats.delta_size, 8'500U);
+  EXPECT_GT(stats.base_rows, 4'200U);
+  EXPECT_TRUE(live->index->base()->is_loaded());
+  const Jobs::BaseWrites writes = jobs.WritesOf(feature);
+  EXPECT_EQ(writes.bases, world.store->activations.size());
+  EXPECT_EQ(writes.vectors, stats.base_rows) << "each was linked once, not again in each base";
+  EXPECT_GT(writes.bytes, 0U);
 }
 
 TEST(Jobs, TriesAFailedJobAgainAndSaysWhy) {

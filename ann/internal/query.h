@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef LARDER_ANN_INTERNAL_QUERY_H_
+#define LARDER_ANN_INTERNAL_QUERY_H_
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+
+#include "ann/codes.h"
+#include "ann/distance.h"
+#include "ann/search.h"
+#include "ann/sketch.h"
+
+namespace larder::ann {
+
+// A request and what is computed of it once. Thread-safety: thread-safe (immutable).
+class Query {
+ public:
+  Query(const SearchRequest& what, const CodeShape& shape)
+      : request(what),
+        vector(View(shape, what.query)),
+        wanted(what.k + what.exclude.size()),
+        effort(what.effort == 0 ? std::max(kDefaultEffort, 2 * wanted)
+                                : std::max(what.effort, wanted)),
+        squared_norm_(SquaredNorm(vector)),
+        norm_(NormOf(vector)) {
+    for (const int8_t x : vector.high) sum_ += x;
+    sketch_error_ = double{SketchError(shape.dim)};
+  }
+
+  bool Excludes(uint32_t id) const {
+    return std::binary_search(request.exclude.begin(), request.exclude.end(), id);
+  }
+  // The cosine with a vector; `dot` is that of the high halves.
+  double Score(int32_t dot, const VectorView& other) const {
+    if (other.low.empty()) return Cosine(dot, squared_norm_, SquaredNorm(other));
+    int64_t fine_dot = 0;
+    int64_t squared_norm = 0;
+    BestKernel().fine(vector.high.data(), vector.low.data(), other.high.data(), other.low.data(),
+                      other.high.size(), &fine_dot, &squared_norm);
+    return Cosine(fine_dot, squared_norm_, squared_norm);
+  }
+  // dot * inverse norm of a vector that cannot reach the score `bound` is below this; `slack` is
+  // at least the vector's.
+  float Threshold(double bound, float slack) const {
+    return static_cast<float>((bound - Margin(norm_.slack, slack)) / norm_.inverse);
+  }
+  // The same for a sketch's estimate: what is below is not worth a closer look.
+  float SketchThreshold(double bound) const {
+    // Of vectors just at the bound one in thirty is missed, since errors are about normal; of
+    // those above it far fewer.
+    constexpr double kErrors = 1.8;
+    const double error = sketch_error_ * std::sqrt(std::max(0.0, 1 - bound * bound));
+    return static_cast<float>((bound - kErrors * error) / norm_.inverse);
+  }
+  // A sketch's estimate of dot * inverse norm, from its bits' sum.
+  float Estimate(int32_t bits_sum, float scale) const {
+    return static_cast<float>(2 * bits_sum - sum_) * scale;
+  }
+
+  bool Late() const { return std::chrono::steady_clock::now() >= request.deadline; }
+  // True if the scan that has done `scanned` vectors is to be given up.
+  bool GivesUp(size_t scanned) const { return scanned % kLookEvery == 0 && Late(); }
+
+  const SearchRequest& request;
+  const VectorView vector;
+  const size_t wanted;  // hits, with room for those that are excluded
+  const size_t effort;
+
+ private:
+  // Vectors scanned between two looks at the clock; a multiple of every block.
+  static constexpr size_t kLookEvery = 32'768;
+
+  const int64_t squared_norm_;
+  const HighNorm norm_;
+  int32_t sum_ = 0;
+  double sketch_error_ = 0;
+};
+
+}  // namespace larder::ann
+
+#endif  // LARDER_ANN_INTERNAL_QUERY_H_

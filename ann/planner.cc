@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ann/planner.h"
+
+#include <algorithm>
+
+namespace larder::ann {
+namespace {
+
+constexpr double kLine = 64;
+// Steps of a walk from the entry to the query's surroundings.
+constexpr double kDescent = 12;
+// What a walk compares until it knows its share.
+constexpr double kProbeNodes = 400;
+// Closer looks of a scan of sketches, for each hit that is wanted.
+constexpr double kLooksPerHit = 40;
+
+double Lines(const PlanInput& in) { return (static_cast<double>(in.dim) + kLine - 1) / kLine; }
+
+double Admitted(const PlanInput& in) {
+  return static_cast<double>(in.survivors.value_or(in.live_rows + in.delta));
+}
+
+// Of a walk that meets this share of admitted nodes. Measured at degrees 16 and 24: it compares
+// about as many nodes per candidate as a node has links upwards.
+double WalkCost(const PlanInput& in, double share) {
+  if (share <= 0) return 1e18;
+  const double compared = static_cast<double>(in.degree) *
+                          (kDescent + static_cast<double>(in.effort) / share);
+  return std::min(compared, static_cast<double>(in.base_nodes)) * kCosts.walk;
+}
+
+// The share at which a walk costs so much.
+double ShareAt(const PlanInput& in, double cost) {
+  const double effort =
+      cost / kCosts.walk / static_cast<double>(in.degree) - kDescent;
+  return effort <= 0 ? 1 : std::min(1.0, static_cast<double>(in.effort) / effort);
+}
+
+double CostOf(Plan plan, const PlanInput& in) {
+  const CostTable& c = kCosts;
+  const auto bytes = static_cast<double>((in.base_nodes + in.delta) * in.dim);
+  const auto delta = static_cast<double>(in.delta);
+  switch (plan) {
+    case Plan::kScan: return c.fixed + bytes / 1024 * c.scan_per_kb;
+    case Plan::kSurvivors:
+      return c.fixed + Admitted(in) * (c.survivor + Lines(in) * c.gather_per_line);
+    case Plan::kSketches: {
+      const double looks = kLooksPerHit * static_cast<double>(in.wanted);
+      return c.fixed + Admitted(in) * (c.survivor + c.sketch) +
+             std::min(looks, Admitted(in)) * c.look;
+    }
+    case Plan::kGraph: {
+      const auto live = static_cast<double>(in.live_rows + in.delta);
+      const double share = live == 0 ? 0 : Admitted(in) / live;
+      return c.fixed + WalkCost(in, share) + delta * c.sketch;
+    }
+  }
+  return 0;
+}
+
+}  // namespace
+
+std::string_view PlanName(Plan plan) {
+  switch (plan) {
+    case Plan::kScan: return "exact";
+    case Plan::kSurvivors: return "survivors";
+    case Plan::kSketches: return "sketches";
+    case Plan::kGraph: return "graph";
+  }
+  return "";
+}
+
+PlanChoice ChoosePlan(const PlanInput& in) {
+  const bool filtered = in.survivors.has_value();
+  const Plan exact = filtered ? Plan::kSurvivors : Plan::kScan;
+  PlanChoice choice{.plan = exact,
+                    .otherwise = exact,
+                    .expected_us = CostOf(exact, in) / 1000,
+                    .survivors = in.survivors.value_or(in.live_rows + in.delta)};
+  if (in.exact) return choice;
+  const auto consider = [&](Plan plan) {
+    const double us = CostOf(plan, in) / 1000;
+    if (us >= choice.expected_us) return;
+    choice.plan = plan;
+    choice.expected_us = us;
+  };
+  if (in.has_sketches) consider(Plan::kSketches);
+  choice.otherwise = choice.plan;
+  const double scan_us = choice.expected_us;
+  if (in.base_nodes == 0) return choice;
+  consider(Plan::kGraph);
+  if (!filtered) return choice;
+  // The share that a walk meets may be far from that of all: it costs little to look.
+  constexpr double kProbe = 0.1;  // of the scan's time
+  if (WalkCost(in, 1) < scan_us * 1000 && kProbeNodes * kCosts.walk < kProbe * scan_us * 1000) {
+    choice.plan = Plan::kGraph;
+  }
+  if (choice.plan == Plan::kGraph) {
+    choice.min_share = ShareAt(in, scan_us * 1000);
+    choice.max_compared = static_cast<size_t>(scan_us * 1000 / kCosts.walk) + 1;
+  }
+  return choice;
+}
+
+}  // namespace larder::ann
