@@ -11,9 +11,18 @@ bool VectorView::operator==(const VectorView& other) const {
 }
 
 std::vector<int8_t> VectorView::Codes() const {
-  std::vector<int8_t> codes(high.begin(), high.end());
-  codes.insert(codes.end(), low.begin(), low.end());
+  std::vector<int8_t> codes;
+  AppendTo(codes);
   return codes;
+}
+
+void VectorView::AppendTo(std::vector<int8_t>& codes) const {
+  codes.insert(codes.end(), high.begin(), high.end());
+  codes.insert(codes.end(), low.begin(), low.end());
+}
+
+bool IsZero(std::span<const int8_t> codes) {
+  return std::all_of(codes.begin(), codes.end(), [](int8_t x) { return x == 0; });
 }
 
 int64_t Dot(const VectorView& a, const VectorView& b) {

@@ -35,7 +35,11 @@ struct VectorView {
   bool empty() const { return high.empty(); }
   bool operator==(const VectorView& other) const;
   std::vector<int8_t> Codes() const;
+  void AppendTo(std::vector<int8_t>& codes) const;
 };
+
+// A vector of these codes has no direction.
+bool IsZero(std::span<const int8_t> codes);
 
 // The codes as a view. `codes` must have shape.size() components.
 inline VectorView View(const CodeShape& shape, std::span<const int8_t> codes) {

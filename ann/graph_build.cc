@@ -33,8 +33,7 @@ StatusOr<std::vector<uint32_t>> SortedRows(const CodeShape& shape, std::span<con
     }
   }
   std::erase_if(rows, [&](uint32_t row) {
-    const auto v = codes.subspan(row * shape.size(), shape.size());
-    return std::all_of(v.begin(), v.end(), [](int8_t x) { return x == 0; });
+    return IsZero(codes.subspan(row * shape.size(), shape.size()));
   });
   return rows;
 }

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "ann/sketch.h"
+
 namespace larder::ann {
 namespace {
 
@@ -31,8 +33,7 @@ double WalkCost(const PlanInput& in, double share) {
 
 // The share at which a walk costs so much.
 double ShareAt(const PlanInput& in, double cost) {
-  const double effort =
-      cost / kCosts.walk / static_cast<double>(in.degree) - kDescent;
+  const double effort = cost / kCosts.walk / static_cast<double>(in.degree) - kDescent;
   return effort <= 0 ? 1 : std::min(1.0, static_cast<double>(in.effort) / effort);
 }
 
@@ -75,29 +76,29 @@ PlanChoice ChoosePlan(const PlanInput& in) {
   const Plan exact = filtered ? Plan::kSurvivors : Plan::kScan;
   PlanChoice choice{.plan = exact,
                     .otherwise = exact,
-                    .expected_us = CostOf(exact, in) / 1000,
                     .survivors = in.survivors.value_or(in.live_rows + in.delta)};
   if (in.exact) return choice;
+  double cost = CostOf(exact, in);
   const auto consider = [&](Plan plan) {
-    const double us = CostOf(plan, in) / 1000;
-    if (us >= choice.expected_us) return;
+    const double its = CostOf(plan, in);
+    if (its >= cost) return;
     choice.plan = plan;
-    choice.expected_us = us;
+    cost = its;
   };
-  if (in.has_sketches) consider(Plan::kSketches);
+  if (!SketchShape{.dim = in.dim}.empty()) consider(Plan::kSketches);
   choice.otherwise = choice.plan;
-  const double scan_us = choice.expected_us;
+  const double scan = cost;
   if (in.base_nodes == 0) return choice;
   consider(Plan::kGraph);
   if (!filtered) return choice;
   // The share that a walk meets may be far from that of all: it costs little to look.
   constexpr double kProbe = 0.1;  // of the scan's time
-  if (WalkCost(in, 1) < scan_us * 1000 && kProbeNodes * kCosts.walk < kProbe * scan_us * 1000) {
+  if (WalkCost(in, 1) < scan && kProbeNodes * kCosts.walk < kProbe * scan) {
     choice.plan = Plan::kGraph;
   }
   if (choice.plan == Plan::kGraph) {
-    choice.min_share = ShareAt(in, scan_us * 1000);
-    choice.max_compared = static_cast<size_t>(scan_us * 1000 / kCosts.walk) + 1;
+    choice.min_share = ShareAt(in, scan);
+    choice.max_compared = static_cast<size_t>(scan / kCosts.walk) + 1;
   }
   return choice;
 }

@@ -30,7 +30,6 @@ struct PlanInput {
   size_t wanted = 0;       // hits
   size_t effort = 0;
   bool exact = false;
-  bool has_sketches = false;
 };
 
 struct PlanChoice {
@@ -41,15 +40,14 @@ struct PlanChoice {
   double min_share = 0;
   size_t max_compared = SIZE_MAX;
   Plan otherwise = Plan::kScan;
-  double expected_us = 0;
   size_t survivors = 0;  // of the filter; all that is live without one
 };
 
 // The cheapest plan by the cost table below. Thread-safety: thread-safe.
 PlanChoice ChoosePlan(const PlanInput& input);
 
-// Nanoseconds, measured by `tools/bench ann --costs` (docs/benchmarks.md). Only their ratios
-// matter to the choice; they hold within a factor of two on the machines measured.
+// Nanoseconds, from what bench/ann/filters.py measured (docs/benchmarks.md). Only their ratios
+// matter to the choice.
 struct CostTable {
   double scan_per_kb = 0;          // int8 codes in order
   double survivor = 0;             // finding an admitted vector

@@ -38,11 +38,11 @@ Status VectorIndex::Upsert(uint32_t id, std::span<const int8_t> codes) {
   if (id >= options_.max_ids) {
     return InvalidArgument("index: id is ", id, ", expected below ", options_.max_ids);
   }
-  const VectorView vector = View(shape(), codes);
-  if (SquaredNorm(vector) == 0) {
+  if (IsZero(codes)) {
     Remove(id);
     return OkStatus();
   }
+  const VectorView vector = View(shape(), codes);
   if (id >= places_.size()) {
     places_.resize(size_t{id} + 1);
     node_of_id_.resize(places_.size(), kNone);
@@ -126,9 +126,7 @@ VectorIndex::FoldInput VectorIndex::TakeFoldInput() const {
   for (uint32_t id = 0; id < places_.size(); ++id) {
     if (places_[id].slot == kNone) continue;
     input.added.ids.push_back(id);
-    const VectorView v = VectorAt(places_[id]);
-    input.added.codes.insert(input.added.codes.end(), v.high.begin(), v.high.end());
-    input.added.codes.insert(input.added.codes.end(), v.low.begin(), v.low.end());
+    VectorAt(places_[id]).AppendTo(input.added.codes);
   }
   return input;
 }
@@ -136,11 +134,7 @@ VectorIndex::FoldInput VectorIndex::TakeFoldInput() const {
 VectorIndex::Snapshot VectorIndex::TakeSnapshot() const {
   Snapshot snapshot{.ids = Ids(), .codes = {}};
   snapshot.codes.reserve(size_ * shape().size());
-  for (const uint32_t id : snapshot.ids) {
-    const VectorView v = Find(id);
-    snapshot.codes.insert(snapshot.codes.end(), v.high.begin(), v.high.end());
-    snapshot.codes.insert(snapshot.codes.end(), v.low.begin(), v.low.end());
-  }
+  for (const uint32_t id : snapshot.ids) Find(id).AppendTo(snapshot.codes);
   return snapshot;
 }
 

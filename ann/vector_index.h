@@ -164,6 +164,7 @@ class VectorIndex {
   void Unmask(uint32_t row);
   Status CheckBase(const GraphBase& base, std::span<const uint32_t> id_of_row) const;
 
+  SketchShape sketch_shape() const { return {.dim = dim()}; }
   Status CheckRequest(const SearchRequest& request) const;
   PlanChoice Choose(const Query& query) const;
   void BeginWalk(const Query& query, const PlanChoice& choice, const NodeTest* test,

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "ann/distance.h"
+#include "ann/internal/prefetch.h"
 #include "ann/internal/query.h"
 #include "ann/internal/top_k.h"
 #include "ann/vector_index.h"
@@ -18,10 +19,6 @@ constexpr size_t kBlockRows = 512;
 constexpr size_t kGather = 32;
 // Sketches under way from memory.
 constexpr size_t kGatherSketches = 128;
-
-void PrefetchCodes(const VectorView& v) {
-  for (size_t i = 0; i < v.high.size(); i += 64) __builtin_prefetch(v.high.data() + i);
-}
 
 }  // namespace
 
@@ -53,7 +50,7 @@ void VectorIndex::OfferIds(const Query& query, std::span<const uint32_t> ids, To
       }
       based[count] = id;
       nodes[count++] = node_of_id_[id];
-      PrefetchCodes(base_->vector(node_of_id_[id]));
+      Prefetch(base_->vector(node_of_id_[id]).high);
       __builtin_prefetch(base_->inverse_norms() + node_of_id_[id]);
     }
     if (count == 0) continue;
@@ -163,7 +160,7 @@ class VectorIndex::Looks {
 
 size_t VectorIndex::ScanBaseSketches(const Query& query, TopK& top) const {
   if (base_ == nullptr) return 0;
-  const SketchShape shape = base_->sketch_shape();
+  const SketchShape shape = sketch_shape();
   const size_t stride = shape.stride();
   Looks looks(*this, query, top);
   std::array<uint32_t, kGatherSketches> ids;
@@ -210,7 +207,7 @@ size_t VectorIndex::ScanBaseSketches(const Query& query, TopK& top) const {
 // A small delta is compared as it is: that is exact, and costs no more.
 size_t VectorIndex::ScanDeltaSketches(const Query& query, TopK& top) const {
   constexpr size_t kSmall = 512;
-  const SketchShape shape{.dim = dim()};
+  const SketchShape shape = sketch_shape();
   if (delta_.size() <= kSmall || shape.empty()) return ScanDelta(query, top);
   Looks looks(*this, query, top);
   std::array<uint32_t, RowStore::kChunkRows> rows;

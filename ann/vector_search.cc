@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "ann/internal/graph_walk.h"
+#include "ann/internal/prefetch.h"
 #include "ann/internal/query.h"
 #include "ann/internal/top_k.h"
 #include "ann/vector_index.h"
@@ -22,11 +23,6 @@ constexpr size_t kRescored = 10;
 constexpr size_t kAhead = 8;
 // Walks that a batch has under way at once.
 constexpr size_t kWalksAtOnce = 2;
-
-void PrefetchAll(const VectorView& v) {
-  for (size_t i = 0; i < v.high.size(); i += 64) __builtin_prefetch(v.high.data() + i);
-  for (size_t i = 0; i < v.low.size(); i += 64) __builtin_prefetch(v.low.data() + i);
-}
 
 // The calling thread's walks; what they allocate is kept for the next search.
 GraphWalk& ThreadWalk(size_t i) {
@@ -85,7 +81,7 @@ Status VectorIndex::CheckRequest(const SearchRequest& request) const {
     return InvalidArgument("index: ", exclude.size(), " excluded ids, expected at most ", kMaxK,
                            ", ascending");
   }
-  if (std::all_of(request.query.begin(), request.query.end(), [](int8_t x) { return x == 0; })) {
+  if (IsZero(request.query)) {
     return InvalidArgument("index: query is a zero vector, which has no neighbours");
   }
   return OkStatus();
@@ -97,8 +93,7 @@ PlanChoice VectorIndex::Choose(const Query& query) const {
                   .delta = delta_.size(),
                   .wanted = query.wanted,
                   .effort = query.effort,
-                  .exact = request.exact,
-                  .has_sketches = !SketchShape{.dim = dim()}.empty()};
+                  .exact = request.exact};
   if (base_ != nullptr) {
     input.base_nodes = base_->node_count();
     input.degree = base_->degree();
@@ -112,7 +107,7 @@ PlanChoice VectorIndex::Choose(const Query& query) const {
   choice.min_share = 0;
   const bool filtered = request.filter != nullptr;
   if ((choice.plan == Plan::kGraph && base_ == nullptr) ||
-      (choice.plan == Plan::kSketches && !input.has_sketches) ||
+      (choice.plan == Plan::kSketches && sketch_shape().empty()) ||
       (choice.plan == Plan::kSurvivors && !filtered) ||
       (choice.plan == Plan::kScan && filtered)) {
     choice.plan = filtered ? Plan::kSurvivors : Plan::kScan;
@@ -136,7 +131,9 @@ bool VectorIndex::OfferWalked(const Query& query, const GraphWalk& walk, TopK& t
   const auto prefetch = [&](size_t i) {
     if (i + kAhead < most) base_->PrefetchRows(found[i + kAhead].node);
     if (i >= most) return;
-    PrefetchAll(base_->vector(found[i].node));
+    const VectorView v = base_->vector(found[i].node);
+    Prefetch(v.high);
+    Prefetch(v.low);
     __builtin_prefetch(id_of_row_.data() + base_->rows_of_node(found[i].node).begin);
   };
   for (size_t i = 0; i < kAhead; ++i) prefetch(i);
@@ -158,9 +155,8 @@ bool VectorIndex::OfferWalked(const Query& query, const GraphWalk& walk, TopK& t
 void VectorIndex::BeginWalk(const Query& query, const PlanChoice& choice, const NodeTest* test,
                             GraphWalk& walk) const {
   if (test == nullptr && any_dead_) test = &live_nodes_;
-  walk.Begin(*base_, query.vector.high.data(),
-             {.effort = query.effort, .test = test, .max_compared = choice.max_compared,
-              .min_share = choice.min_share});
+  walk.Begin(*base_, query,
+             {.test = test, .max_compared = choice.max_compared, .min_share = choice.min_share});
 }
 
 SearchResult VectorIndex::FinishWalk(const Query& query, const PlanChoice& choice,

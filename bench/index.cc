@@ -60,7 +60,7 @@ StatusOr<Vectors> EncodeCatalog(const std::string& data) {
     const std::string text = text::JoinFields(fields);
     const std::string_view view = text;
     LARDER_RETURN_IF_ERROR(encoder->Encode(std::span(&view, 1), out));
-    if (std::all_of(out.begin(), out.end(), [](int8_t v) { return v == 0; })) continue;
+    if (ann::IsZero(out)) continue;
     vectors.keys.push_back(keys[i]);
     vectors.values.insert(vectors.values.end(), out.begin(), out.end());
   }

@@ -202,7 +202,7 @@ StatusOr<v1::SearchResponse> Search(const v1::SearchRequest& request, const Cont
 
   v1::SearchResponse reply;
   if (request.query_case() == v1::SearchRequest::kText &&
-      std::all_of(query.codes.begin(), query.codes.end(), [](int8_t x) { return x == 0; })) {
+      ann::IsZero(query.codes)) {
     return FailedPrecondition("no word of the text is known to the encoder of '", found.name, "'");
   }
   LARDER_ASSIGN_OR_RETURN(const ann::SearchResult result, live->index->Search(search));

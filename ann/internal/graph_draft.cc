@@ -53,9 +53,8 @@ uint32_t GraphDraft::Add(const VectorView& vector) {
 }
 
 void GraphDraft::AddOld(const VectorView& vector, uint32_t level) {
-  const uint64_t hash = HashOf(vector);
-  by_hash_.try_emplace(hash, static_cast<uint32_t>(nodes_.size()));
-  nodes_.push_back({vector, Mix(hash ^ Mix(options_.seed)), static_cast<uint8_t>(level)});
+  by_hash_.try_emplace(HashOf(vector), static_cast<uint32_t>(nodes_.size()));
+  nodes_.push_back({vector, 0, static_cast<uint8_t>(level)});
   old_count_ = nodes_.size();
 }
 

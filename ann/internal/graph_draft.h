@@ -47,7 +47,7 @@ class GraphDraft {
  private:
   struct Node {
     VectorView vector;
-    uint64_t draw = 0;  // of vector and seed
+    uint64_t draw = 0;  // of vector and seed; of new nodes
     uint8_t level = 0;
   };
 
@@ -73,6 +73,7 @@ class GraphDraft {
 
 // Errors: kInvalidArgument naming what is out of range.
 Status CheckGraphOptions(const GraphOptions& options);
+
 }  // namespace larder::ann
 
 #endif  // LARDER_ANN_INTERNAL_GRAPH_DRAFT_H_

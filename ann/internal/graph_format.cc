@@ -163,7 +163,9 @@ Status CheckVectors(const GraphSections& s, std::string_view name) {
   std::string row(sketch.stride(), '\0');
   for (size_t node = 0; node < s.header.node_count; ++node) {
     const VectorView v = s.vector(node);
-    if (SquaredNorm(v) == 0) return DataLoss(name, ": vector of node ", node, " is zero");
+    if (IsZero(v.high) && IsZero(v.low)) {
+      return DataLoss(name, ": vector of node ", node, " is zero");
+    }
     const HighNorm norm = NormOf(v);
     if (norm.inverse != s.inverse_norms[node]) {
       return DataLoss(name, ": inverse norm of node ", node, " is ", s.inverse_norms[node],

@@ -4,7 +4,8 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <numeric>
+
+#include "ann/internal/prefetch.h"
 
 namespace larder::ann {
 namespace {
@@ -13,11 +14,6 @@ namespace {
 // at 384 and 256 dimensions: recall at the same effort falls by less than 0.001, and four of five
 // candidates need no closer look.
 constexpr float kErrors = 0.67F;
-
-void PrefetchAll(const void* p, size_t size_bytes) {
-  const char* bytes = static_cast<const char*>(p);
-  for (size_t i = 0; i < size_bytes; i += 64) __builtin_prefetch(bytes + i);
-}
 
 }  // namespace
 
@@ -71,16 +67,15 @@ void CandidateBuffer::Take(std::vector<WalkedNode>& out) const {
   }
 }
 
-void GraphWalk::Begin(const GraphBase& base, const int8_t* query, const Options& options) {
+void GraphWalk::Begin(const GraphBase& base, const Query& query, const Options& options) {
   base_ = &base;
-  query_ = query;
+  query_ = &query;
   options_ = options;
   kernel_ = &BestKernel();
-  query_sum_ = std::accumulate(query, query + base.dim(), 0);
+  const int8_t* high = query.vector.high.data();
   margin_ = kErrors * SketchError(base.dim()) *
-            std::sqrt(static_cast<float>(kernel_->dot(query, query, base.dim())));
+            std::sqrt(static_cast<float>(kernel_->dot(high, high, base.dim())));
   compared_ = 0;
-  compared_int8_ = 0;
   gave_up_ = false;
   probed_ = false;
   BeginLevel(base.level_count() - 1, base.entry_node());
@@ -89,7 +84,7 @@ void GraphWalk::Begin(const GraphBase& base, const int8_t* query, const Options&
 // Above level 0 the walk is greedy: more entries into level 0 were measured and change nothing.
 void GraphWalk::BeginLevel(uint32_t level, uint32_t entry) {
   level_ = level;
-  buffer_.Begin(level == 0 ? options_.effort : 1, level == 0 && options_.test != nullptr);
+  buffer_.Begin(level == 0 ? query_->effort : 1, level == 0 && options_.test != nullptr);
   marks_.Begin(base_->nodes_at_level(level));
   marks_.Visit(entry);
   sketched_ = 0;
@@ -99,7 +94,7 @@ void GraphWalk::BeginLevel(uint32_t level, uint32_t entry) {
 
 void GraphWalk::FetchVector(uint32_t node) {
   nodes_[fetched_++] = node;
-  PrefetchAll(base_->high() + size_t{node} * base_->dim(), base_->dim());
+  Prefetch(std::span(base_->high() + size_t{node} * base_->dim(), base_->dim()));
   __builtin_prefetch(base_->inverse_norms() + node);
 }
 
@@ -117,7 +112,7 @@ bool GraphWalk::FetchNext() {
         FetchVector(neighbour);
       } else {
         nodes_[sketched_++] = neighbour;
-        PrefetchAll(base_->sketches() + neighbour * stride, stride);
+        Prefetch(std::span(base_->sketches() + neighbour * stride, stride));
       }
     }
     if (sketched_ + fetched_ > 0) return true;
@@ -128,21 +123,21 @@ bool GraphWalk::FetchNext() {
 void GraphWalk::CompareSketches() {
   const SketchShape& shape = base_->sketch_shape();
   const size_t stride = shape.stride();
-  kernel_->sum_bits(query_, base_->sketches(), stride, nodes_.data(), sketched_, shape.dim,
-                    dots_.data());
+  kernel_->sum_bits(query_->vector.high.data(), base_->sketches(), stride, nodes_.data(),
+                    sketched_, shape.dim, dots_.data());
   compared_ += sketched_;
   for (size_t i = 0; i < sketched_; ++i) {
     const uint32_t node = nodes_[i];
     const float scale = SketchScale(shape, base_->sketches() + node * stride);
-    const float estimate = static_cast<float>(2 * dots_[i] - query_sum_) * scale;
+    const float estimate = query_->Estimate(dots_[i], scale);
     if (buffer_.Takes(estimate + margin_)) FetchVector(node);  // overwrites nodes_ up to i
   }
   sketched_ = 0;
 }
 
 void GraphWalk::CompareVectors() {
-  kernel_->dot_gather(query_, base_->high(), nodes_.data(), fetched_, base_->dim(), dots_.data());
-  compared_int8_ += fetched_;
+  kernel_->dot_gather(query_->vector.high.data(), base_->high(), nodes_.data(), fetched_,
+                      base_->dim(), dots_.data());
   if (base_->sketch_shape().empty()) compared_ += fetched_;
   for (size_t i = 0; i < fetched_; ++i) {
     const uint32_t node = nodes_[i];
@@ -152,8 +147,7 @@ void GraphWalk::CompareVectors() {
         level_ > 0 || options_.test == nullptr || options_.test->Admits(node);
     buffer_.Insert(similarity, node, admitted);
     // It is likely to be expanded soon.
-    const auto links = base_->links(level_, node);
-    PrefetchAll(links.data(), links.size_bytes());
+    Prefetch(base_->links(level_, node));
   }
   fetched_ = 0;
 }

@@ -9,6 +9,7 @@
 
 #include "ann/distance.h"
 #include "ann/graph_base.h"
+#include "ann/internal/query.h"
 
 namespace larder::ann {
 
@@ -54,10 +55,6 @@ class CandidateBuffer {
 
   // The best candidate that was not expanded yet, marked as expanded; kNoNode if none is left.
   uint32_t Next();
-  // The candidate that Next will probably give.
-  uint32_t Peek() const {
-    return cursor_ < buffer_.size() ? buffer_[cursor_].node & kNodeMask : kNoNode;
-  }
   // Whether a node of this similarity would be kept.
   bool Takes(float similarity) const { return similarity > bound_; }
   void Insert(float similarity, uint32_t node, bool admitted);
@@ -103,22 +100,20 @@ class CandidateBuffer {
 class GraphWalk {
  public:
   struct Options {
-    size_t effort = 1;              // size of the buffer
     const NodeTest* test = nullptr;  // null: all nodes are admitted
     // The walk gives up when it has compared so many, or if among the first nodes that it meets on
     // level 0 the share of admitted ones is less than this.
     size_t max_compared = SIZE_MAX;
     double min_share = 0;
   };
-  // `query` is the high half [dim], not all zero; all is borrowed until the walk's end.
-  void Begin(const GraphBase& base, const int8_t* query, const Options& options);
+  // All is borrowed until the walk's end. The buffer has the size of the query's effort.
+  void Begin(const GraphBase& base, const Query& query, const Options& options);
   // False once it has ended.
   bool Step();
 
   const CandidateBuffer& found() const { return buffer_; }
-  // Nodes compared so far, by sketch or int8; and those that were compared by int8.
+  // Nodes compared so far.
   size_t compared() const { return compared_; }
-  size_t compared_int8() const { return compared_int8_; }
   bool gave_up() const { return gave_up_; }
 
  private:
@@ -130,13 +125,11 @@ class GraphWalk {
   bool ShouldGiveUp();
 
   const GraphBase* base_ = nullptr;
-  const int8_t* query_ = nullptr;
+  const Query* query_ = nullptr;
   Options options_;
   const DistanceKernel* kernel_ = nullptr;
-  int32_t query_sum_ = 0;
   float margin_ = 0;  // of estimates, times the query's length
   size_t compared_ = 0;
-  size_t compared_int8_ = 0;
   bool gave_up_ = false;
   bool probed_ = false;
   uint32_t level_ = 0;

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Larder's filtered search at every selectivity, each plan forced and the planner's choice.
 
-    python3 bench/ann/filters.py [--queries N] [--effort N]
+    python3 bench/ann/filters.py [--queries N] [--effort N] [--data DIR]
 
 Base A of bench/ann/run.py. Filters: by chance; unions of arXiv categories, the nearest to the query
 first (by the mean vector of a category) and the farthest first; the last category of a union is cut
@@ -12,11 +12,11 @@ by chance, so that the share is met. Recall@10 is against the exact f32 scores o
 import argparse
 import json
 import os
-import subprocess
 import sys
 import tempfile
 
-from environment import ROOT, enter
+import environment
+import workers
 
 SHARES = (0.9, 0.5, 0.2, 0.1, 0.05, 0.01, 0.001, 0.0001)
 PLANS = ("chosen", "survivors", "sketches", "graph")
@@ -81,22 +81,21 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--queries", type=int, default=200)
     parser.add_argument("--effort", type=int, default=0)
+    parser.add_argument("--data", help="the folder of the texts [../shared/data]")
     options = parser.parse_args()
-    enter(("numpy",))
+    environment.enter(("numpy",))
     import numpy as np  # pylint: disable=import-outside-toplevel
-    folder = subprocess.run([sys.executable, os.path.join(ROOT, "bench/ann/vectors.py"), "A"],
-                            check=True, text=True, stdout=subprocess.PIPE).stdout.strip()
-    base_path, query_path = (os.path.join(folder, f"A-{n}.npy") for n in ("base", "queries"))
-    base = np.load(base_path)
-    queries = np.load(query_path)[:options.queries]
-    with open(os.path.join(folder, "A-categories.json"), encoding="utf-8") as file:
+    import inputs  # pylint: disable=import-outside-toplevel
+    vectors = inputs.made("A", options)
+    if vectors is None:
+        environment.fail("the vectors of set A could not be made")
+    base = np.load(vectors.base)
+    queries = np.load(vectors.queries)[:options.queries]
+    with open(os.path.join(vectors.folder, "A-categories.json"), encoding="utf-8") as file:
         categories = json.load(file)
     scores = queries @ base.T
-    command = [os.path.join(ROOT, "build/release/bench/bench_ann"), "worker", base_path, query_path]
-    with tempfile.TemporaryDirectory() as scratch, \
-            subprocess.Popen(command, text=True, stdin=subprocess.PIPE,
-                             stdout=subprocess.PIPE) as worker:
-        print(worker.stdout.readline().strip(), file=sys.stderr)
+    worker = workers.Worker("larder", vectors, threads=2, huge_pages=True)
+    with tempfile.TemporaryDirectory() as scratch:
         print(f"{'filter':10}{'share':>9}" + "".join(f"{plan:>30}" for plan in PLANS))
         for kind in ("random", "nearest", "farthest"):
             for share in SHARES:
@@ -106,14 +105,12 @@ def main():
                 line = f"{kind:10}{share:9.2%}"
                 for plan in PLANS:
                     out = os.path.join(scratch, "ids.npy")
-                    worker.stdin.write(f"filtered {K} {options.effort} {plan} {path} {out}\n")
-                    worker.stdin.flush()
-                    reply = json.loads(worker.stdout.readline())
+                    reply = worker.ask(f"filtered {K} {options.effort} {plan} {path} {out}")
                     found = recall(np, np.load(out), scores, filters)
                     line += f"{reply['p50_us']:9.0f} {reply['p99_us']:6.0f} us {found:.3f}"
                     line += f" {most_frequent(reply['plans'])}" if plan == "chosen" else "      "
                 print(line, flush=True)
-        worker.stdin.write("quit\n")
+    worker.stop()
 
 
 if __name__ == "__main__":

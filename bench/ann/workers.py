@@ -105,15 +105,19 @@ class Worker:
             self.stop()
             raise Failed(f"said no JSON: {line[:80]!r}") from error
 
-    def search(self, k, effort, out="-"):
-        """The reply to one search of all queries."""
+    def ask(self, line):
+        """The reply to one request."""
         try:
-            self.process.stdin.write(f"search {k} {effort} {out}\n".encode())
+            self.process.stdin.write(f"{line}\n".encode())
             self.process.stdin.flush()
         except BrokenPipeError as error:
             self.stop()
             raise Failed("has ended") from error
-        answer = self.reply(SEARCH_TIMEOUT_S)
+        return self.reply(SEARCH_TIMEOUT_S)
+
+    def search(self, k, effort, out="-"):
+        """The reply to one search of all queries."""
+        answer = self.ask(f"search {k} {effort} {out}")
         if not answer.get("seconds", 0) > 0:
             self.stop()
             raise Failed(f"answered a search with {answer}")

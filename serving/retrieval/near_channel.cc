@@ -62,7 +62,7 @@ StatusOr<ChannelOutput> RunNear(const registry::Channel& channel, const RecipeRu
       const std::vector<registry::Column> columns,
       RunProgram(channel.program, run.inputs, 1, run.snapshot, run.context.backend.encoders));
   LARDER_ASSIGN_OR_RETURN(const QueryVector query, ToQuery(columns.front(), run.registry));
-  if (std::all_of(query.codes.begin(), query.codes.end(), [](int8_t x) { return x == 0; })) {
+  if (ann::IsZero(query.codes)) {
     return FailedPrecondition("the query is the zero vector, which is near nothing");
   }
   const LiveIndex* live = run.context.backend.indexes.Find(channel.feature.digest, run.snapshot);
