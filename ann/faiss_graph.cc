@@ -71,6 +71,11 @@ class Builder {
         hnsw_(static_cast<int>(input.degree)),
         locks_(count_) {
     hnsw_.efConstruction = static_cast<int>(input.ef_construction);
+    // FAISS has room for the levels that are likely and does not look whether there are more.
+    auto& room = hnsw_.cum_nneighbor_per_level;  // [levels + 1]
+    while (room.size() < size_t{input.levels.front()} + 2) {
+      room.push_back(room.back() + static_cast<int>(input.degree));
+    }
     hnsw_.levels.reserve(count_);
     size_t links = 0;
     for (const uint8_t level : input.levels) {
@@ -166,7 +171,7 @@ class Builder {
           progress_(next, input_.insert.size());
         }
       }
-    } catch (const std::bad_alloc&) {
+    } catch (...) {  // it allocates; nothing else is known to throw
       out_of_memory_ = true;
     }
   }

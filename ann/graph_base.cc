@@ -59,6 +59,10 @@ Status GraphBase::Load() const {
   if (is_loaded() || is_damaged()) return damage_;
   LARDER_ASSIGN_OR_RETURN(auto buffer, CopyOf(bytes(), name_));
   StatusOr<GraphSections> sections = DecodeGraph(buffer->view(), name_, GraphCheck::kAll);
+  // What was derived when it was opened holds for the same structure only.
+  if (sections.ok() && sections->structure_checksum != mapped_.structure_checksum) {
+    sections = DataLoss(name_, ": the file was replaced while it was mapped");
+  }
   if (!sections.ok()) {
     damage_ = sections.status();
     damaged_.store(true, std::memory_order_release);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "ann/internal/graph_walk.h"
 #include "ann/sketch.h"
 
 namespace larder::ann {
@@ -97,7 +98,10 @@ PlanChoice ChoosePlan(const PlanInput& in) {
     choice.plan = Plan::kGraph;
   }
   if (choice.plan == Plan::kGraph) {
-    choice.min_share = ShareAt(in, scan);
+    // Where fewer are admitted the walk would cost more than the scan, or end without enough.
+    const double least = static_cast<double>(in.effort) /
+                         static_cast<double>(CandidateBuffer::MixedLimit(in.effort));
+    choice.min_share = std::max(ShareAt(in, scan), least);
     choice.max_compared = static_cast<size_t>(scan / kCosts.walk) + 1;
   }
   return choice;

@@ -120,22 +120,46 @@ bool VectorIndex::WantsRebuild() const {
 }
 
 VectorIndex::FoldInput VectorIndex::TakeFoldInput() const {
+  Snapshot added;
+  CopyVectors(Part::kDelta, 0, id_end(), added);
+  return FinishFold(std::move(added));
+}
+
+VectorIndex::FoldInput VectorIndex::FinishFold(Snapshot added) const {
   LARDER_CHECK(base_ != nullptr);
-  FoldInput input{.base = base_, .removed = masked_, .added = {}};
-  input.added.codes.reserve(delta_.size() * shape().size());
-  for (uint32_t id = 0; id < places_.size(); ++id) {
-    if (places_[id].slot == kNone) continue;
-    input.added.ids.push_back(id);
-    VectorAt(places_[id]).AppendTo(input.added.codes);
+  const auto size = static_cast<std::ptrdiff_t>(shape().size());
+  size_t kept = 0;
+  for (size_t i = 0; i < added.ids.size(); ++i) {
+    if (ServedByBase(places_[added.ids[i]])) continue;
+    if (kept < i) {
+      added.ids[kept] = added.ids[i];
+      const auto from = added.codes.begin() + static_cast<std::ptrdiff_t>(i) * size;
+      std::copy(from, from + size,
+                added.codes.begin() + static_cast<std::ptrdiff_t>(kept) * size);
+    }
+    ++kept;
   }
-  return input;
+  added.ids.resize(kept);
+  added.codes.resize(kept * shape().size());
+  return {.base = base_, .removed = masked_, .added = std::move(added)};
 }
 
 VectorIndex::Snapshot VectorIndex::TakeSnapshot() const {
-  Snapshot snapshot{.ids = Ids(), .codes = {}};
+  Snapshot snapshot;
+  snapshot.ids.reserve(size_);
   snapshot.codes.reserve(size_ * shape().size());
-  for (const uint32_t id : snapshot.ids) Find(id).AppendTo(snapshot.codes);
+  CopyVectors(Part::kAll, 0, id_end(), snapshot);
   return snapshot;
+}
+
+void VectorIndex::CopyVectors(Part part, uint32_t begin, uint32_t end, Snapshot& out) const {
+  for (uint32_t id = begin; id < std::min(end, id_end()); ++id) {
+    if (part == Part::kDelta && places_[id].slot == kNone) continue;
+    const VectorView vector = VectorAt(places_[id]);
+    if (vector.empty()) continue;
+    out.ids.push_back(id);
+    vector.AppendTo(out.codes);
+  }
 }
 
 Status VectorIndex::CheckBase(const GraphBase& base, std::span<const uint32_t> id_of_row) const {
@@ -225,8 +249,11 @@ VectorIndex::Stats VectorIndex::GetStats() const {
   }
   // The draft's copy, FAISS's links and the file, and the map of what replaces the old base.
   const size_t base_bytes = base_ == nullptr ? 0 : base_->size_bytes();
+  constexpr size_t kLinkBytes = 256;
+  const size_t node_bytes = shape().size() + kLinkBytes;
   stats.next_base_bytes =
-      3 * (base_bytes + (base_ == nullptr ? size_ : delta_.size()) * (shape().size() + 256));
+      3 * (base_bytes + (base_ == nullptr ? size_ : delta_.size()) * node_bytes);
+  stats.next_epoch_bytes = 4 * size_ * node_bytes;  // its vectors, and such a base
   if (size_ > 0) {
     stats.bytes_per_vector = static_cast<double>(stats.size_bytes) / static_cast<double>(size_);
   }

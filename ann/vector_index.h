@@ -52,11 +52,17 @@ class VectorIndex {
  public:
   explicit VectorIndex(const VectorIndexOptions& options);
 
+  const VectorIndexOptions& options() const { return options_; }
   const CodeShape& shape() const { return options_.shape; }
   size_t dim() const { return options_.shape.dim; }
   const Digest& space() const { return options_.space; }
   // Ids that have a vector.
   size_t size() const { return size_; }
+
+  // All ids are below this.
+  uint32_t id_end() const { return static_cast<uint32_t>(places_.size()); }
+  // Of the vectors, those outside of the base.
+  size_t delta_size() const { return delta_.size(); }
 
   // Sets the vector of `id`; the next search sees it. Shapes: codes [shape.size()].
   // Errors: kInvalidArgument for another number of codes or an id that is not below max_ids.
@@ -97,6 +103,10 @@ class VectorIndex {
     std::vector<int8_t> codes;  // row-major [ids, shape.size()]
   };
   Snapshot TakeSnapshot() const;
+  // Appends the vectors of ids from `begin` to before `end` to `out`, or only those outside of the
+  // base: for who holds the lock piece by piece.
+  enum class Part { kAll, kDelta };
+  void CopyVectors(Part part, uint32_t begin, uint32_t end, Snapshot& out) const;
 
   // True without a base, and when more than max_masked_share of the graph's nodes have no live row:
   // then a new base is to be built rather than the delta folded into the old one.
@@ -109,6 +119,9 @@ class VectorIndex {
     Snapshot added;  // the delta
   };
   FoldInput TakeFoldInput() const;
+  // The same of a delta that was copied in pieces since this base was installed; what has come
+  // back to the base since is left out.
+  FoldInput FinishFold(Snapshot added) const;
 
   // The same vectors in another index, which serves from `base` what that has: rows whose bytes
   // equal their id's current vector are not in the delta, all others are masked (S7.3). What
@@ -136,6 +149,8 @@ class VectorIndex {
     double bytes_per_vector = 0;
     // What making the next base takes beside this, at its peak: an estimate.
     size_t next_base_bytes = 0;
+    // What another index of as many vectors takes, with a base and its making: an estimate.
+    size_t next_epoch_bytes = 0;
   };
   Stats GetStats() const;
 
@@ -172,6 +187,7 @@ class VectorIndex {
   SearchResult FinishWalk(const Query& query, const PlanChoice& choice,
                           const GraphWalk& walk) const;
   SearchResult Scan(const Query& query, Plan plan) const;
+  size_t CountRows(const Query& query, uint32_t node) const;
   bool OfferWalked(const Query& query, const GraphWalk& walk, TopK& top) const;
 
   // vector_scan.cc; each returns how many vectors it looked at.
@@ -179,6 +195,7 @@ class VectorIndex {
   size_t ScanDelta(const Query& query, TopK& top) const;
   size_t ScanSurvivors(const Query& query, TopK& top) const;
   class Looks;
+  class SketchReader;
   size_t ScanBaseSketches(const Query& query, TopK& top) const;
   size_t ScanDeltaSketches(const Query& query, TopK& top) const;
   bool Admits(const Query& query, uint32_t id) const;

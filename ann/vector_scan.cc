@@ -2,6 +2,7 @@
 // Scans: of int8 codes, which are exact, and of sketches, whose best are looked at more closely.
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <numeric>
 
 #include "ann/distance.h"
@@ -96,9 +97,11 @@ size_t VectorIndex::ScanBase(const Query& query, TopK& top) const {
 
 size_t VectorIndex::ScanDelta(const Query& query, TopK& top) const {
   std::array<int32_t, kBlockRows> dots;
+  bool given_up = false;
   delta_.ForEachRun([&](const RowStore::Run& run) {
     for (size_t first = 0; first < run.count; first += kBlockRows) {
-      if (query.GivesUp(run.first + first)) return;
+      given_up = given_up || query.GivesUp(run.first + first);
+      if (given_up) return;
       const size_t count = std::min(kBlockRows, run.count - first);
       DotRows(query.vector.high.data(), run.high + first * dim(), count, dim(), dots.data());
       float threshold = query.Threshold(top.bound(), delta_.slack());
@@ -138,7 +141,8 @@ class VectorIndex::Looks {
   Looks(const VectorIndex& index, const Query& query, TopK& top)
       : index_(index), query_(query), top_(top), threshold_(query.SketchThreshold(top.bound())) {}
 
-  bool Takes(float estimate) const { return estimate >= threshold_; }
+  // Estimates below this are not worth one.
+  float threshold() const { return threshold_; }
   void Add(uint32_t id) {
     ids_[waiting_++] = id;
     if (waiting_ == ids_.size()) Look();
@@ -158,24 +162,78 @@ class VectorIndex::Looks {
   std::array<uint32_t, kGather> ids_;
 };
 
+// Reads the sketches of vectors in two halves: the first is enough for most of those that are not
+// worth a closer look.
+class VectorIndex::SketchReader {
+ public:
+  SketchReader(const Query& query, const SketchShape& shape) : query_(query), shape_(shape) {
+    const std::span<const int8_t> high = query.vector.high;
+    for (const int8_t x : high.first(half_)) first_sum_ += x;
+    const auto all = static_cast<float>(BestKernel().dot(high.data(), high.data(), shape.dim));
+    const auto first = static_cast<float>(BestKernel().dot(high.data(), high.data(), half_));
+    first_share_ = all > 0 ? first / all : 0;
+    first_error_ = kHalfErrors * std::sqrt(all / static_cast<float>(shape.dim));
+  }
+
+  // Keeps those of `rows` whose estimates reach `threshold`, and what belongs to them in `ids`;
+  // returns how many.
+  size_t Keep(const char* sketches, float threshold, std::span<uint32_t> rows, uint32_t* ids) {
+    const size_t stride = shape_.stride();
+    const int8_t* query = query_.vector.high.data();
+    const DistanceKernel& kernel = BestKernel();
+    kernel.sum_bits(query, sketches, stride, rows.data(), rows.size(), half_, sums_.data());
+    const float first_threshold =
+        std::isinf(threshold) ? threshold : threshold * first_share_ - first_error_;
+    size_t kept = 0;
+    for (size_t i = 0; i < rows.size(); ++i) {
+      const float scale = SketchScale(shape_, sketches + rows[i] * stride);
+      const float estimate = static_cast<float>(2 * sums_[i] - first_sum_) * scale;
+      rows[kept] = rows[i];
+      ids[kept] = ids[i];
+      sums_[kept] = sums_[i];
+      kept += estimate >= first_threshold ? 1 : 0;
+    }
+    kernel.sum_bits(query + half_, sketches + half_ / 8, stride, rows.data(), kept,
+                    shape_.dim - half_, rest_.data());
+    size_t left = 0;
+    for (size_t i = 0; i < kept; ++i) {
+      const float scale = SketchScale(shape_, sketches + rows[i] * stride);
+      rows[left] = rows[i];
+      ids[left] = ids[i];
+      left += query_.Estimate(sums_[i] + rest_[i], scale) >= threshold ? 1 : 0;
+    }
+    return left;
+  }
+
+ private:
+  // Of a vector's two halves, how far one may be from its share of the estimate, in units of the
+  // error of a dot product of vectors that have nothing to do with each other.
+  static constexpr float kHalfErrors = 1.5F;
+
+  const Query& query_;
+  const SketchShape shape_;
+  const size_t half_ = std::min(shape_.dim, (shape_.dim / 2 + 63) / 64 * 64);
+  int32_t first_sum_ = 0;
+  float first_share_ = 0;  // of the query's energy
+  float first_error_ = 0;
+  std::array<int32_t, kGatherSketches> sums_;
+  std::array<int32_t, kGatherSketches> rest_;
+};
+
 size_t VectorIndex::ScanBaseSketches(const Query& query, TopK& top) const {
   if (base_ == nullptr) return 0;
-  const SketchShape shape = sketch_shape();
-  const size_t stride = shape.stride();
+  const size_t stride = sketch_shape().stride();
+  SketchReader reader(query, sketch_shape());
   Looks looks(*this, query, top);
   std::array<uint32_t, kGatherSketches> ids;
   std::array<uint32_t, kGatherSketches> nodes;
-  std::array<int32_t, kGatherSketches> sums;
   size_t waiting = 0;
   size_t scanned = 0;
   const char* sketches = base_->sketches();
   const auto flush = [&] {
-    BestKernel().sum_bits(query.vector.high.data(), sketches, stride, nodes.data(), waiting, dim(),
-                          sums.data());
-    for (size_t i = 0; i < waiting; ++i) {
-      const float scale = SketchScale(shape, sketches + nodes[i] * stride);
-      if (looks.Takes(query.Estimate(sums[i], scale))) looks.Add(ids[i]);
-    }
+    const size_t kept = reader.Keep(sketches, looks.threshold(),
+                                    std::span(nodes).first(waiting), ids.data());
+    for (size_t i = 0; i < kept; ++i) looks.Add(ids[i]);
     waiting = 0;
   };
   bool given_up = false;
@@ -184,7 +242,7 @@ size_t VectorIndex::ScanBaseSketches(const Query& query, TopK& top) const {
   const auto take = [&](uint32_t id) {
     if (id >= end || node_of_id[id] == kNone) return;
     const uint32_t node = node_of_id[id];
-    __builtin_prefetch(sketches + node * stride);
+    Prefetch(std::span(sketches + node * stride, stride));
     ids[waiting] = id;
     nodes[waiting] = node;
     if (++waiting < nodes.size()) return;
@@ -209,18 +267,23 @@ size_t VectorIndex::ScanDeltaSketches(const Query& query, TopK& top) const {
   constexpr size_t kSmall = 512;
   const SketchShape shape = sketch_shape();
   if (delta_.size() <= kSmall || shape.empty()) return ScanDelta(query, top);
+  SketchReader reader(query, shape);
   Looks looks(*this, query, top);
-  std::array<uint32_t, RowStore::kChunkRows> rows;
-  std::array<int32_t, RowStore::kChunkRows> sums;
-  std::iota(rows.begin(), rows.end(), 0u);
+  std::array<uint32_t, kGatherSketches> rows;
+  std::array<uint32_t, kGatherSketches> ids;
+  bool given_up = false;
   delta_.ForEachRun([&](const RowStore::Run& run) {
-    BestKernel().sum_bits(query.vector.high.data(), run.sketches, shape.stride(), rows.data(),
-                          run.count, dim(), sums.data());
-    for (size_t i = 0; i < run.count; ++i) {
-      const float scale = SketchScale(shape, run.sketches + i * shape.stride());
-      if (!looks.Takes(query.Estimate(sums[i], scale))) continue;
-      const uint32_t id = delta_.id(run.first + i);
-      if (Admits(query, id)) looks.Add(id);
+    for (size_t first = 0; first < run.count; first += rows.size()) {
+      given_up = given_up || query.GivesUp(run.first + first);
+      if (given_up) return;
+      const size_t count = std::min(rows.size(), run.count - first);
+      std::iota(rows.begin(), rows.end(), static_cast<uint32_t>(first));
+      for (size_t i = 0; i < count; ++i) ids[i] = delta_.id(run.first + first + i);
+      const size_t kept = reader.Keep(run.sketches, looks.threshold(),
+                                      std::span(rows).first(count), ids.data());
+      for (size_t i = 0; i < kept; ++i) {
+        if (Admits(query, ids[i])) looks.Add(ids[i]);
+      }
     }
   });
   looks.Look();

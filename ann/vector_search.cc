@@ -101,7 +101,7 @@ PlanChoice VectorIndex::Choose(const Query& query) const {
   }
   if (request.filter != nullptr) input.survivors = request.filter->Count();
   PlanChoice choice = ChoosePlan(input);
-  if (!request.plan.has_value()) return choice;
+  if (request.exact || !request.plan.has_value()) return choice;
   choice.plan = *request.plan;
   choice.max_compared = SIZE_MAX;
   choice.min_share = 0;
@@ -113,6 +113,18 @@ PlanChoice VectorIndex::Choose(const Query& query) const {
     choice.plan = filtered ? Plan::kSurvivors : Plan::kScan;
   }
   return choice;
+}
+
+// Those that may be answered with, excluded ones included.
+size_t VectorIndex::CountRows(const Query& query, uint32_t node) const {
+  const Bitmap* filter = query.request.filter;
+  const RowRange rows = base_->rows_of_node(node);
+  if (filter == nullptr && masked_count_ == 0) return rows.size();
+  size_t count = 0;
+  for (uint32_t row = rows.begin; row < rows.end; ++row) {
+    if (!masked_.Test(row) && (filter == nullptr || filter->Test(id_of_row_[row]))) ++count;
+  }
+  return count;
 }
 
 // Scores the best of what the walk found. False if there were too few: the neighbourhood is
@@ -144,9 +156,13 @@ bool VectorIndex::OfferWalked(const Query& query, const GraphWalk& walk, TopK& t
         i < most && found[i].similarity >= query.Threshold(top.bound(), base_->slack());
     if (!matters && rows >= query.wanted) break;
     prefetch(i + kAhead);
-    OfferNode(query, node,
-              ann::Dot(query.vector.high.data(), base_->vector(node).high.data(), dim()), top);
-    rows += base_->rows_of_node(node).size();
+    // With low halves the score takes all products anew.
+    const int32_t dot =
+        shape().has_low
+            ? 0
+            : ann::Dot(query.vector.high.data(), base_->vector(node).high.data(), dim());
+    OfferNode(query, node, dot, top);
+    rows += CountRows(query, node);
   }
   const size_t live = base_->row_count() - masked_count_;
   return rows >= (query.request.filter == nullptr ? std::min(query.wanted, live) : query.wanted);

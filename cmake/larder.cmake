@@ -3,6 +3,7 @@
 
 option(LARDER_BUILD_TESTS "Build the tests" ON)
 option(LARDER_BUILD_BENCHMARKS "Build the benchmarks" OFF)
+option(LARDER_BUILD_FUZZERS "Build the fuzzers, which need clang: see tests/fuzz" OFF)
 set(LARDER_SANITIZE "" CACHE STRING "Sanitizers for the whole build: '', 'address,undefined' or 'thread'")
 
 set(CMAKE_CXX_STANDARD 20)

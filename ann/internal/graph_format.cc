@@ -354,7 +354,8 @@ StatusOr<GraphSections> DecodeGraph(std::string_view file, std::string_view name
   }
   LARDER_RETURN_IF_ERROR(CheckHeader(s.header, name));
   LARDER_ASSIGN_OR_RETURN(const auto table, ReadSectionTable(reader, s.header, file, name));
-  if (reader.Fixed<uint64_t>() != StructureChecksum(file, table)) {
+  s.structure_checksum = StructureChecksum(file, table);
+  if (reader.Fixed<uint64_t>() != s.structure_checksum) {
     return DataLoss(name, ": the structure's checksum does not match the content");
   }
 

@@ -62,6 +62,7 @@ struct GraphSections {
   std::span<const uint32_t> node_of_row{};  // [row_count], never falling
   std::span<const uint32_t> key_ends{};    // [row_count], ends of the keys in key_bytes
   std::string_view key_bytes{};
+  uint64_t structure_checksum = 0;  // of all but the vectors, in a file that was read
 
   VectorView vector(size_t node) const {
     const size_t begin = node * header.dim;

@@ -25,13 +25,13 @@ void VisitedMarks::Begin(size_t nodes) {
 
 void CandidateBuffer::Begin(size_t effort, bool mixed) {
   effort_ = effort;
-  limit_ = mixed ? 4 * effort + 64 : effort;
+  limit_ = mixed ? MixedLimit(effort) : effort;
   admitted_ = 0;
   limited_ = false;
   cursor_ = 0;
   bound_ = -std::numeric_limits<float>::infinity();
   buffer_.clear();
-  buffer_.reserve(limit_ + 1);
+  buffer_.reserve(limit_ + 2 * kMaxDegree);
 }
 
 uint32_t CandidateBuffer::Next() {
@@ -46,14 +46,25 @@ void CandidateBuffer::PopBack() {
   buffer_.pop_back();
 }
 
-void CandidateBuffer::Insert(float similarity, uint32_t node, bool admitted) {
-  const auto at = std::upper_bound(
-      buffer_.begin(), buffer_.end(), similarity,
-      [](float s, const WalkedNode& candidate) { return s > candidate.similarity; });
-  const auto position = static_cast<size_t>(at - buffer_.begin());
-  buffer_.insert(at, WalkedNode{similarity, node | (admitted ? 0 : kRefused)});
-  admitted_ += admitted ? 1 : 0;
-  cursor_ = std::min(cursor_, position);
+void CandidateBuffer::Insert(std::span<WalkedNode> nodes) {
+  if (nodes.empty()) return;
+  std::sort(nodes.begin(), nodes.end(), [](const WalkedNode& a, const WalkedNode& b) {
+    return a.similarity > b.similarity;
+  });
+  auto end = static_cast<std::ptrdiff_t>(buffer_.size());  // what is behind has its place
+  buffer_.resize(buffer_.size() + nodes.size());
+  const auto begin = buffer_.begin();
+  for (auto left = static_cast<std::ptrdiff_t>(nodes.size()); left > 0; --left) {
+    const WalkedNode& node = nodes[static_cast<size_t>(left - 1)];
+    const auto at = std::upper_bound(
+        begin, begin + end, node.similarity,
+        [](float s, const WalkedNode& candidate) { return s > candidate.similarity; });
+    std::copy_backward(at, begin + end, begin + end + left);
+    end = at - begin;
+    buffer_[static_cast<size_t>(end + left - 1)] = node;
+    admitted_ += IsRefused(node) ? 0 : 1;
+  }
+  cursor_ = std::min(cursor_, static_cast<size_t>(end));
   limited_ = limited_ || buffer_.size() > limit_;
   while (admitted_ > effort_ || buffer_.size() > limit_) PopBack();
   while (admitted_ == effort_ && IsRefused(buffer_.back())) PopBack();
@@ -77,7 +88,7 @@ void GraphWalk::Begin(const GraphBase& base, const Query& query, const Options& 
             std::sqrt(static_cast<float>(kernel_->dot(high, high, base.dim())));
   compared_ = 0;
   gave_up_ = false;
-  probed_ = false;
+  next_probe_ = 0;
   BeginLevel(base.level_count() - 1, base.entry_node());
 }
 
@@ -139,26 +150,29 @@ void GraphWalk::CompareVectors() {
   kernel_->dot_gather(query_->vector.high.data(), base_->high(), nodes_.data(), fetched_,
                       base_->dim(), dots_.data());
   if (base_->sketch_shape().empty()) compared_ += fetched_;
+  size_t taken = 0;
   for (size_t i = 0; i < fetched_; ++i) {
     const uint32_t node = nodes_[i];
     const float similarity = static_cast<float>(dots_[i]) * base_->inverse_norms()[node];
     if (!buffer_.Takes(similarity)) continue;
     const bool admitted =
         level_ > 0 || options_.test == nullptr || options_.test->Admits(node);
-    buffer_.Insert(similarity, node, admitted);
+    taken_[taken++] = {similarity, node | (admitted ? 0 : CandidateBuffer::kRefused)};
     // It is likely to be expanded soon.
     Prefetch(base_->links(level_, node));
   }
+  buffer_.Insert(std::span(taken_).first(taken));
   fetched_ = 0;
 }
 
-// Of the buffer, which holds the nearest met so far, one look is enough: a filter either knows
-// nothing of the surroundings, or hides or favours them.
+// The buffer holds the nearest met so far: what share of them is admitted may change as the walk
+// comes nearer, so it looks again each time that it has compared twice as many.
 bool GraphWalk::ShouldGiveUp() {
   constexpr size_t kProbe = 100;  // nodes: the share is known within a tenth
   gave_up_ = compared_ >= options_.max_compared;
-  if (options_.min_share > 0 && !probed_ && level_ == 0 && buffer_.all().size() >= kProbe) {
-    probed_ = true;
+  if (options_.min_share > 0 && level_ == 0 && compared_ >= next_probe_ &&
+      buffer_.all().size() >= kProbe) {
+    next_probe_ = 2 * compared_;
     const double share = static_cast<double>(buffer_.admitted()) /
                          static_cast<double>(buffer_.all().size());
     gave_up_ = gave_up_ || share < options_.min_share;

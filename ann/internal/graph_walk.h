@@ -50,6 +50,10 @@ class VisitedMarks {
 // are better than the last of these.
 class CandidateBuffer {
  public:
+  // What it holds at most if nodes that are not admitted come too: with fewer than `effort`
+  // admitted ones among so many, a walk has not found what it should.
+  static constexpr size_t MixedLimit(size_t effort) { return 4 * effort + 64; }
+
   // `mixed`: nodes that are not admitted may come.
   void Begin(size_t effort, bool mixed);
 
@@ -57,7 +61,9 @@ class CandidateBuffer {
   uint32_t Next();
   // Whether a node of this similarity would be kept.
   bool Takes(float similarity) const { return similarity > bound_; }
-  void Insert(float similarity, uint32_t node, bool admitted);
+  // Inserts nodes that it takes; their order changes. Those of a step at once: what lies behind the
+  // first of them is moved once and not for each.
+  void Insert(std::span<WalkedNode> nodes);
 
   // The admitted ones, best first.
   void Take(std::vector<WalkedNode>& out) const;
@@ -67,6 +73,7 @@ class CandidateBuffer {
   // `effort` were admitted.
   bool complete() const { return admitted_ == effort_ || !limited_; }
 
+  // Marks in WalkedNode::node; one that is inserted may have kRefused.
   static constexpr uint32_t kExpanded = uint32_t{1} << 31;
   static constexpr uint32_t kRefused = uint32_t{1} << 30;
   static constexpr uint32_t kNodeMask = kRefused - 1;
@@ -101,8 +108,8 @@ class GraphWalk {
  public:
   struct Options {
     const NodeTest* test = nullptr;  // null: all nodes are admitted
-    // The walk gives up when it has compared so many, or if among the first nodes that it meets on
-    // level 0 the share of admitted ones is less than this.
+    // The walk gives up when it has compared so many, or if among the nearest nodes that it has
+    // met on level 0 the share of admitted ones is less than this.
     size_t max_compared = SIZE_MAX;
     double min_share = 0;
   };
@@ -131,7 +138,7 @@ class GraphWalk {
   float margin_ = 0;  // of estimates, times the query's length
   size_t compared_ = 0;
   bool gave_up_ = false;
-  bool probed_ = false;
+  size_t next_probe_ = 0;  // compared nodes
   uint32_t level_ = 0;
   CandidateBuffer buffer_;
   VisitedMarks marks_;
@@ -140,6 +147,7 @@ class GraphWalk {
   size_t fetched_ = 0;
   std::array<uint32_t, 2 * kMaxDegree> nodes_;
   std::array<int32_t, 2 * kMaxDegree> dots_;
+  std::array<WalkedNode, 2 * kMaxDegree> taken_;
 };
 
 }  // namespace larder::ann

@@ -2,9 +2,11 @@
 #include "ann/internal/kernels.h"
 
 #ifdef LARDER_ANN_X86
+#ifndef __clang__
 // gcc 12 reports its own _mm512_undefined_epi32 as uninitialised.
 #pragma GCC diagnostic ignored "-Wuninitialized"
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
 #include <immintrin.h>
 
 #define LARDER_VNNI __attribute__((target("avx512f,avx512bw,avx512vnni")))

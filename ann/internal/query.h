@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 
 #include "ann/codes.h"
 #include "ann/distance.h"
@@ -49,6 +50,8 @@ class Query {
   }
   // The same for a sketch's estimate: what is below is not worth a closer look.
   float SketchThreshold(double bound) const {
+    // All are wanted, and an estimate may be far below any cosine: of a vector with few components.
+    if (bound <= -1) return -std::numeric_limits<float>::infinity();
     // Of vectors just at the bound one in thirty is missed, since errors are about normal; of
     // those above it far fewer.
     constexpr double kErrors = 1.8;

@@ -28,7 +28,7 @@ class TopK {
     const Hit hit{id, score};
     if (hits_.size() < k_) {
       hits_.push_back(hit);
-      std::push_heap(hits_.begin(), hits_.end(), better);
+      if (hits_.size() == k_) std::make_heap(hits_.begin(), hits_.end(), better);
     } else if (Better(hit, hits_.front())) {
       std::pop_heap(hits_.begin(), hits_.end(), better);
       hits_.back() = hit;
@@ -54,7 +54,7 @@ class TopK {
   size_t k_;
   const IdOrder* order_;
   double min_score_;
-  std::vector<Hit> hits_;  // a heap with the worst in front
+  std::vector<Hit> hits_;  // once full, a heap with the worst in front
 };
 
 }  // namespace larder::ann

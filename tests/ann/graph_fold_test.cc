@@ -12,6 +12,7 @@
 #include "ann/recall.h"
 #include "base/fixed_point.h"
 #include "tests/ann/ann_testing.h"
+#include "tests/ann/graph_forging.h"
 
 namespace larder::ann {
 namespace {
@@ -103,11 +104,12 @@ TEST(GraphFold, FindsAsMuchAsAFreshBuild) {
     ASSERT_OK(index.Upsert(ids.back(), folded.vector(folded.node_of_row(row)).Codes()));
   }
   ASSERT_OK(index.InstallBase(*made.folded, ids));
-  ASSERT_OK_AND_ASSIGN(const RecallReport after, MeasureRecall(index, ids, {.effort = 20}));
+  const RecallOptions walks{.effort = 20, .plan = Plan::kGraph};
+  ASSERT_OK_AND_ASSIGN(const RecallReport after, MeasureRecall(index, ids, walks));
   ASSERT_OK_AND_ASSIGN(const auto fresh,
                        BuildFromSnapshot(index.TakeSnapshot(), {.dim = kDim}, 60));
   ASSERT_OK(index.InstallBase(fresh, IdsOfRows(*fresh)));
-  ASSERT_OK_AND_ASSIGN(const RecallReport built, MeasureRecall(index, ids, {.effort = 20}));
+  ASSERT_OK_AND_ASSIGN(const RecallReport built, MeasureRecall(index, ids, walks));
 
   EXPECT_GE(after.mean, built.mean - 0.01);
 }
@@ -132,6 +134,33 @@ TEST(GraphFold, AFoldOfAFoldIsWhole) {
 
   EXPECT_EQ(again->row_count(), 1599u);
   EXPECT_OK(GraphBase::FromBytes(again->bytes(), "copy"));
+}
+
+// A level more than chance is likely to give; a file may have up to 16.
+TEST(GraphFold, KeepsAsManyLevelsAsAFormatAllows) {
+  for (const uint32_t degree : {kMinDegree, kMaxDegree}) {
+    const auto codes = ClusteredVectors(4, 20, kDim, 3);
+    GraphOptions options = SmallOptions();
+    options.degree = degree;
+    ASSERT_OK_AND_ASSIGN(const auto base, BuildGraphBase(options, codes, Keys(0, 20)));
+    auto parts = GraphParts::Of(base->bytes());
+    ASSERT_TRUE(parts.has_value());
+    GraphHeader& header = parts->header;
+    header.level_count = kMaxLevels;
+    header.entry_node = 0;
+    std::fill(header.nodes_at_level.begin() + 1, header.nodes_at_level.end(), 2u);
+    parts->upper_links.clear();
+    parts->Fit();
+    ASSERT_OK_AND_ASSIGN(const auto tall, GraphBase::FromBytes(parts->File(), "tall"));
+    const auto more = ClusteredVectors(8, 10, kDim, 3);
+
+    ASSERT_OK_AND_ASSIGN(const auto folded,
+                         FoldGraphBase(*tall, Bitmap(20), more, Keys(100, 110)));
+
+    EXPECT_EQ(folded->level_count(), kMaxLevels);
+    EXPECT_EQ(folded->row_count(), 30u);
+    EXPECT_OK(GraphBase::FromBytes(folded->bytes(), "copy"));
+  }
 }
 
 TEST(GraphFold, RemovingAloneKeepsTheGraph) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "tests/ann/ann_testing.h"
+#include "tests/ann/graph_forging.h"
 
 namespace larder::ann {
 namespace {
@@ -424,6 +425,50 @@ TEST(VectorIndex, RefusesABaseThatDoesNotFitAndStaysAsItWas) {
                        HasSubstr("vectors of 16 codes, expected 17")));
   EXPECT_EQ(index.size(), 100u);
   EXPECT_EQ(index.GetStats().masked_rows, 0u);
+}
+
+// The estimate of a vector with few components may be far below any cosine.
+TEST(VectorIndex, AScanOfSketchesFindsAllWhenAllAreWanted) {
+  constexpr size_t kWide = 64;
+  VectorIndex index({.shape = {.dim = kWide}, .space = TestSpace()});
+  for (uint32_t id = 0; id < 20; ++id) {
+    std::vector<int8_t> v(kWide);
+    v[id] = -100;
+    ASSERT_OK(index.Upsert(id, v));
+  }
+  const auto base = BuildFromSnapshot(index.TakeSnapshot(), {.dim = kWide});
+  ASSERT_OK(base);
+  ASSERT_OK(index.InstallBase(*base, IdsOfRows(**base)));
+  const std::vector<int8_t> query(kWide, 100);
+  SearchRequest request = Near(query, 20);
+  request.plan = Plan::kSketches;
+
+  EXPECT_THAT(IdsOf(index.Search(request)), SizeIs(20));
+}
+
+// A graph may have parts that no walk reaches; rows that do not answer must not hide that.
+TEST(VectorIndex, AWalkThatFindsTooFewIsFollowedByAScan) {
+  VectorIndex index(EmptyIndex());
+  for (uint32_t id = 0; id < 8; ++id) ASSERT_OK(index.Upsert(id, Axis(id < 4 ? 0 : id)));
+  const auto built = BuildFromSnapshot(index.TakeSnapshot(), kShape);
+  ASSERT_OK(built);
+  auto parts = GraphParts::Of((*built)->bytes());
+  ASSERT_TRUE(parts.has_value());
+  std::fill(parts->base_links.begin(), parts->base_links.end(), kNoNode);
+  // The walk begins at the node of four rows and sees no other.
+  parts->header.entry_node = (*built)->node_of_row(0);
+  ASSERT_OK_AND_ASSIGN(const auto base, GraphBase::FromBytes(parts->File(), "cut to pieces"));
+  ASSERT_EQ(base->rows_of_node(base->entry_node()).size(), 4u);
+  ASSERT_OK(index.InstallBase(base, IdsOfRows(*base)));
+  for (const uint32_t id : {1u, 2u, 3u}) index.Remove(id);
+  const std::vector<int8_t> query = Axis(0);
+  EXPECT_THAT(IdsOf(index.Search(Near(query, 3))), SizeIs(3));
+
+  Bitmap filter(8);
+  for (const uint32_t id : {0u, 5u}) filter.Set(id);
+  SearchRequest request = Near(query, 4);
+  request.filter = &filter;
+  EXPECT_THAT(IdsOf(index.Search(request)), ElementsAre(0, 5));
 }
 
 TEST(VectorIndex, AMappedBaseAnswersUntilDamageIsFound) {
