@@ -119,6 +119,8 @@ void BuildApp(CLI::App& app, Cli& cli) {
   AddCheck(app, cli);
   AddPlan(app, cli);
   AddApply(app, cli);
+  AddRollback(app, cli);
+  AddActivate(app, cli);
   AddRegistry(app, cli);
   AddFunctions(app, cli);
   AddIngest(app, cli);

@@ -89,6 +89,15 @@ std::string DescribeRead(const v1::ReadInfo& read) {
   return out + Concat(", revision ", read.revision(), ", semantics ", read.semantics());
 }
 
+Json EpochToJson(const v1::IndexEpoch& epoch) {
+  return {{"feature", epoch.feature()},
+          {"feature_digest", epoch.feature_digest()},
+          {"space", epoch.space()},
+          {"base", epoch.base_digest()},
+          {"base_vectors", epoch.base_vectors()},
+          {"delta_vectors", epoch.delta_vectors()}};
+}
+
 Json ReadToJson(const v1::ReadInfo& read) {
   Json definitions = Json::array();
   for (const v1::DefinitionRef& definition : read.definitions()) {

@@ -10,6 +10,7 @@
 #include "base/status.h"
 #include "cli/json.h"
 #include "larder/v1/common.pb.h"
+#include "larder/v1/retrieval_service.pb.h"
 
 namespace larder::cli {
 
@@ -37,6 +38,8 @@ std::vector<std::string> SplitCommas(const std::vector<std::string>& texts);
 // What a read saw, on one line and as JSON.
 std::string DescribeRead(const v1::ReadInfo& read);
 Json ReadToJson(const v1::ReadInfo& read);
+// Which state of an index answered.
+Json EpochToJson(const v1::IndexEpoch& epoch);
 // A time of the API in microseconds.
 TimeUs FromProto(const google::protobuf::Timestamp& time);
 

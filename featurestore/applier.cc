@@ -242,20 +242,21 @@ Applier::Outcome Applier::ApplyActivation(const Entry& entry, uint64_t checksum)
   if (activation.ok() && p_.state.FindVectors(activation->feature) == nullptr) {
     status = NotFound("vector feature ", activation->feature.Short(), " does not exist");
   }
-  if (status.ok() && activation->kind == Activation::Kind::kVectors) {
-    status = InstallVectors(*activation);
-  } else if (status.ok() && recovering_) {
-    bases_[activation->feature].push_back(activation->artifact);
-    loaded = false;
-  } else if (status.ok()) {
-    status = InstallBase(activation->feature, activation->artifact);
+  if (status.ok()) {
+    switch (activation->kind) {
+      case Activation::Kind::kVectors: status = InstallVectors(*activation); break;
+      case Activation::Kind::kEpoch: break;
+      case Activation::Kind::kIndexBase:
+      case Activation::Kind::kNoBase:
+        loaded = !recovering_;  // then only the last one is, at the end
+        if (loaded) status = ChangeBase(*activation);
+        if (status.ok()) NoteBase(*activation);
+    }
   }
   if (!status.ok()) NoteArtifactError(status);
   {
     WriterLock lock(p_.lock);
-    if (status.ok() && activation->kind == Activation::Kind::kVectors) {
-      p_.state.FindVectors(activation->feature)->Activate();
-    }
+    if (status.ok()) RaiseStage(*activation);
     if (activation.ok()) {
       p_.state.new_notes.push_back({Position::Of(entry.number, 0), entry.arrival, entry.kind,
                                     entry.control, {}, status.ok() && loaded});
@@ -263,6 +264,7 @@ Applier::Outcome Applier::ApplyActivation(const Entry& entry, uint64_t checksum)
     Finish(entry, checksum);
   }
   Published();
+  if (!recovering_) RemoveOldBases();
   if (!status.ok()) outcome.decision = status;
   return outcome;
 }
@@ -306,12 +308,43 @@ Status Applier::InstallVectors(const Activation& activation) {
   return OkStatus();
 }
 
-Status Applier::InstallBase(const Digest& feature, const Digest& artifact) {
-  LARDER_ASSIGN_OR_RETURN(const std::string dir, p_.artifacts.Path(artifact));
-  StateReader reader(p_.state, p_.db, p_.state.last_arrival);
-  LARDER_ASSIGN_OR_RETURN(const auto base, p_.sink.LoadBase(feature, dir, reader));
+void Applier::RaiseStage(const Activation& activation) {
+  VectorTable& vectors = *p_.state.FindVectors(activation.feature);
+  if (activation.kind == Activation::Kind::kVectors) vectors.Raise(VectorStage::kReady);
+  // Not one that misses vectors after all, because their artifact was lost: a job makes them anew.
+  if (activation.kind == Activation::Kind::kEpoch && vectors.stage() == VectorStage::kReady) {
+    vectors.Raise(VectorStage::kActive);
+  }
+}
+
+void Applier::NoteBase(const Activation& activation) {
+  if (activation.kind == Activation::Kind::kNoBase) {
+    bases_.Clear(activation.feature);
+  } else {
+    bases_.Add(activation.feature, activation.artifact);
+  }
+}
+
+void Applier::RemoveOldBases() {
+  for (const Digest& artifact : bases_.TakeUnneeded()) {
+    if (const Status removed = p_.artifacts.Remove(artifact); !removed.ok()) {
+      NoteArtifactError(removed);
+    }
+  }
+}
+
+Status Applier::ChangeBase(const Activation& activation) {
+  std::unique_ptr<RowSink::LoadedBase> base;
+  if (activation.kind == Activation::Kind::kNoBase) {
+    const VectorTable& vectors = *p_.state.FindVectors(activation.feature);
+    LARDER_ASSIGN_OR_RETURN(base, p_.sink.LoadNoBase(activation.feature, vectors));
+  } else {
+    LARDER_ASSIGN_OR_RETURN(const std::string dir, p_.artifacts.Path(activation.artifact));
+    StateReader reader(p_.state, p_.db, p_.state.last_arrival);
+    LARDER_ASSIGN_OR_RETURN(base, p_.sink.LoadBase(activation.feature, dir, reader));
+  }
   WriterLock lock(p_.lock);
-  p_.sink.InstallBase(feature, *base);
+  p_.sink.InstallBase(activation.feature, *base);
   return OkStatus();
 }
 
@@ -328,13 +361,13 @@ Status Applier::Restore(const ControlNote& note) {
     return OkStatus();
   }
   LARDER_ASSIGN_OR_RETURN(const Activation activation, DecodeActivation(note.control));
-  VectorTable* vectors = p_.state.FindVectors(activation.feature);
-  if (vectors == nullptr) return OkStatus();
-  if (activation.kind == Activation::Kind::kIndexBase) {
+  if (p_.state.FindVectors(activation.feature) == nullptr) return OkStatus();
+  if (activation.kind == Activation::Kind::kIndexBase ||
+      activation.kind == Activation::Kind::kNoBase) {
     // Any base will do, so also one that could not be loaded then.
-    bases_[activation.feature].push_back(activation.artifact);
+    NoteBase(activation);
   } else if (note.installed) {
-    vectors->Activate();
+    RaiseStage(activation);
   }
   return OkStatus();
 }
@@ -342,9 +375,11 @@ Status Applier::Restore(const ControlNote& note) {
 void Applier::EndRecovery() {
   for (const auto& window : p_.state.windows()) window->EndRecovery();
   recovering_ = false;
-  for (const auto& [feature, artifacts] : std::exchange(bases_, {})) {
+  for (const auto& [feature, artifacts] : bases_.all()) {
     for (auto artifact = artifacts.rbegin(); artifact != artifacts.rend(); ++artifact) {
-      const Status status = InstallBase(feature, *artifact);
+      const Status status = ChangeBase({.kind = Activation::Kind::kIndexBase,
+                                        .feature = feature,
+                                        .artifact = *artifact});
       if (status.ok()) break;
       NoteArtifactError(status);
     }

@@ -17,6 +17,7 @@
 #include "base/sync.h"
 #include "featurestore/artifact_store.h"
 #include "featurestore/entry.h"
+#include "featurestore/index_bases.h"
 #include "featurestore/prepared_batch.h"
 #include "featurestore/rocksdb_state.h"
 #include "featurestore/row_sink.h"
@@ -102,7 +103,10 @@ class Applier {
   uint64_t Publish(NewRevision revision, const ControlNote& note);
 
   Status InstallVectors(const Activation& activation);
-  Status InstallBase(const Digest& feature, const Digest& artifact);
+  void RaiseStage(const Activation& activation);
+  void NoteBase(const Activation& activation);
+  Status ChangeBase(const Activation& activation);
+  void RemoveOldBases();
   void Finish(const Entry& entry, uint64_t checksum);
   void NoteArtifactError(const Status& status);
   void Published() {
@@ -112,8 +116,7 @@ class Applier {
   Parts p_;
   std::function<void(Position)> on_publish_;
   bool recovering_ = true;
-  // While recovering: the artifacts that were activated as a feature's base, the newest last.
-  std::map<Digest, std::vector<Digest>> bases_;
+  IndexBases bases_;
   std::set<const VectorTable*> announced_;  // to the sink
   mutable Mutex errors_mutex_;
   ArtifactErrors errors_ ABSL_GUARDED_BY(errors_mutex_);

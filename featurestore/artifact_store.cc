@@ -50,6 +50,17 @@ class StoreImpl : public ArtifactStore {
     return DataLoss("artifact '", path, "' has changed: ", Message(found.status()));
   }
 
+  // By another name first: what is there under the digest is whole at any moment.
+  Status Remove(const Digest& digest) override {
+    const std::string path = JoinPath(dir_, digest.Hex());
+    const std::string aside = JoinPath(JoinPath(dir_, kStaging), digest.Hex() + ".old");
+    const MutexLock lock(install_);
+    if (!fs_.Exists(path)) return OkStatus();
+    LARDER_RETURN_IF_ERROR(fs_.MakeDirs(JoinPath(dir_, kStaging)));
+    LARDER_RETURN_IF_ERROR(fs_.Rename(path, aside));
+    return fs_.RemoveTree(aside);
+  }
+
   // Gives the finished staging folder its name, unless a copy that is intact has it already; a
   // damaged one is replaced.
   Status Install(const std::string& staging, const Digest& digest) {

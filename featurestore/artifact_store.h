@@ -45,6 +45,10 @@ class ArtifactStore {
   // Errors: kNotFound; kDataLoss naming the artifact if its content has changed; kUnavailable.
   // Cost: reads all of it, about 2 s per GiB.
   virtual Status Verify(const Digest& digest) const = 0;
+
+  // Takes away an artifact that nothing names any more; fine if there is none. Files of it that
+  // are open or mapped stay readable. Errors: the disk's.
+  virtual Status Remove(const Digest& digest) = 0;
 };
 
 // Copies a directory into the store.

@@ -15,7 +15,7 @@ namespace {
 
 // docs/formats/log.md
 constexpr uint8_t kEntryFormat = 1;
-constexpr uint8_t kActivationFormat = 1;
+constexpr uint8_t kActivationFormat = 2;  // 1 has no kEpoch and no kNoBase
 constexpr size_t kChecksumBytes = sizeof(uint64_t);
 // Keeps every length of a column within 32 bits.
 constexpr size_t kMaxEntryBytes = size_t{1} << 30;
@@ -252,7 +252,7 @@ StatusOr<Activation> DecodeActivation(std::string_view bytes) {
   LARDER_RETURN_IF_ERROR(in.Finish("activation"));
   Activation activation;
   if (format == 0 || kind < static_cast<uint8_t>(Activation::Kind::kIndexBase) ||
-      kind > static_cast<uint8_t>(Activation::Kind::kVectors)) {
+      kind > static_cast<uint8_t>(Activation::Kind::kNoBase)) {
     return DataLoss("activation: format ", format, ", unknown kind ", kind);
   }
   activation.kind = static_cast<Activation::Kind>(kind);

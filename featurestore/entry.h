@@ -51,10 +51,14 @@ struct Activation {
   enum class Kind : uint8_t {
     kIndexBase = 1,  // artifact: an `ann` graph base of vector feature `feature`
     kVectors = 2,    // artifact: vectors of `feature` for rows older than it (featurestore's file)
+    kEpoch = 3,      // `feature` is active from here on; no artifact
+    kNoBase = 4,     // the index of `feature` goes on without the base that it has; no artifact
   };
+  bool HasArtifact() const { return kind == Kind::kIndexBase || kind == Kind::kVectors; }
+
   Kind kind = Kind::kIndexBase;
   Digest feature;   // the VectorFeature
-  Digest artifact;  // in the artifact store
+  Digest artifact;  // in the artifact store; zero if the kind has none
 };
 std::string EncodeActivation(const Activation& activation);
 StatusOr<Activation> DecodeActivation(std::string_view bytes);

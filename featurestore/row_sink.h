@@ -16,6 +16,8 @@
 
 namespace larder::featurestore {
 
+class VectorTable;
+
 // Where apply hands what it publishes; `serving` implements it over `ann`. Every sink has a record
 // before P passes it (ARCHITECTURE §6).
 //
@@ -43,6 +45,9 @@ class RowSink {
   virtual StatusOr<std::unique_ptr<LoadedBase>> LoadBase(const Digest& feature,
                                                          const std::string& dir,
                                                          registry::FeatureReader& keys) = 0;
+  // The same without a base, from the vectors themselves: the one in use is damaged.
+  virtual StatusOr<std::unique_ptr<LoadedBase>> LoadNoBase(const Digest& feature,
+                                                           const VectorTable& vectors) = 0;
   // [published] Takes what `base` brings and leaves in it what that replaces, which the caller
   // frees without the lock.
   virtual void InstallBase(const Digest& feature, LoadedBase& base) = 0;

@@ -163,7 +163,7 @@ class StoreImpl : public Store {
   }
 
   StatusOr<Position> Activate(const Activation& activation) override {
-    if (!artifacts_.Contains(activation.artifact)) {
+    if (activation.HasArtifact() && !artifacts_.Contains(activation.artifact)) {
       return FailedPrecondition("artifact ", activation.artifact.Short(),
                                 " is not in the artifact store");
     }
@@ -282,7 +282,7 @@ StoreStats StoreImpl::Stats() const {
     }
     for (const auto& vectors : state_.vectors()) {
       stats.vectors.push_back({vectors->feature().name, vectors->feature().digest,
-                               vectors->active(), vectors->size(), vectors->encoded,
+                               vectors->stage(), vectors->size(), vectors->encoded,
                                vectors->reused});
     }
   }

@@ -19,6 +19,7 @@
 #include "featurestore/entry.h"
 #include "featurestore/position.h"
 #include "featurestore/row_sink.h"
+#include "featurestore/vector_table.h"
 #include "registry/history.h"
 #include "registry/stored_feature.h"
 
@@ -114,7 +115,7 @@ struct SourceStats {
 struct VectorStats {
   std::string name;
   Digest feature;
-  bool active = false;
+  VectorStage stage = VectorStage::kComputing;
   uint64_t vectors = 0;
   uint64_t encoded = 0;     // texts encoded since start
   uint64_t reused = 0;      // unchanged content, not encoded again

@@ -2,6 +2,7 @@
 #include "featurestore/store_state.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "base/bytes.h"
@@ -170,6 +171,16 @@ void StoreState::AddAggregate(const registry::CompiledRegistry& registry,
   source.aggregates.push_back({&window, &aggregate, schema, key_use});
 }
 
+bool StoreState::Replaces(const registry::VectorFeature& feature, const ControlNote& note) const {
+  const auto& revisions = history_.revisions();
+  for (auto it = std::next(revisions.rbegin()); it != revisions.rend(); ++it) {
+    const registry::VectorFeature* old = (*it)->registry->FindVectorByName(feature.name);
+    if (old == nullptr || !FindVectors(old->digest)->active()) continue;
+    return note.sources_with_records.contains(old->source);
+  }
+  return false;
+}
+
 void StoreState::AddVector(const registry::CompiledRegistry& registry,
                            const registry::VectorFeature& feature, const ControlNote& note) {
   const registry::Source* schema = registry.FindSource(feature.source);
@@ -183,11 +194,16 @@ void StoreState::AddVector(const registry::CompiledRegistry& registry,
   }
   // Vectors that come with the rows need no job: apply takes them from the rows at once.
   const bool external = feature.column >= 0;
-  const bool active = external || !note.sources_with_records.contains(feature.source);
+  VectorStage stage = VectorStage::kActive;
+  if (!external && note.sources_with_records.contains(feature.source)) {
+    stage = VectorStage::kComputing;
+  } else if (Replaces(feature, note)) {
+    stage = VectorStage::kReady;
+  }
   std::string column =
       external ? schema->columns[static_cast<size_t>(feature.column)].name : std::string();
   vectors_.push_back(
-      std::make_unique<VectorTable>(feature, std::move(column), *source.rows, active));
+      std::make_unique<VectorTable>(feature, std::move(column), *source.rows, stage));
   vectors_by_digest_[feature.digest] = vectors_.back().get();
   vectors_by_prefix_[std::string(DigestPrefix(feature.digest))] = vectors_.back().get();
   source.vectors.push_back({vectors_.back().get(), &feature, schema});

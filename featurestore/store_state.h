@@ -78,7 +78,8 @@ class StoreState {
   const registry::History& history() const { return history_; }
 
   // Decides a revision (S7.1) and makes room for what it brings. Aggregates and vector features
-  // whose source has records already are inactive: they miss a past (S7.2).
+  // whose source has records already are inactive: they miss a past (S7.2). So are vector features
+  // that take the place of one whose source has records: they become active by an `activate`.
   // `compiled`: what Compile says of the record, which takes long.
   // Errors: what History::Check says; the state is then unchanged.
   StatusOr<const registry::Revision*> ApplyRevision(registry::RevisionRecord record,
@@ -125,6 +126,8 @@ class StoreState {
   void AddSource(const registry::Source& schema);
   void AddAggregate(const registry::CompiledRegistry& registry,
                     const registry::Aggregate& aggregate, const ControlNote& note);
+  // True if this name means an active feature so far, and there are rows for it.
+  bool Replaces(const registry::VectorFeature& feature, const ControlNote& note) const;
   void AddVector(const registry::CompiledRegistry& registry, const registry::VectorFeature& feature,
                  const ControlNote& note);
 

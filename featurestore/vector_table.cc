@@ -66,7 +66,7 @@ Status VectorTable::Read(std::span<const Ordinal> ordinals, const ReadAt& at, Co
     if (i + kPrefetch < ordinals.size()) Prefetch(ordinals[i + kPrefetch]);
     const Row* row = rows_.Find(ordinal);
     Reason reason = RowTable::ReasonOf(row, at);
-    if (reason == Reason::kValid && !active_) reason = Reason::kNeverComputed;
+    if (reason == Reason::kValid && !active()) reason = Reason::kNeverComputed;
     if (reason == Reason::kValid && !Has(ordinal)) reason = Reason::kInputNull;
     if (at.want_times) out.times.push_back(row == nullptr ? kNoTime : row->event_time());
     if (reason != Reason::kValid) {

@@ -2,6 +2,7 @@
 #ifndef LARDER_FEATURESTORE_VECTOR_TABLE_H_
 #define LARDER_FEATURESTORE_VECTOR_TABLE_H_
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <span>
@@ -18,6 +19,13 @@
 
 namespace larder::featurestore {
 
+// How far a vector feature is. It serves reads, and its name means it, once it is active (S7.5).
+enum class VectorStage : uint8_t {
+  kComputing,  // rows older than it have no vectors yet
+  kReady,      // all rows have theirs; its epoch has still to be checked and activated
+  kActive,
+};
+
 // The vectors of one vector feature, by ordinal of its entity, as codes in one arena; each with the
 // hash of the content that it was made from (S7.3), so that unchanged content is not encoded again.
 // Thread-safety: one writer, which excludes readers.
@@ -26,16 +34,21 @@ class VectorTable {
   // `rows` is the feature's table; `column` its vector column if the vectors come with the rows,
   // else empty.
   VectorTable(const registry::VectorFeature& feature, std::string column, const RowTable& rows,
-              bool active)
+              VectorStage stage)
       : feature_(feature),
         column_(std::move(column)),
         rows_(rows),
-        active_(active),
+        stage_(stage),
         codes_(feature.code_size()) {}
 
   const registry::VectorFeature& feature() const { return feature_; }
-  bool active() const { return active_; }
-  void Activate() { active_ = true; }
+  VectorStage stage() const { return stage_; }
+  bool active() const { return stage_ == VectorStage::kActive; }
+  // Stages only rise.
+  void Raise(VectorStage stage) { stage_ = std::max(stage_, stage); }
+
+  // Ordinals at or above this have no vector.
+  registry::Ordinal end() const { return static_cast<registry::Ordinal>(info_.capacity()); }
 
   // Empty if the key has none.
   std::span<const int8_t> Find(registry::Ordinal ordinal) const {
@@ -54,7 +67,7 @@ class VectorTable {
   void Install(registry::Ordinal ordinal, const Hash128& content, std::span<const int8_t> vector,
                const Hash128& share);
 
-  // Appends the vectors: as codes, or as floats if out.type says so. Before all rows have theirs
+  // Appends the vectors: as codes, or as floats if out.type says so. Before it is active
   // they read `never_computed`; then a row without a vector has no text: `input_null`.
   Status Read(std::span<const registry::Ordinal> ordinals, const ReadAt& at,
               registry::Column& out) const;
@@ -84,7 +97,7 @@ class VectorTable {
   const registry::VectorFeature& feature_;
   const std::string column_;
   const RowTable& rows_;
-  bool active_;
+  VectorStage stage_;
   ChunkedArray<int8_t> codes_;
   ChunkedArray<Info> info_;
   std::vector<registry::Ordinal> dirty_;

@@ -3,12 +3,14 @@
 
 #include <chrono>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "base/bytes.h"
 #include "serving/encoders.h"
 #include "serving/index_epoch.h"
 #include "serving/index_sink.h"
+#include "serving/live_recall.h"
 #include "serving/read_info.h"
 
 namespace larder::serving {
@@ -55,12 +57,37 @@ void SetStats(const featurestore::StoreStats& stats, v1::StatusResponse& reply) 
   }
 }
 
+void SetEpochState(const featurestore::VectorStats& vector, const featurestore::Snapshot& snapshot,
+                   const Jobs& jobs, v1::IndexStatus* out) {
+  using featurestore::VectorStage;
+  const std::optional<EpochCheck> check = jobs.CheckOf(vector.feature);
+  if (check.has_value()) {
+    out->mutable_check()->set_queries(check->queries);
+    out->mutable_check()->set_recall_at_10(check->recall_at_10);
+    out->mutable_check()->set_overlap_at_10(check->overlap_at_10);
+    out->mutable_check()->set_coverage(check->coverage);
+    out->mutable_check()->set_refusal(check->refusal);
+  }
+  const bool refused = check.has_value() && !check->refusal.empty();
+  const StatusOr<NamedVector> named = FindVector(vector.name, snapshot);
+  const bool named_so = named.ok() && named->feature->digest == vector.feature;
+  switch (vector.stage) {
+    case VectorStage::kComputing: out->set_state(v1::EPOCH_STATE_COMPUTING); break;
+    case VectorStage::kReady:
+      out->set_state(refused ? v1::EPOCH_STATE_REFUSED : v1::EPOCH_STATE_CHECKING);
+      break;
+    case VectorStage::kActive:
+      out->set_state(named_so ? v1::EPOCH_STATE_LIVE : v1::EPOCH_STATE_KEPT);
+  }
+  out->set_active(vector.stage == VectorStage::kActive);
+}
+
 void SetIndexes(const featurestore::StoreStats& stats, const IndexSink& indexes,
                 const featurestore::Snapshot& snapshot, const Jobs& jobs,
                 v1::StatusResponse& reply) {
   for (const featurestore::VectorStats& vector : stats.vectors) {
     v1::IndexStatus* out = reply.add_indexes();
-    out->set_active(vector.active);
+    SetEpochState(vector, snapshot, jobs, out);
     out->set_vectors(vector.vectors);
     out->set_encoded(vector.encoded);
     out->set_reused(vector.reused);
@@ -71,6 +98,7 @@ void SetIndexes(const featurestore::StoreStats& stats, const IndexSink& indexes,
       out->set_bytes_per_vector(index.bytes_per_vector);
       out->set_masked_vectors(index.masked_rows);
       out->set_next_base_bytes(index.next_base_bytes);
+      out->set_next_epoch_bytes(index.next_epoch_bytes);
     }
     const Jobs::BaseWrites writes = jobs.WritesOf(vector.feature);
     out->set_bases_written(writes.bases);
@@ -109,6 +137,7 @@ const char* KindName(Jobs::Kind kind) {
     case Jobs::Kind::kVectors: return "vectors";
     case Jobs::Kind::kIndexCheck: return "index_check";
     case Jobs::Kind::kIndexBase: return "index_base";
+    case Jobs::Kind::kEpoch: return "epoch";
     case Jobs::Kind::kRecall: return "recall";
   }
   return "";
@@ -180,28 +209,50 @@ void AddStoreGauges(const featurestore::StoreStats& stats, Gauges& gauges) {
   }
 }
 
+// Two epochs of a feature have the same name.
+std::vector<std::pair<std::string, std::string>> EpochLabels(const LiveIndex& live) {
+  return {{"feature", live.name}, {"epoch", live.feature.Short()}};
+}
+
 void AddIndexGauges(const IndexSink& indexes, const featurestore::Snapshot& snapshot,
                     const Jobs& jobs, Gauges& gauges) {
   for (const LiveIndex* live : indexes.All(snapshot)) {
+    const std::vector<std::pair<std::string, std::string>> labels = EpochLabels(*live);
     const ann::VectorIndex::Stats stats = live->index->GetStats();
     const auto add = [&](const char* part, size_t value) {
+      auto with_part = labels;
+      with_part.emplace_back("part", part);
       gauges.Add("larder_index_vectors", "Vectors of an index: base, of them masked, delta",
-                 static_cast<double>(value), false, {{"feature", live->name}, {"part", part}});
+                 static_cast<double>(value), false, std::move(with_part));
     };
     add("base", stats.base_rows);
     add("masked", stats.masked_rows);
     add("delta", stats.delta_size);
     gauges.Add("larder_index_bytes", "Memory of an index", static_cast<double>(stats.size_bytes),
-               false, {{"feature", live->name}});
+               false, labels);
     const Jobs::BaseWrites writes = jobs.WritesOf(live->feature);
     gauges.Add("larder_index_base_bytes_total", "Bytes of the bases written",
-               static_cast<double>(writes.bytes), true, {{"feature", live->name}});
+               static_cast<double>(writes.bytes), true, labels);
     gauges.Add("larder_index_base_vectors_total", "Vectors that bases brought into the graph",
-               static_cast<double>(writes.vectors), true, {{"feature", live->name}});
+               static_cast<double>(writes.vectors), true, labels);
     if (const auto recall = jobs.RecallOf(live->feature); recall.has_value()) {
       gauges.Add("larder_index_recall", "Recall@10 of an index, measured when it got its base",
-                 recall->at_10, false, {{"feature", live->name}});
+                 recall->at_10, false, labels);
     }
+  }
+}
+
+void AddLiveRecall(const LiveRecall& live_recall, const IndexSink& indexes,
+                   const featurestore::Snapshot& snapshot, Gauges& gauges) {
+  for (const LiveRecall::Report& report : live_recall.Reports()) {
+    const LiveIndex* live = indexes.Find(report.feature, snapshot);
+    if (live == nullptr) continue;
+    auto labels = EpochLabels(*live);
+    labels.emplace_back("filter", FilterShapeName(report.shape));
+    gauges.Add("larder_live_recall", "Mean recall of the last live searches searched again exactly",
+               report.recall, false, labels);
+    gauges.Add("larder_live_recall_searches_total", "Live searches searched again exactly",
+               static_cast<double>(report.queries), true, labels);
   }
 }
 
@@ -241,12 +292,51 @@ StatusOr<v1::StatusResponse> GetServerStatus(const v1::StatusRequest& request,
   return reply;
 }
 
+StatusOr<v1::ActivateEpochResponse> ActivateEpoch(const v1::ActivateEpochRequest& request,
+                                                  const ServerFacts& facts,
+                                                  const Context& context) {
+  if (request.feature().empty() || request.feature().size() > kMaxNameBytes) {
+    return InvalidArgument("feature: expected a name of 1 to ", kMaxNameBytes, " bytes");
+  }
+  Digest feature;
+  {
+    LARDER_ASSIGN_OR_RETURN(const auto snapshot, ReadStore(context));
+    // It is in the live revision, or this says what is.
+    LARDER_RETURN_IF_ERROR(FindVector(request.feature(), *snapshot).status());
+    feature = snapshot->history().current()->registry->FindVectorByName(request.feature())->digest;
+  }
+  for (const featurestore::VectorStats& vector : context.backend.store.Stats().vectors) {
+    if (vector.feature != feature) continue;
+    if (vector.stage == featurestore::VectorStage::kActive) {
+      return FailedPrecondition("'", vector.name, "' is live already");
+    }
+    if (vector.stage == featurestore::VectorStage::kComputing) {
+      return FailedPrecondition("the vectors of '", vector.name, "' are still made");
+    }
+  }
+  if (!request.force()) {
+    const std::optional<EpochCheck> check = facts.jobs.CheckOf(feature);
+    if (check.has_value() && !check->refusal.empty()) return FailedPrecondition(check->refusal);
+    return FailedPrecondition("'", request.feature(),
+                              "' has still to be checked, and is activated if it passes");
+  }
+  LARDER_ASSIGN_OR_RETURN(const featurestore::Position position,
+                          context.backend.store.Activate(
+                              {.kind = featurestore::Activation::Kind::kEpoch,
+                               .feature = feature,
+                               .artifact = {}}));
+  v1::ActivateEpochResponse reply;
+  reply.mutable_position()->set_value(position.value);
+  return reply;
+}
+
 std::vector<Metrics::Gauge> CollectGauges(const ServerFacts& facts, const Context& context) {
   Gauges gauges;
   const Backend& backend = context.backend;
   AddStoreGauges(backend.store.Stats(), gauges);
   if (const auto snapshot = backend.store.Read({}, context.deadline); snapshot.ok()) {
     AddIndexGauges(backend.indexes, **snapshot, facts.jobs, gauges);
+    AddLiveRecall(backend.live_recall, backend.indexes, **snapshot, gauges);
   }
   gauges.Add("larder_encoded_texts_total", "Texts encoded since start",
              static_cast<double>(backend.encoders.texts_encoded()), true);

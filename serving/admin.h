@@ -29,6 +29,11 @@ StatusOr<larder::v1::StatusResponse> GetServerStatus(const larder::v1::StatusReq
                                                      const ServerFacts& facts,
                                                      const Context& context);
 
+// AdminService.ActivateEpoch. Errors: as the service says; the store's.
+StatusOr<larder::v1::ActivateEpochResponse> ActivateEpoch(
+    const larder::v1::ActivateEpochRequest& request, const ServerFacts& facts,
+    const Context& context);
+
 // What /metrics shows beside the calls: docs/reference/metrics.md.
 std::vector<Metrics::Gauge> CollectGauges(const ServerFacts& facts, const Context& context);
 

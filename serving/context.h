@@ -17,6 +17,7 @@ namespace larder::serving {
 class Encoders;
 class IndexSink;
 class KeyHashes;
+class LiveRecall;
 class TopLists;
 
 // Limits on what a client may ask for (invariant 10). They are part of the wire contract, so they
@@ -45,6 +46,7 @@ struct Backend {
   IndexSink& indexes;
   TopLists& top_lists;
   KeyHashes& key_hashes;
+  LiveRecall& live_recall;
 };
 
 // One call. Handlers are plain functions `StatusOr<Reply> F(const Request&, const Context&)`:

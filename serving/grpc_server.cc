@@ -27,6 +27,7 @@
 #include "serving/grpc_streams.h"
 #include "serving/registry_handlers.h"
 #include "serving/retrieve.h"
+#include "serving/retrieve_all.h"
 #include "serving/search.h"
 
 namespace larder::serving {
@@ -42,6 +43,10 @@ class RegistryService : public v1::RegistryService::Service {
   grpc::Status Apply(grpc::ServerContext* call, const v1::ApplyRequest* request,
                      v1::ApplyResponse* reply) override {
     return calls_.Unary("Apply", *call, *request, reply, serving::Apply);
+  }
+  grpc::Status Rollback(grpc::ServerContext* call, const v1::RollbackRequest* request,
+                        v1::RollbackResponse* reply) override {
+    return calls_.Unary("Rollback", *call, *request, reply, serving::Rollback);
   }
   grpc::Status Get(grpc::ServerContext* call, const v1::RegistryServiceGetRequest* request,
                    v1::RegistryServiceGetResponse* reply) override {
@@ -128,10 +133,24 @@ class TextService : public v1::TextService::Service {
 
 class RetrievalService : public v1::RetrievalService::Service {
  public:
-  explicit RetrievalService(const CallRunner& calls) : calls_(calls) {}
+  RetrievalService(const CallRunner& calls, Streams& streams) : calls_(calls), streams_(streams) {}
   grpc::Status Retrieve(grpc::ServerContext* call, const v1::RetrieveRequest* request,
                         v1::RetrieveResponse* reply) override {
     return calls_.Unary("Retrieve", *call, *request, reply, serving::Retrieve);
+  }
+  grpc::Status RetrieveAll(grpc::ServerContext* call, const v1::RetrieveAllRequest* request,
+                           grpc::ServerWriter<v1::RetrieveAllResponse>* stream) override {
+    return calls_.Run("RetrieveAll", *call, [&](const Context& context) -> Status {
+      Streams::Stream state(streams_, *call, /*ends_at_drain=*/true);
+      LARDER_RETURN_IF_ERROR(state.status());
+      state.Works();
+      return serving::RetrieveAll(*request, context, [&](const auto& part) -> Status {
+        if (!state.Waits()) return Unavailable("the server is shutting down");
+        const bool sent = stream->Write(part);
+        state.Works();
+        return sent ? OkStatus() : Cancelled("the client went away");
+      });
+    });
   }
   grpc::Status Search(grpc::ServerContext* call, const v1::SearchRequest* request,
                       v1::SearchResponse* reply) override {
@@ -140,6 +159,7 @@ class RetrievalService : public v1::RetrievalService::Service {
 
  private:
   const CallRunner& calls_;
+  Streams& streams_;
 };
 
 class AdminService : public v1::AdminService::Service {
@@ -150,6 +170,13 @@ class AdminService : public v1::AdminService::Service {
     return calls_.Unary("Status", *call, *request, reply,
                         [this](const v1::StatusRequest& r, const Context& context) {
                           return GetServerStatus(r, facts_, context);
+                        });
+  }
+  grpc::Status ActivateEpoch(grpc::ServerContext* call, const v1::ActivateEpochRequest* request,
+                             v1::ActivateEpochResponse* reply) override {
+    return calls_.Unary("ActivateEpoch", *call, *request, reply,
+                        [this](const v1::ActivateEpochRequest& r, const Context& context) {
+                          return serving::ActivateEpoch(r, facts_, context);
                         });
   }
 
@@ -190,7 +217,7 @@ class GrpcServerImpl : public GrpcServer {
         ingest_(calls_, streams_),
         features_(calls_),
         text_(calls_),
-        retrieval_(calls_),
+        retrieval_(calls_, streams_),
         admin_(calls_, parts.facts) {}
   ~GrpcServerImpl() override {
     if (server_ != nullptr) Shutdown(std::chrono::milliseconds(0));

@@ -7,6 +7,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "ann/graph_base.h"
@@ -27,9 +28,23 @@ struct BaseInput {
   std::vector<std::string> keys;       // of those that are added
 };
 
-// Copies what is needed while the caller holds the snapshot that gave `live`.
-// Cost: a copy of the delta, or of all vectors; about 0.1 s for 200,000 of 384 dimensions.
-BaseInput TakeBaseInput(const LiveIndex& live, featurestore::Snapshot& snapshot);
+// Copies what is needed, in pieces of a few thousand ids, so that nobody waits for the whole copy:
+// what changes between two of them is put right when the base is installed (S7.3). The index must
+// keep its base until the end. Thread-safety: single-thread.
+class BaseInputReader {
+ public:
+  // Reads the next piece; the caller holds the snapshot that gave `live`, for a millisecond or so.
+  // False once there is none left.
+  bool Read(const LiveIndex& live, featurestore::Snapshot& snapshot);
+  // What was read. Ends the use of this object.
+  BaseInput Take() { return std::move(input_); }
+
+ private:
+  BaseInput input_;
+  bool started_ = false;
+  bool folds_ = false;
+  uint32_t next_ = 0;
+};
 
 // Makes the base, without any lock. Errors: as ann::BuildGraphBase.
 StatusOr<std::shared_ptr<const ann::GraphBase>> MakeBase(const BaseInput& input, uint32_t threads,

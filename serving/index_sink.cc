@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "ann/graph_base.h"
+#include "featurestore/vector_table.h"
 
 namespace larder::serving {
 
@@ -21,6 +22,7 @@ void IndexSink::AddVectorFeature(const registry::VectorFeature& feature) {
   live.name = feature.name;  // the same digest may come again under another name
   if (live.index != nullptr) return;
   live.entity = feature.entity;
+  live.source = feature.source;
   live.feature = feature.digest;
   live.index = std::make_unique<ann::VectorIndex>(
       ann::VectorIndexOptions{
@@ -35,11 +37,14 @@ void IndexSink::SetVector(const Digest& feature, registry::Ordinal ordinal,
     refused_.fetch_add(1, std::memory_order_relaxed);
     return;
   }
+  LiveIndex& live = it->second;
+  const bool was_full = IsFull(live);
   if (vector.empty()) {
-    it->second.index->Remove(ordinal);
-  } else if (!it->second.index->Upsert(ordinal, vector).ok()) {
+    live.index->Remove(ordinal);
+  } else if (!live.index->Upsert(ordinal, vector).ok()) {
     refused_.fetch_add(1, std::memory_order_relaxed);
   }
+  CountFull(was_full, live);
 }
 
 StatusOr<std::unique_ptr<featurestore::RowSink::LoadedBase>> IndexSink::LoadBase(
@@ -69,6 +74,19 @@ StatusOr<std::unique_ptr<featurestore::RowSink::LoadedBase>> IndexSink::LoadBase
   return prepared;
 }
 
+StatusOr<std::unique_ptr<featurestore::RowSink::LoadedBase>> IndexSink::LoadNoBase(
+    const Digest& feature, const featurestore::VectorTable& vectors) {
+  const auto it = indexes_.find(feature);
+  if (it == indexes_.end()) return NotFound("no vector feature ", feature.Short());
+  auto prepared = std::make_unique<PreparedIndex>();
+  prepared->index = std::make_unique<ann::VectorIndex>(it->second.index->options());
+  for (registry::Ordinal ordinal = 0; ordinal < vectors.end(); ++ordinal) {
+    if (!vectors.Has(ordinal)) continue;
+    LARDER_RETURN_IF_ERROR(prepared->index->Upsert(ordinal, vectors.Find(ordinal)));
+  }
+  return prepared;
+}
+
 void IndexSink::InstallBase(const Digest& feature, LoadedBase& base) {
   const auto it = indexes_.find(feature);
   auto* prepared = dynamic_cast<PreparedIndex*>(&base);
@@ -76,8 +94,16 @@ void IndexSink::InstallBase(const Digest& feature, LoadedBase& base) {
     refused_.fetch_add(1, std::memory_order_relaxed);
     return;
   }
+  const bool was_full = IsFull(it->second);
   std::swap(it->second.index, prepared->index);
   std::swap(it->second.base_digest, prepared->digest);
+  CountFull(was_full, it->second);
+}
+
+void IndexSink::CountFull(bool was_full, const LiveIndex& live) {
+  const bool is_full = IsFull(live);
+  if (is_full == was_full) return;
+  full_.fetch_add(is_full ? 1 : size_t{0} - 1, std::memory_order_relaxed);
 }
 
 const LiveIndex* IndexSink::Find(const Digest& feature, const featurestore::Snapshot&) const {

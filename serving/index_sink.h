@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <memory>
 #include <span>
@@ -23,6 +24,7 @@ namespace larder::serving {
 struct LiveIndex {
   std::string name;    // "text_of.vec"
   std::string entity;
+  std::string source;  // whose rows the vectors are of
   Digest feature;
   Digest base_digest;  // the artifact in use; empty: none
   std::unique_ptr<ann::VectorIndex> index;
@@ -34,7 +36,9 @@ struct LiveIndex {
 // reads holds a snapshot, which is the store's reader lock, and shows it.
 class IndexSink : public featurestore::RowSink {
  public:
-  explicit IndexSink(FileSystem& fs) : fs_(fs) {}
+  // `max_delta`: vectors outside of its base with which an index counts as full.
+  explicit IndexSink(FileSystem& fs, size_t max_delta = kMaxSize)
+      : fs_(fs), max_delta_(max_delta) {}
 
   void AddVectorFeature(const registry::VectorFeature& feature) override;
   void SetVector(const Digest& feature, registry::Ordinal ordinal,
@@ -43,7 +47,13 @@ class IndexSink : public featurestore::RowSink {
   // vectors of another length; kNotFound for a feature that no revision brought.
   StatusOr<std::unique_ptr<LoadedBase>> LoadBase(const Digest& feature, const std::string& dir,
                                                  registry::FeatureReader& keys) override;
+  StatusOr<std::unique_ptr<LoadedBase>> LoadNoBase(
+      const Digest& feature, const featurestore::VectorTable& vectors) override;
   void InstallBase(const Digest& feature, LoadedBase& base) override;
+
+  // How many indexes have max_delta vectors or more outside of their base. Needs no snapshot.
+  size_t full() const { return full_.load(std::memory_order_relaxed); }
+  bool IsFull(const LiveIndex& live) const { return live.index->delta_size() >= max_delta_; }
 
   // The index of a feature, null if there is none; lives as long as the snapshot.
   const LiveIndex* Find(const Digest& feature, const featurestore::Snapshot&) const;
@@ -55,8 +65,12 @@ class IndexSink : public featurestore::RowSink {
 
  private:
   struct PreparedIndex;
+  void CountFull(bool was_full, const LiveIndex& live);
+  static constexpr size_t kMaxSize = std::numeric_limits<size_t>::max();
 
   FileSystem& fs_;
+  const size_t max_delta_;
+  std::atomic<size_t> full_{0};
   std::map<Digest, LiveIndex> indexes_;
   std::atomic<uint64_t> refused_{0};
 };

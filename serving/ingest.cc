@@ -6,6 +6,8 @@
 
 #include "base/bytes.h"
 #include "featurestore/record_batch.h"
+#include "serving/index_epoch.h"
+#include "serving/index_sink.h"
 
 namespace larder::serving {
 namespace {
@@ -52,10 +54,29 @@ StatusOr<featurestore::IngestRequest> ToStore(const v1::IngestRequest& request) 
   return out;
 }
 
+// Errors: kResourceExhausted while an index of the source's vectors has too many outside of its
+// base.
+Status CheckIndexes(const std::string& source, const Context& context) {
+  const IndexSink& indexes = context.backend.indexes;
+  if (indexes.full() == 0) return OkStatus();
+  LARDER_ASSIGN_OR_RETURN(const auto snapshot, ReadStore(context));
+  for (const LiveIndex* live : indexes.All(*snapshot)) {
+    if (live->source != source || !indexes.IsFull(*live)) continue;
+    // One that nobody searches yet holds up nobody.
+    const registry::VectorFeature* feature = FindLive(live->feature, *snapshot);
+    if (feature == nullptr || !IsActive(*feature, *snapshot)) continue;
+    return ResourceExhausted("the index of '", live->name, "' has ", live->index->delta_size(),
+                             " vectors outside of its base, the most that --max-delta allows: ",
+                             "another base is being made; try again");
+  }
+  return OkStatus();
+}
+
 StatusOr<featurestore::IngestResult> Ingest(const v1::IngestRequest& request,
                                             const Context& context) {
   LARDER_ASSIGN_OR_RETURN(const featurestore::IngestRequest batch, ToStore(request));
   LARDER_RETURN_IF_ERROR(CheckDeadline(context));
+  LARDER_RETURN_IF_ERROR(CheckIndexes(batch.source, context));
   return context.backend.store.Ingest(batch);
 }
 

@@ -5,24 +5,23 @@
 #include <memory>
 
 #include "ann/graph_base.h"
-#include "ann/recall.h"
-#include "serving/index_build.h"
+#include "serving/index_epoch.h"
 
 namespace larder::serving {
 namespace {
 
-// Texts encoded between two looks at the stop token.
-constexpr size_t kTextsAtATime = 512;
-constexpr size_t kAppendBytes = size_t{1} << 20;
 constexpr size_t kRemembered = 8;
-constexpr uint32_t kRecallQueries = 200;
-constexpr uint64_t kRecallSeed = 1;
 // For reads that must not hold up anybody for long.
 constexpr std::chrono::seconds kReadWait{10};
 
 std::chrono::milliseconds Since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() -
                                                                start);
+}
+
+// True if the index has a base that is known to be whole, or wants none.
+bool HasBase(const ann::VectorIndex& index) {
+  return index.base() == nullptr ? !index.WantsBase() : index.base()->is_loaded();
 }
 
 }  // namespace
@@ -40,9 +39,14 @@ Jobs::~Jobs() {
 
 StatusOr<std::vector<Jobs::Task>> Jobs::Find() const {
   std::vector<Task> tasks;
+  std::vector<featurestore::VectorStats> ready;
   // Vectors first: a base that is built before them would be built twice.
   for (const featurestore::VectorStats& stats : parts_.store.Stats().vectors) {
-    if (!stats.active) tasks.push_back({Kind::kVectors, stats.feature, stats.name});
+    if (stats.stage == featurestore::VectorStage::kComputing) {
+      tasks.push_back({Kind::kVectors, stats.feature, stats.name});
+    } else if (stats.stage == featurestore::VectorStage::kReady) {
+      ready.push_back(stats);
+    }
   }
   LARDER_ASSIGN_OR_RETURN(const auto snapshot,
                           parts_.store.Read({}, Steady::now() + kReadWait));
@@ -51,7 +55,7 @@ StatusOr<std::vector<Jobs::Task>> Jobs::Find() const {
     // Nothing is made of a base that is damaged, or may be.
     if (base != nullptr && !base->is_loaded()) {
       tasks.push_back({Kind::kIndexCheck, live->feature, live->name});
-    } else if (live->index->WantsBase()) {
+    } else if (WantsBase(*live)) {
       tasks.push_back({Kind::kIndexBase, live->feature, live->name});
     } else if (live->base_digest != Digest()) {
       const std::optional<Recall> recall = RecallOf(live->feature);
@@ -60,7 +64,35 @@ StatusOr<std::vector<Jobs::Task>> Jobs::Find() const {
       }
     }
   }
+  for (const featurestore::VectorStats& stats : ready) {
+    const LiveIndex* live = parts_.indexes.Find(stats.feature, *snapshot);
+    if (live == nullptr || IsRefused(*live)) continue;
+    // One that no name of the live revision means has nothing to take the place of.
+    const registry::VectorFeature* feature = FindLive(stats.feature, *snapshot);
+    if (feature == nullptr) continue;
+    // What would take the place of another is not slower than that: it has its base first.
+    LARDER_ASSIGN_OR_RETURN(const NamedVector named, FindVector(feature->name, *snapshot));
+    if (!named.active || HasBase(*live->index)) {
+      tasks.push_back({Kind::kEpoch, stats.feature, feature->name});
+    }
+  }
   return tasks;
+}
+
+bool Jobs::IsRefused(const LiveIndex& live) const {
+  MutexLock lock(mu_);
+  const auto it = checks_.find(live.feature);
+  if (it == checks_.end() || it->second.check.refusal.empty()) return false;
+  // Other vectors may pass.
+  constexpr double kSameSize = 0.1;
+  const auto size = static_cast<double>(live.index->size());
+  const auto checked = static_cast<double>(it->second.size);
+  return it->second.base_digest == live.base_digest &&
+         std::abs(size - checked) <= kSameSize * checked;
+}
+
+bool Jobs::WantsBase(const LiveIndex& live) const {
+  return live.index->WantsBase() || parts_.indexes.IsFull(live);
 }
 
 StatusOr<bool> Jobs::Idle() const {
@@ -74,6 +106,7 @@ bool Jobs::IsQuiet(const Task& task, Steady::time_point now) {
   if (!snapshot.ok()) return false;
   const LiveIndex* live = parts_.indexes.Find(task.feature, **snapshot);
   if (live == nullptr) return false;
+  if (parts_.indexes.IsFull(*live)) return true;
   const ann::VectorIndex::Stats stats = live->index->GetStats();
   const size_t changes = stats.delta_size + stats.masked_rows;
   const auto [it, is_new] = watches_.try_emplace(task.feature);
@@ -94,9 +127,11 @@ bool Jobs::IsDue(const Task& task, Steady::time_point now) {
     if (it != failures_.end() && now < it->second.next) return false;
   }
   if (task.kind != Kind::kIndexBase) return true;
+  const bool quiet = IsQuiet(task, now);  // also where it is too soon: it notes since when
   const auto built = built_.find(task.feature);
-  if (built != built_.end() && now - built->second < options_.index_interval) return false;
-  return IsQuiet(task, now);
+  // It is about as long until the next base is activated as it was for the last one.
+  return quiet && (built == built_.end() || now + built->second.took - built->second.activated >=
+                                                options_.index_interval);
 }
 
 void Jobs::Loop(const std::stop_token& stop) {
@@ -138,6 +173,7 @@ void Jobs::RunTask(const Task& task, const std::stop_token& stop) {
     case Kind::kVectors: status = Backfill(task, stop); break;
     case Kind::kIndexCheck: status = CheckBase(task); break;
     case Kind::kIndexBase: status = BuildBase(task, stop); break;
+    case Kind::kEpoch: status = ActivateEpoch(task, stop); break;
     case Kind::kRecall: status = MeasureRecall(task, stop); break;
   }
   watches_.erase(task.feature);
@@ -164,125 +200,16 @@ void Jobs::Progress(uint64_t done, uint64_t total) {
   progress_.total = total;
 }
 
-Status Jobs::Install(featurestore::Activation::Kind kind, const Digest& feature,
-                     std::string_view file_name, std::string_view bytes) {
-  LARDER_ASSIGN_OR_RETURN(const auto writer, parts_.artifacts.Create());
-  LARDER_RETURN_IF_ERROR(writer->BeginFile(file_name));
-  for (; !bytes.empty(); bytes.remove_prefix(std::min(bytes.size(), kAppendBytes))) {
-    LARDER_RETURN_IF_ERROR(writer->Append(bytes.substr(0, kAppendBytes)));
-  }
-  LARDER_ASSIGN_OR_RETURN(const Digest artifact, writer->Commit({}));
-  return parts_.store.Activate({.kind = kind, .feature = feature, .artifact = artifact}).status();
-}
-
-Status Jobs::Backfill(const Task& task, const std::stop_token& stop) {
-  Digest space;
-  size_t dimensions = 0;
-  {
-    LARDER_ASSIGN_OR_RETURN(const auto snapshot,
-                            parts_.store.Read({}, Steady::now() + kReadWait));
-    const LiveIndex* live = parts_.indexes.Find(task.feature, *snapshot);
-    if (live == nullptr) return NotFound("'", task.name, "' has no index");
-    space = live->index->space();
-    dimensions = live->index->dim();
-  }
-  LARDER_ASSIGN_OR_RETURN(const std::vector<featurestore::VectorInput> inputs,
-                          parts_.store.MissingVectors(task.feature));
-  std::vector<int8_t> vectors(inputs.size() * dimensions);
-  for (size_t begin = 0; begin < inputs.size(); begin += kTextsAtATime) {
-    if (stop.stop_requested()) return Cancelled("the server is shutting down");
-    Progress(begin, inputs.size());
-    const size_t n = std::min(kTextsAtATime, inputs.size() - begin);
-    std::vector<std::string_view> texts(n);
-    for (size_t i = 0; i < n; ++i) texts[i] = inputs[begin + i].text;
-    LARDER_RETURN_IF_ERROR(parts_.encoders.Embed(
-        space, texts, std::span(vectors).subspan(begin * dimensions, n * dimensions)));
-  }
-  Progress(inputs.size(), inputs.size());
-  return Install(featurestore::Activation::Kind::kVectors, task.feature, "vectors.larder",
-                 parts_.store.EncodeVectors(task.feature, inputs, vectors));
-}
-
-Status Jobs::CheckBase(const Task& task) const {
-  std::shared_ptr<const ann::GraphBase> base;
-  {
-    LARDER_ASSIGN_OR_RETURN(const auto snapshot,
-                            parts_.store.Read({}, Steady::now() + kReadWait));
-    const LiveIndex* live = parts_.indexes.Find(task.feature, *snapshot);
-    if (live != nullptr) base = live->index->base();
-  }
-  return base == nullptr ? OkStatus() : base->Load();
-}
-
-Status Jobs::BuildBase(const Task& task, const std::stop_token& stop) {
-  BaseInput input;
-  Digest old_base;
-  {
-    LARDER_ASSIGN_OR_RETURN(const auto snapshot,
-                            parts_.store.Read({}, Steady::now() + kReadWait));
-    const LiveIndex* live = parts_.indexes.Find(task.feature, *snapshot);
-    if (live == nullptr || live->index->size() == 0) return OkStatus();
-    old_base = live->base_digest;
-    input = TakeBaseInput(*live, *snapshot);
-  }
-  LARDER_ASSIGN_OR_RETURN(
-      const auto base,
-      MakeBase(
-          input, options_.index_threads,
-          [this](size_t done, size_t total) { Progress(done, total); }, stop));
-  LARDER_RETURN_IF_ERROR(Install(featurestore::Activation::Kind::kIndexBase, task.feature,
-                                 "index.larder", base->bytes()));
-  built_[task.feature] = Steady::now();
-  {
-    MutexLock lock(mu_);
-    BaseWrites& writes = writes_[task.feature];
-    ++writes.bases;
-    writes.bytes += base->bytes().size();
-    writes.vectors += input.keys.size();
-  }
-  // An activation whose base was refused must not be repeated at once and for ever.
-  LARDER_ASSIGN_OR_RETURN(const auto snapshot, parts_.store.Read({}, Steady::now() + kReadWait));
-  const LiveIndex* live = parts_.indexes.Find(task.feature, *snapshot);
-  if (live != nullptr && live->base_digest == old_base && live->index->WantsBase()) {
-    return Internal("the new base of '", task.name, "' was not installed");
-  }
-  return OkStatus();
-}
-
-// One query per snapshot: an exact scan is long enough to hold up apply.
-Status Jobs::MeasureRecall(const Task& task, const std::stop_token& stop) {
-  Recall recall;
-  double sum = 0;
-  std::vector<uint32_t> ids;
-  for (uint32_t query = 0; query < kRecallQueries; ++query) {
-    if (stop.stop_requested()) return Cancelled("the server is shutting down");
-    Progress(query, kRecallQueries);
-    LARDER_ASSIGN_OR_RETURN(const auto snapshot,
-                            parts_.store.Read({}, Steady::now() + kReadWait));
-    const LiveIndex* live = parts_.indexes.Find(task.feature, *snapshot);
-    if (live == nullptr) return NotFound("'", task.name, "' has no index");
-    if (query == 0) {
-      recall.base_digest = live->base_digest;
-      ids = ann::DrawIds(*live->index, kRecallQueries, kRecallSeed);
-      if (ids.empty()) break;
-    }
-    if (live->base_digest != recall.base_digest) return OkStatus();  // it is found again
-    LARDER_ASSIGN_OR_RETURN(const ann::RecallReport report,
-                            ann::MeasureRecall(*live->index, std::span(&ids[query], 1)));
-    recall.queries += static_cast<uint32_t>(report.queries);
-    sum += report.mean * static_cast<double>(report.queries);
-  }
-  Progress(kRecallQueries, kRecallQueries);
-  if (recall.queries > 0) recall.at_10 = sum / recall.queries;
-  MutexLock lock(mu_);
-  recalls_[task.feature] = recall;
-  return OkStatus();
-}
-
 std::optional<Jobs::Recall> Jobs::RecallOf(const Digest& feature) const {
   MutexLock lock(mu_);
   const auto it = recalls_.find(feature);
   return it == recalls_.end() ? std::nullopt : std::optional(it->second);
+}
+
+std::optional<EpochCheck> Jobs::CheckOf(const Digest& feature) const {
+  MutexLock lock(mu_);
+  const auto it = checks_.find(feature);
+  return it == checks_.end() ? std::nullopt : std::optional(it->second.check);
 }
 
 Jobs::BaseWrites Jobs::WritesOf(const Digest& feature) const {

@@ -21,6 +21,7 @@
 #include "featurestore/artifact_store.h"
 #include "featurestore/store.h"
 #include "serving/encoders.h"
+#include "serving/epoch_check.h"
 #include "serving/index_sink.h"
 
 namespace larder::serving {
@@ -31,13 +32,15 @@ struct JobsOptions {
   std::chrono::milliseconds index_patience{30'000};
   std::chrono::milliseconds index_interval{60'000};
   uint32_t index_threads = 1;
+  EpochBounds epoch_bounds;
   std::chrono::milliseconds retry{1'000};
   std::chrono::milliseconds retry_max{60'000};
 };
 
-// The background work: vectors of rows that are older than their `embed`, and bases of indexes
-// whose delta has grown, which end in an `activate` record (R4); then each new base is read to its
-// end and its recall measured. One job at a time.
+// The background work: vectors of rows that are older than their `embed`, bases of indexes whose
+// delta has grown, and the check of an epoch that is to take the place of another, which end in an
+// `activate` record (R4). Each new base is then read to its end, one that is damaged is given up,
+// and its recall is measured. One job at a time.
 //
 // Owns its thread; destruction asks the running job to stop and joins. A job that was stopped
 // leaves nothing behind and is found again at the next start: what there is to do is read from the
@@ -54,7 +57,7 @@ class Jobs {
   Jobs(const Parts& parts, const JobsOptions& options);
   ~Jobs();
 
-  enum class Kind { kVectors, kIndexCheck, kIndexBase, kRecall };
+  enum class Kind { kVectors, kIndexCheck, kIndexBase, kEpoch, kRecall };
   enum class State { kRunning, kRetrying, kDone };
   struct Report {
     Kind kind = Kind::kVectors;
@@ -77,6 +80,11 @@ class Jobs {
   };
   // The last one measured of the feature's index; nothing if none was.
   std::optional<Recall> RecallOf(const Digest& feature) const;
+
+  // What the last check of a feature's epoch found; nothing if there was none, as for the first
+  // epoch of a name. One that is refused is checked again once its index has another base, or a
+  // tenth more vectors or fewer.
+  std::optional<EpochCheck> CheckOf(const Digest& feature) const;
 
   // What the bases of a feature's index have cost since the server's start.
   struct BaseWrites {
@@ -103,6 +111,11 @@ class Jobs {
     Steady::time_point next;
     std::chrono::milliseconds wait{0};
   };
+  // The last base of an index.
+  struct Built {
+    Steady::time_point activated;
+    Steady::duration took{0};
+  };
   // How an index that wants a base has been lately.
   struct Watch {
     size_t changes = 0;  // vectors outside of the base and masked, the sign of change
@@ -110,15 +123,26 @@ class Jobs {
     Steady::time_point wanted;
   };
 
+  // The check of a feature's epoch, and the base and size that its index had then.
+  struct CheckedEpoch {
+    Digest base_digest;
+    size_t size = 0;
+    EpochCheck check;
+  };
+
   void Loop(const std::stop_token& stop);
   // Everything that there is to do, in the order in which it is to be done.
   StatusOr<std::vector<Task>> Find() const;
+  bool WantsBase(const LiveIndex& live) const;
+  bool IsRefused(const LiveIndex& live) const;
   bool IsDue(const Task& task, Steady::time_point now);
   bool IsQuiet(const Task& task, Steady::time_point now);
   void RunTask(const Task& task, const std::stop_token& stop);
   Status Backfill(const Task& task, const std::stop_token& stop);
-  Status CheckBase(const Task& task) const;
+  Status CheckBase(const Task& task);
   Status BuildBase(const Task& task, const std::stop_token& stop);
+  Status ActivateEpoch(const Task& task, const std::stop_token& stop);
+  StatusOr<CheckedEpoch> Check(const Task& task, const Digest& old, const std::stop_token& stop);
   Status MeasureRecall(const Task& task, const std::stop_token& stop);
   Status Install(featurestore::Activation::Kind kind, const Digest& feature,
                  std::string_view file_name, std::string_view bytes);
@@ -133,9 +157,10 @@ class Jobs {
   std::map<Task, Failure> failures_ ABSL_GUARDED_BY(mu_);
   std::deque<Report> done_ ABSL_GUARDED_BY(mu_);
   std::map<Digest, Recall> recalls_ ABSL_GUARDED_BY(mu_);  // by feature
+  std::map<Digest, CheckedEpoch> checks_ ABSL_GUARDED_BY(mu_);  // by feature
   std::map<Digest, BaseWrites> writes_ ABSL_GUARDED_BY(mu_);  // by feature
   std::map<Digest, Watch> watches_;                           // the thread's own
-  std::map<Digest, Steady::time_point> built_;                // by feature; the thread's own
+  std::map<Digest, Built> built_;                             // by feature; the thread's own
   Mutex wake_mu_;
   CondVar wake_;
   std::jthread thread_;  // last: it uses all of the above

@@ -153,6 +153,11 @@ Status LoadEncoders(const std::vector<registry::EncoderFacts>& facts, const Cont
   return OkStatus();
 }
 
+Status CheckAuthor(std::string_view author) {
+  if (author.size() <= kMaxAuthorBytes && IsUtf8(author)) return OkStatus();
+  return InvalidArgument("author: at most ", kMaxAuthorBytes, " bytes of UTF-8");
+}
+
 StatusOr<registry::PinnedName> ParseName(std::string_view text) {
   if (text.empty() || text.size() > kMaxNameBytes || !IsUtf8(text)) {
     return InvalidArgument("name: expected 1 to ", kMaxNameBytes, " bytes of UTF-8");
@@ -213,9 +218,7 @@ StatusOr<v1::PlanResponse> Plan(const v1::PlanRequest& request, const Context& c
 }
 
 StatusOr<v1::ApplyResponse> Apply(const v1::ApplyRequest& request, const Context& context) {
-  if (request.author().size() > kMaxAuthorBytes || !IsUtf8(request.author())) {
-    return InvalidArgument("author: at most ", kMaxAuthorBytes, " bytes of UTF-8");
-  }
+  LARDER_RETURN_IF_ERROR(CheckAuthor(request.author()));
   if (request.files().empty()) {
     return InvalidArgument("files: expected 1 to ", registry::kMaxDefinitionFiles,
                            "; an empty file takes all definitions away");
@@ -232,6 +235,41 @@ StatusOr<v1::ApplyResponse> Apply(const v1::ApplyRequest& request, const Context
   LARDER_ASSIGN_OR_RETURN(const uint64_t revision,
                           context.backend.store.Propose(std::move(proposal.record), &position));
   v1::ApplyResponse reply;
+  reply.set_revision(revision);
+  reply.mutable_position()->set_value(position.value);
+  return reply;
+}
+
+StatusOr<v1::RollbackResponse> Rollback(const v1::RollbackRequest& request,
+                                        const Context& context) {
+  LARDER_RETURN_IF_ERROR(CheckAuthor(request.author()));
+  registry::History history;
+  {
+    LARDER_ASSIGN_OR_RETURN(const auto snapshot, ReadStore(context));
+    history = snapshot->history();
+  }
+  const registry::Revision* wanted = history.Find(request.revision());
+  if (wanted == nullptr) {
+    return NotFound("there is no revision ", request.revision(), "; there are ",
+                    history.revisions().size());
+  }
+  const registry::Revision& live = *history.current();
+  v1::RollbackResponse reply;
+  reply.set_base_revision(live.number);
+  // Whoever looks at the changes knows that a source's past is in the log.
+  for (const registry::Change& change :
+       registry::Diff(&live, *wanted->registry, [](std::string_view) { return true; })) {
+    SetChange(change, reply.add_changes());
+  }
+  if (request.dry_run() || reply.changes().empty()) return reply;
+
+  registry::RevisionRecord record = wanted->record;
+  LARDER_RETURN_IF_ERROR(LoadEncoders(record.encoders, context));
+  record.base = request.base_revision() == 0 ? live.number : request.base_revision();
+  record.author = request.author();
+  featurestore::Position position;
+  LARDER_ASSIGN_OR_RETURN(const uint64_t revision,
+                          context.backend.store.Propose(std::move(record), &position));
   reply.set_revision(revision);
   reply.mutable_position()->set_value(position.value);
   return reply;

@@ -14,6 +14,8 @@ StatusOr<larder::v1::PlanResponse> Plan(const larder::v1::PlanRequest& request,
 // Also loads the encoders that the definitions name, so that a broken one is refused here.
 StatusOr<larder::v1::ApplyResponse> Apply(const larder::v1::ApplyRequest& request,
                                           const Context& context);
+StatusOr<larder::v1::RollbackResponse> Rollback(const larder::v1::RollbackRequest& request,
+                                                const Context& context);
 StatusOr<larder::v1::RegistryServiceGetResponse> GetDefinition(
     const larder::v1::RegistryServiceGetRequest& request, const Context& context);
 StatusOr<larder::v1::RegistryServiceListResponse> ListRevisions(

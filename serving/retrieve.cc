@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "serving/retrieve.h"
 
-#include <algorithm>
 #include <chrono>
 #include <optional>
 #include <set>
@@ -9,7 +8,6 @@
 #include <utility>
 #include <vector>
 
-#include "base/bytes.h"
 #include "serving/column_codec.h"
 #include "serving/encoders.h"
 #include "serving/features.h"
@@ -18,10 +16,9 @@
 #include "serving/read_info.h"
 #include "serving/request_values.h"
 #include "serving/retrieval/admission.h"
-#include "serving/retrieval/near_channel.h"
+#include "serving/retrieval/channels.h"
 #include "serving/retrieval/rank.h"
-#include "serving/retrieval/sample_channel.h"
-#include "serving/retrieval/top_list.h"
+#include "serving/retrieval/recipe_request.h"
 
 namespace larder::serving {
 namespace {
@@ -30,108 +27,46 @@ using registry::Channel;
 using registry::Column;
 using Steady = std::chrono::steady_clock;
 
-DurationUs MicrosSince(Steady::time_point start) {
-  return std::chrono::duration_cast<std::chrono::microseconds>(Steady::now() - start).count();
-}
-
 // Measures one step after the other.
 class Laps {
  public:
   // Microseconds since the last lap.
   DurationUs Lap() {
-    const DurationUs lap = MicrosSince(last_);
-    last_ = Steady::now();
-    return lap;
+    const Steady::time_point now = Steady::now();
+    return std::chrono::duration_cast<std::chrono::microseconds>(now - std::exchange(last_, now))
+        .count();
   }
 
  private:
   Steady::time_point last_ = Steady::now();
 };
 
-// A protobuf map's keys in order: the map itself has a new order in every process.
-template <typename Map>
-std::set<std::string> Names(const Map& map) {
-  std::set<std::string> names;
-  for (const auto& [name, value] : map) names.insert(name);
-  return names;
+void SetDropped(const RecipeRun& run, const ChannelResults& results,
+                v1::RetrieveResponse& reply) {
+  for (size_t c = 0; c < results.dropped.size(); ++c) {
+    if (results.dropped[c].ok()) continue;
+    AddDropped(run.recipe.channels[c], results.dropped[c], reply.mutable_dropped());
+  }
 }
 
-// The same for the same request, whatever process and time (S9.2).
-uint64_t SeedOf(const v1::RetrieveRequest& request, const registry::Retrieval& recipe) {
-  if (request.has_seed()) return request.seed();
-  std::string text;
-  ByteWriter writer(text);
-  writer.String(recipe.name);
-  for (const std::string& name : Names(request.keys())) {
-    writer.String(name);
-    writer.String(request.keys().at(name));
+void Explain(const RecipeRun& run, const ChannelResults& results, v1::RetrieveResponse& reply) {
+  for (size_t c = 0; c < results.outputs.size(); ++c) {
+    const std::optional<ChannelOutput>& output = results.outputs[c];
+    const std::string what = output.has_value()
+                                 ? Concat(output->plan, ", ", output->hits.size(), " hits")
+                                 : Concat("dropped: ", Message(results.dropped[c]));
+    reply.add_explain(Concat("channel ", run.recipe.channels[c].name, ": ", what, ", ",
+                             results.took[c], " us"));
   }
-  writer.String("");  // no role has this name: what follows are columns
-  for (const std::string& name : Names(request.request())) {
-    writer.String(name);
-    writer.String(request.request().at(name).SerializeAsString());
-  }
-  return Hash64(text);
 }
 
-StatusOr<ChannelOutput> RunOne(const Channel& channel, const RecipeRun& run, Admission& recipe) {
-  Context context = run.context;
-  if (channel.deadline > 0) {
-    context.deadline =
-        std::min(context.deadline, Steady::now() + std::chrono::microseconds(channel.deadline));
-  }
-  Admission admission(recipe, channel.where, context);
-  switch (channel.kind) {
-    case Channel::Kind::kNear: return RunNear(channel, run, admission);
-    case Channel::Kind::kTop: return RunTop(channel, run, admission);
-    case Channel::Kind::kSample: return RunSample(channel, run, admission);
-  }
-  return Unimplemented("a channel of this kind");
-}
-
-// What the recipe's channels gave, in its order; absent: dropped.
-using Channels = std::vector<std::optional<ChannelOutput>>;
-
-// Runs every channel; one that fails, or takes longer than its deadline, is dropped (S9.5).
-// Errors: kDeadlineExceeded when the call's own deadline has passed.
-StatusOr<Channels> RunChannels(const RecipeRun& run, Admission& admission,
-                               const v1::RetrieveRequest& request, v1::RetrieveResponse& reply) {
-  Channels channels;
-  for (const Channel& channel : run.recipe.channels) {
-    LARDER_RETURN_IF_ERROR(CheckDeadline(run.context));
-    const Steady::time_point start = Steady::now();
-    StatusOr<ChannelOutput> output = RunOne(channel, run, admission);
-    LARDER_RETURN_IF_ERROR(CheckDeadline(run.context));
-    const DurationUs took = MicrosSince(start);
-    const bool late = channel.deadline > 0 && took >= channel.deadline;
-    if (late && (output.ok() || output.status().code() == StatusCode::kDeadlineExceeded)) {
-      output = DeadlineExceeded("took ", FormatDuration(took), ", its deadline is ",
-                                FormatDuration(channel.deadline));
-    }
-    std::string line = Concat("channel ", channel.name, ": ");
-    if (output.ok()) {
-      line += Concat(output->plan, ", ", output->hits.size(), " hits");
-      channels.emplace_back(*std::move(output));
-    } else {
-      line += Concat("dropped: ", Message(output.status()));
-      v1::DroppedChannel* dropped = reply.add_dropped();
-      dropped->set_name(channel.name);
-      dropped->set_code(static_cast<uint32_t>(output.status().code()));
-      dropped->set_message(std::string(Message(output.status())));
-      channels.emplace_back(std::nullopt);
-    }
-    if (request.explain()) reply.add_explain(Concat(line, ", ", took, " us"));
-  }
-  return channels;
-}
-
-void SetChannelResult(const RecipeRun& run, const Channels& channels, size_t c,
+void SetChannelResult(const RecipeRun& run, const ChannelResults& channels, size_t c,
                       const std::vector<Ranked>& ranked, v1::ChannelResult* out) {
   const Channel& channel = run.recipe.channels[c];
   std::vector<std::optional<double>> scores(ranked.size());
   std::vector<std::optional<int64_t>> ranks(ranked.size());
   out->set_name(channel.name);
-  if (const std::optional<ChannelOutput>& output = channels[c]; output.has_value()) {
+  if (const std::optional<ChannelOutput>& output = channels.outputs[c]; output.has_value()) {
     for (size_t i = 0; i < ranked.size(); ++i) {
       if (ranked[i].ranks[c] == 0) continue;
       ranks[i] = ranked[i].ranks[c];
@@ -148,8 +83,8 @@ void SetChannelResult(const RecipeRun& run, const Channels& channels, size_t c,
   EncodeInts("rank", ranks, out->mutable_ranks());
 }
 
-void SetResult(const RecipeRun& run, const Channels& channels, const std::vector<Ranked>& ranked,
-               v1::RetrieveResponse& reply) {
+void SetResult(const RecipeRun& run, const ChannelResults& channels,
+               const std::vector<Ranked>& ranked, v1::RetrieveResponse& reply) {
   std::vector<std::string> keys(ranked.size());
   std::vector<std::optional<double>> scores(ranked.size());
   std::vector<std::optional<double>> propensities(ranked.size());
@@ -206,15 +141,6 @@ void SetEpochs(const RecipeRun& run, v1::RetrieveResponse& reply) {
   }
 }
 
-StatusOr<size_t> LimitOf(const v1::RetrieveRequest& request, const registry::Retrieval& recipe) {
-  if (!request.has_limit()) return recipe.limit;
-  if (request.limit() < 1 || request.limit() > recipe.limit) {
-    return InvalidArgument("limit: expected 1 to the recipe's ", recipe.limit, ", got ",
-                           request.limit());
-  }
-  return request.limit();
-}
-
 void SetRead(const featurestore::Snapshot& snapshot,
              const registry::History::ResolvedRetrieval& found, const registry::Revision& revision,
              v1::ReadInfo* out) {
@@ -230,9 +156,7 @@ void SetRead(const featurestore::Snapshot& snapshot,
 
 StatusOr<v1::RetrieveResponse> Retrieve(const v1::RetrieveRequest& request,
                                         const Context& context) {
-  if (request.recipe().empty() || request.recipe().size() > kMaxNameBytes) {
-    return InvalidArgument("recipe: expected a name of 1 to ", kMaxNameBytes, " bytes");
-  }
+  LARDER_RETURN_IF_ERROR(CheckRecipeName(request.recipe()));
   LARDER_RETURN_IF_ERROR(CheckDeadline(context));
   Laps laps;
   v1::RetrieveResponse reply;
@@ -247,13 +171,16 @@ StatusOr<v1::RetrieveResponse> Retrieve(const v1::RetrieveRequest& request,
   const registry::Retrieval& recipe = *found.retrieval;
   const registry::Revision* revision = snapshot->history().Find(found.revision);
   if (revision == nullptr) return Internal("revision ", found.revision, " is missing");
-  LARDER_ASSIGN_OR_RETURN(const size_t limit, LimitOf(request, recipe));
+  std::optional<uint32_t> wanted;
+  if (request.has_limit()) wanted = request.limit();
+  LARDER_ASSIGN_OR_RETURN(const size_t limit, RecipeLimit(wanted, recipe));
   Inputs inputs;
   inputs.candidate_role = CandidateRole(recipe.roles);
   LARDER_ASSIGN_OR_RETURN(inputs.request,
                           RequestColumns(recipe.request_columns, request.request()));
   LARDER_ASSIGN_OR_RETURN(inputs.roles, RoleColumns(recipe.roles, request.keys(), *snapshot));
-  reply.set_seed(SeedOf(request, recipe));
+  reply.set_seed(request.has_seed() ? request.seed()
+                                    : RecipeSeed(recipe, request.keys(), request.request()));
   const RecipeRun run{.recipe = recipe,
                       .registry = *revision->registry,
                       .inputs = inputs,
@@ -265,11 +192,13 @@ StatusOr<v1::RetrieveResponse> Retrieve(const v1::RetrieveRequest& request,
   if (request.explain()) reply.add_explain(Concat("exclude: ", excluded.size(), " candidates"));
   Admission admission(run, std::move(excluded));
   SetDuration(laps.Lap(), timings.mutable_filter());
-  LARDER_ASSIGN_OR_RETURN(const Channels channels, RunChannels(run, admission, request, reply));
+  LARDER_ASSIGN_OR_RETURN(const ChannelResults channels, RunChannels(run, admission));
+  SetDropped(run, channels, reply);
+  if (request.explain()) Explain(run, channels, reply);
   SetDuration(laps.Lap(), timings.mutable_channels());
 
   const KeyOrder order(*snapshot, recipe.candidate);
-  const std::vector<Ranked> ranked = Rank({.channels = channels,
+  const std::vector<Ranked> ranked = Rank({.channels = channels.outputs,
                                            .definitions = recipe.channels,
                                            .rrf = recipe.rrf,
                                            .limit = limit,

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -15,7 +14,7 @@
 #include "serving/encoders.h"
 #include "serving/index_epoch.h"
 #include "serving/index_sink.h"
-#include "serving/known_names.h"
+#include "serving/live_recall.h"
 #include "serving/read_info.h"
 #include "serving/request_values.h"
 #include "serving/retrieval/near_channel.h"
@@ -34,34 +33,11 @@ struct Found {
   uint64_t revision = 0;
 };
 
-bool IsComplete(const registry::VectorFeature& feature, const featurestore::Snapshot& snapshot) {
-  registry::StoredFeature stored;
-  stored.kind = registry::StoredKind::kVector;
-  stored.entity = feature.entity;
-  stored.digest = feature.digest;
-  return snapshot.IsActive(stored);
-}
-
 StatusOr<Found> FindFeature(std::string_view name, const featurestore::Snapshot& snapshot) {
-  const auto& revisions = snapshot.history().revisions();
-  std::optional<Found> newest;
-  for (auto it = revisions.rbegin(); it != revisions.rend(); ++it) {
-    const registry::VectorFeature* feature = (*it)->registry->FindVectorByName(name);
-    // A name that the live revision no longer has is gone.
-    if (feature == nullptr) break;
-    const bool usable = IsComplete(*feature, snapshot);
-    if (!usable && newest.has_value()) continue;
-    Found found{feature->digest,     feature->space,       feature->name,
-                feature->dimensions, feature->column >= 0, (*it)->number};
-    if (usable) return found;
-    newest = std::move(found);
-  }
-  if (newest.has_value()) return *std::move(newest);
-  const registry::Revision* current = snapshot.history().current();
-  std::span<const registry::VectorFeature> known;
-  if (current != nullptr) known = current->registry->vectors;
-  return NotFound("unknown vector feature '", IsUtf8(name) ? name : "(not UTF-8)", "'",
-                  ExpectedOneOf(known));
+  LARDER_ASSIGN_OR_RETURN(const NamedVector named, FindVector(name, snapshot));
+  const registry::VectorFeature& feature = *named.feature;
+  return Found{feature.digest,     feature.space,       feature.name,
+               feature.dimensions, feature.column >= 0, named.revision};
 }
 
 Status CheckRequest(const v1::SearchRequest& request) {
@@ -73,6 +49,9 @@ Status CheckRequest(const v1::SearchRequest& request) {
   }
   if (request.effort() > ann::kMaxEffort) {
     return InvalidArgument("effort: at most ", ann::kMaxEffort, ", got ", request.effort());
+  }
+  if (request.has_min_score() && !(request.min_score() >= -1 && request.min_score() <= 1)) {
+    return InvalidArgument("min_score: expected -1 to 1, got ", request.min_score());
   }
   switch (request.query_case()) {
     case v1::SearchRequest::kText:
@@ -199,6 +178,7 @@ StatusOr<v1::SearchResponse> Search(const v1::SearchRequest& request, const Cont
   }
   search.query = query.codes;
   search.space = query.space;
+  if (request.has_min_score()) search.min_score = request.min_score();
 
   v1::SearchResponse reply;
   if (request.query_case() == v1::SearchRequest::kText &&
@@ -206,6 +186,7 @@ StatusOr<v1::SearchResponse> Search(const v1::SearchRequest& request, const Cont
     return FailedPrecondition("no word of the text is known to the encoder of '", found.name, "'");
   }
   LARDER_ASSIGN_OR_RETURN(const ann::SearchResult result, live->index->Search(search));
+  context.backend.live_recall.Offer(*live, search, result);
   SetHits(result, *live, *snapshot, reply);
   SetEpoch(*live, reply.mutable_epoch());
   SetReadInfo(*snapshot, found.revision, reply.mutable_read());

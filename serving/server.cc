@@ -16,6 +16,7 @@
 #include "serving/http.h"
 #include "serving/index_sink.h"
 #include "serving/jobs.h"
+#include "serving/live_recall.h"
 #include "serving/metrics.h"
 #include "serving/retrieval/key_hashes.h"
 #include "serving/retrieval/top_list.h"
@@ -26,7 +27,10 @@ namespace {
 class ServerImpl : public Server {
  public:
   ServerImpl(const ServerOptions& options, FileSystem& fs)
-      : options_(options), fs_(fs), indexes_(fs), top_lists_(options.top_list_age) {}
+      : options_(options),
+        fs_(fs),
+        indexes_(fs, options.max_delta),
+        top_lists_(options.top_list_age) {}
   ~ServerImpl() override { Shutdown(); }
 
   Status Open() {
@@ -41,14 +45,17 @@ class ServerImpl : public Server {
     LARDER_ASSIGN_OR_RETURN(store_, featurestore::Store::Open(store_options, *artifacts_,
                                                               *encoders_, indexes_));
     LARDER_RETURN_IF_ERROR(LoadEncoders());
-    backend_.emplace(
-        Backend{*store_, *artifacts_, *encoders_, indexes_, top_lists_, key_hashes_});
+    live_recall_.emplace(*store_, indexes_, options_.recall_budget);
+    backend_.emplace(Backend{*store_, *artifacts_, *encoders_, indexes_, top_lists_, key_hashes_,
+                             *live_recall_});
     jobs_.emplace(Jobs::Parts{*store_, *artifacts_, *encoders_, indexes_},
                   JobsOptions{.poll = options_.job_poll,
                               .index_quiet = options_.index_quiet,
                               .index_patience = options_.index_patience,
                               .index_interval = options_.index_interval,
                               .index_threads = options_.index_threads,
+                              .epoch_bounds = {.min_recall = options_.epoch_min_recall,
+                                               .min_overlap = options_.epoch_min_overlap},
                               .retry = options_.job_retry,
                               .retry_max = options_.job_retry_max});
     facts_.emplace(ServerFacts{options_.data_dir, started_at_, started_, *jobs_});
@@ -78,6 +85,7 @@ class ServerImpl : public Server {
     facts_.reset();
     jobs_.reset();
     backend_.reset();
+    live_recall_.reset();
     store_.reset();
     encoders_.reset();
     artifacts_.reset();
@@ -143,6 +151,7 @@ class ServerImpl : public Server {
   std::unique_ptr<featurestore::ArtifactStore> artifacts_;
   std::optional<Encoders> encoders_;
   std::unique_ptr<featurestore::Store> store_;
+  std::optional<LiveRecall> live_recall_;
   std::optional<Backend> backend_;
   std::optional<Jobs> jobs_;
   std::optional<ServerFacts> facts_;

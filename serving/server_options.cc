@@ -34,6 +34,11 @@ Status CheckRange(std::string_view field, size_t value, size_t low, size_t high)
   return InvalidArgument(field, ": expected ", low, " to ", high, ", got ", value);
 }
 
+Status CheckShare(std::string_view field, double value) {
+  if (value >= 0 && value <= 1) return OkStatus();
+  return InvalidArgument(field, ": expected 0 to 1, got ", value);
+}
+
 }  // namespace
 
 StatusOr<HostPort> ParseHostPort(std::string_view address) {
@@ -94,6 +99,10 @@ Status ServerOptions::Validate() const {
   LARDER_RETURN_IF_ERROR(CheckRange("index_quiet", index_quiet, kZero, kHour));
   LARDER_RETURN_IF_ERROR(CheckRange("index_patience", index_patience, kZero, 24 * kHour));
   LARDER_RETURN_IF_ERROR(CheckRange("index_interval", index_interval, kZero, 24 * kHour));
+  LARDER_RETURN_IF_ERROR(CheckRange("max_delta", max_delta, 1'024, size_t{1} << 32));
+  LARDER_RETURN_IF_ERROR(CheckShare("recall_budget", recall_budget));
+  LARDER_RETURN_IF_ERROR(CheckShare("epoch_min_recall", epoch_min_recall));
+  LARDER_RETURN_IF_ERROR(CheckShare("epoch_min_overlap", epoch_min_overlap));
   LARDER_RETURN_IF_ERROR(CheckRange("index_threads", index_threads, 1, 64));
   LARDER_RETURN_IF_ERROR(CheckRange("job_retry", job_retry, kOne, kHour));
   LARDER_RETURN_IF_ERROR(CheckRange("job_retry_max", job_retry_max, kOne, 24 * kHour));

@@ -52,6 +52,17 @@ struct ServerOptions {
   std::chrono::milliseconds index_patience{30'000};
   // ... and not sooner than so long after the last one, 0 to 24 h: each base is a new file.
   std::chrono::milliseconds index_interval{60'000};
+  // Vectors that an index may have outside of its base, 1,024 to 2^32: past it, batches for the
+  // source of the vectors answer RESOURCE_EXHAUSTED until the index has another base. The batches
+  // that wait to be applied come on top. Searches scan them, about 10 ns each.
+  size_t max_delta = size_t{1} << 20;
+  // Share of one core, 0 to 1, that may go into searching a few of the live searches again exactly,
+  // for larder_live_recall. 0: none are.
+  double recall_budget = 0.01;
+  // What an epoch must reach to take the place of another, each 0 to 1: recall@10 against the
+  // exact scan, and the share of the old one's nearest neighbours that it keeps.
+  double epoch_min_recall = 0.95;
+  double epoch_min_overlap = 0.05;
   // Threads of one index build, 1 to 64, at most the free cores. 1 gives the same bytes each time.
   uint32_t index_threads = 1;
   // A failed job is tried again after so long, doubled each time up to `job_retry_max`;

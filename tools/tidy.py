@@ -52,7 +52,7 @@ FAMILIES = {
     "Eigen/": [r"text/", r"tests/text/"],
     "openssl/": [r"base/"],
     "xxh": [r"base/"],
-    "zstd.h": [r"cli/input/", r"featurestore/", r"tests/"],
+    "zstd.h": [r"cli/(input|output)/", r"featurestore/", r"tests/"],
     "zlib.h": [r"cli/input/", r"tests/"],
     "absl/strings": [r"base/"],
     "gtest/": [r"tests/"],

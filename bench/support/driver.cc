@@ -15,6 +15,7 @@ constexpr std::string_view kUsage = R"(options:
   --json        one line of JSON instead of a table
   --rounds N    every number is the median of so many rounds (5)
   --rate N      calls per second of the open loops of `serving` (100)
+  --seconds N   how long `live` upserts at its lower rate (600)
   --only TEXT   of `serving`, the rows whose name contains TEXT
 see docs/benchmarks.md)";
 constexpr uint64_t kMaxRowsBytes = uint64_t{16} << 20;
@@ -55,6 +56,8 @@ StatusOr<Options> Parse(std::span<char*> arguments) {
       options.rows = value;
     } else if (name == "--rounds") {
       LARDER_RETURN_IF_ERROR(ParseNumber(name, value, size_t{1}, size_t{100}, options.rounds));
+    } else if (name == "--seconds") {
+      LARDER_RETURN_IF_ERROR(ParseNumber(name, value, 1.0, 86'400.0, options.seconds));
     } else if (name == "--rate") {
       LARDER_RETURN_IF_ERROR(ParseNumber(name, value, 1.0, 100'000.0, options.rate));
     } else {

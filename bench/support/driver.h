@@ -14,7 +14,7 @@ namespace larder::bench {
 
 struct Options {
   // --data DIR: what tools/quickstart made: catalog.jsonl, edges.jsonl, sessions.jsonl,
-  // definitions/ with encoders/debian, data/.
+  // definitions/ with encoders/debian, data/. Of `retrieve_all` a .npy of vectors instead.
   std::string data = "build/quickstart";
   bool help = false;
   // --json: one line of JSON instead of a table.
@@ -25,6 +25,8 @@ struct Options {
   double rate = 100;
   // --vectors FILE: `index` writes its vectors there as .npy for the peers, and ends.
   std::string vectors;
+  // --seconds N: how long `live` upserts, 1 to 86,400.
+  double seconds = 600;
   // --only TEXT: `serving` measures the rows whose name contains it.
   std::string only;
   // --rows FILE: rows that peers measured, shown with the own ones.

@@ -25,9 +25,11 @@ StatusOr<std::unique_ptr<Engine>> Engine::Open(const std::string& dir, bool buil
   LARDER_ASSIGN_OR_RETURN(engine->store_,
                           featurestore::Store::Open(options, *engine->artifacts_,
                                                     *engine->encoders_, engine->indexes_));
+  engine->live_recall_.emplace(*engine->store_, engine->indexes_, 0.0);
   engine->backend_.emplace(serving::Backend{*engine->store_, *engine->artifacts_,
                                             *engine->encoders_, engine->indexes_,
-                                            engine->top_lists_, engine->key_hashes_});
+                                            engine->top_lists_, engine->key_hashes_,
+                                            *engine->live_recall_});
   serving::JobsOptions jobs;
   if (!build_indexes) jobs.index_quiet = jobs.index_patience = std::chrono::hours(24);
   engine->jobs_.emplace(serving::Jobs::Parts{*engine->store_, *engine->artifacts_,

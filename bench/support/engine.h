@@ -14,6 +14,7 @@
 #include "serving/encoders.h"
 #include "serving/index_sink.h"
 #include "serving/jobs.h"
+#include "serving/live_recall.h"
 #include "serving/retrieval/key_hashes.h"
 #include "serving/retrieval/top_list.h"
 
@@ -48,6 +49,7 @@ class Engine {
   std::unique_ptr<featurestore::ArtifactStore> artifacts_;
   std::optional<serving::Encoders> encoders_;
   std::unique_ptr<featurestore::Store> store_;
+  std::optional<serving::LiveRecall> live_recall_;
   std::optional<serving::Backend> backend_;
   std::optional<serving::Jobs> jobs_;
 };

@@ -93,8 +93,8 @@ Status ServerProcess::Connect(const std::string& ports_file) {
   if (!ports.is_object() || !ports.contains("grpc")) return Internal(ports_file, ": no ports");
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(-1);
-  channel_ = grpc::CreateCustomChannel(Concat("127.0.0.1:", ports["grpc"].get<int>()),
-                                       grpc::InsecureChannelCredentials(), arguments);
+  address_ = Concat("127.0.0.1:", ports["grpc"].get<int>());
+  channel_ = grpc::CreateCustomChannel(address_, grpc::InsecureChannelCredentials(), arguments);
   return OkStatus();
 }
 

@@ -29,6 +29,8 @@ class ServerProcess {
   ServerProcess& operator=(const ServerProcess&) = delete;
 
   const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
+  // HOST:PORT.
+  const std::string& address() const { return address_; }
   // From the start of the process to the first answer.
   double start_seconds() const { return start_seconds_; }
   // What it said in that answer.
@@ -51,6 +53,7 @@ class ServerProcess {
 
   pid_t pid_;
   double start_seconds_ = 0;
+  std::string address_;
   std::shared_ptr<grpc::Channel> channel_;
   v1::StatusResponse first_status_;
 };

@@ -1,15 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <unistd.h>
-
 #include <algorithm>
-#include <cstdlib>
-#include <iostream>
 #include <utility>
 
-#include "base/bytes.h"
 #include "cli/artifact_upload.h"
 #include "cli/client.h"
 #include "cli/commands/commands.h"
+#include "cli/confirm.h"
 #include "cli/definitions.h"
 #include "cli/plan_view.h"
 
@@ -26,18 +22,6 @@ struct Options {
   bool yes = false;
 };
 
-// Asks on the terminal. Errors: kFailedPrecondition without one.
-StatusOr<bool> Confirmed(Cli& cli) {
-  if (isatty(STDIN_FILENO) != 1) {
-    return FailedPrecondition(
-        "apply asks before it changes anything; without a terminal, say --yes");
-  }
-  cli.io.err << "apply this? [y/N] " << std::flush;
-  std::string answer;
-  std::getline(std::cin, answer);
-  return answer == "y" || answer == "Y" || answer == "yes";
-}
-
 Status UploadMissing(Cli& cli, const Client& client, const Definitions& definitions,
                      const v1::PlanResponse& plan) {
   const auto& missing = plan.missing_artifacts();
@@ -48,13 +32,6 @@ Status UploadMissing(Cli& cli, const Client& client, const Definitions& definiti
     LARDER_RETURN_IF_ERROR(UploadArtifact(client, FileSystem::Posix(), dir, facts.digest));
   }
   return OkStatus();
-}
-
-// Of --author or $USER.
-std::string AuthorOf(const Options& options) {
-  const char* user = std::getenv("USER");
-  if (!options.author.empty() || user == nullptr || !IsUtf8(user)) return options.author;
-  return user;
 }
 
 StatusOr<int> Run(Cli& cli, const Options& options) {
@@ -75,15 +52,14 @@ StatusOr<int> Run(Cli& cli, const Options& options) {
   uint64_t revision = plan.base_revision();
   const bool changes = !plan.changes().empty();
   if (changes && !options.yes) {
-    LARDER_ASSIGN_OR_RETURN(const bool confirmed, Confirmed(cli));
-    if (!confirmed) return Cancelled("nothing was applied");
+    LARDER_RETURN_IF_ERROR(Confirm(cli, "apply"));
   }
   // Also without a change: the server's copy of a live encoder may be damaged.
   LARDER_RETURN_IF_ERROR(UploadMissing(cli, client, definitions, plan));
   if (changes) {
     LARDER_ASSIGN_OR_RETURN(
         const v1::ApplyResponse applied,
-        RequestApply(client, definitions, plan.base_revision(), AuthorOf(options)));
+        RequestApply(client, definitions, plan.base_revision(), AuthorOf(options.author)));
     revision = applied.revision();
     json["position"] = applied.position().value();
     if (!cli.json) cli.io.out << "applied as revision " << revision << "\n";

@@ -11,6 +11,8 @@ void AddServe(CLI::App& app, Cli& cli);
 void AddCheck(CLI::App& app, Cli& cli);
 void AddPlan(CLI::App& app, Cli& cli);
 void AddApply(CLI::App& app, Cli& cli);
+void AddRollback(CLI::App& app, Cli& cli);
+void AddActivate(CLI::App& app, Cli& cli);
 void AddRegistry(CLI::App& app, Cli& cli);
 void AddFunctions(CLI::App& app, Cli& cli);
 void AddIngest(CLI::App& app, Cli& cli);

@@ -5,6 +5,7 @@
 
 #include "cli/client.h"
 #include "cli/commands/commands.h"
+#include "cli/commands/retrieve_all.h"
 #include "cli/format.h"
 #include "cli/number_option.h"
 #include "cli/read_request.h"
@@ -13,6 +14,8 @@
 
 namespace larder::cli {
 namespace {
+
+constexpr uint64_t kMaxEffort = 10'000;
 
 struct Options {
   std::string recipe;
@@ -24,6 +27,8 @@ struct Options {
   uint64_t min_position = 0;
   bool ages = false;
   bool explain = false;
+  bool all = false;
+  RetrieveAllOptions all_options;  // those that are not above
 };
 
 StatusOr<v1::RetrieveResponse> Request(const Cli& cli, const Options& options) {
@@ -119,11 +124,7 @@ Json ReplyToJson(const v1::RetrieveResponse& reply, const Opened& opened, const 
   }
   Json epochs = Json::array();
   for (const v1::IndexEpoch& epoch : reply.epochs()) {
-    epochs.push_back({{"feature", epoch.feature()},
-                      {"space", epoch.space()},
-                      {"base", epoch.base_digest()},
-                      {"base_vectors", epoch.base_vectors()},
-                      {"delta_vectors", epoch.delta_vectors()}});
+    epochs.push_back(EpochToJson(epoch));
   }
   const v1::RetrieveTimings& timings = reply.timings();
   Json json = {{"candidates", std::move(candidates)},
@@ -219,7 +220,15 @@ StatusOr<int> RunWith(Cli& cli, const Options& options, bool all) {
 }
 
 StatusOr<int> RunSimilar(Cli& cli, const Options& options) { return RunWith(cli, options, false); }
-StatusOr<int> RunRetrieve(Cli& cli, const Options& options) { return RunWith(cli, options, true); }
+
+StatusOr<int> RunRetrieve(Cli& cli, const Options& options) {
+  if (!options.all) return RunWith(cli, options, true);
+  RetrieveAllOptions all = options.all_options;
+  all.recipe = options.recipe;
+  all.request = options.request;
+  all.limit = options.limit;
+  return RetrieveAll(cli, all);
+}
 
 std::shared_ptr<Options> AddOptions(CLI::App* command) {
   auto options = std::make_shared<Options>();
@@ -242,6 +251,30 @@ std::shared_ptr<Options> AddOptions(CLI::App* command) {
   return options;
 }
 
+// `--all` and what goes with it, after all other options.
+void AddAllOptions(CLI::App* command, Options& options) {
+  CLI::Option* all = command->add_flag(
+      "--all", options.all, "Run it for every key of the recipe's one key, into a file");
+  for (const char* name : {"--key", "--columns", "--seed", "--ages", "--min-position",
+                           "--explain"}) {
+    all->excludes(command->get_option(name));
+  }
+  RetrieveAllOptions& file = options.all_options;
+  CLI::Option* out =
+      command
+          ->add_option("--out", file.out,
+                       "Where --all writes its lines; compressed if it is named .zst. An "
+                       "interrupted run goes on")
+          ->type_name("FILE")
+          ->needs(all);
+  all->needs(out);
+  AddNumber(command, "--effort", file.effort, {1, kMaxEffort},
+            "Candidates that --all keeps while searching", "96")
+      ->needs(all);
+  command->add_flag("--restart", file.restart, "Throw away what an interrupted --all left")
+      ->needs(all);
+}
+
 }  // namespace
 
 void AddSimilar(CLI::App& app, Cli& cli) {
@@ -258,10 +291,12 @@ void AddRetrieve(CLI::App& app, Cli& cli) {
       AddCommand(app, cli, "retrieve",
                  "Run a recipe and show everything: channels, propensities, indexes, timings",
                  "  larder retrieve similar_items --key seed=i42 --explain\n"
-                 "  larder retrieve similar_items --key seed=i42 --json",
+                 "  larder retrieve similar_items --key seed=i42 --json\n"
+                 "  larder retrieve similar_items --all --out similar.jsonl.zst",
                  Needs::kServer);
   const auto options = AddOptions(command);
   command->add_flag("--explain", options->explain, "Say how the recipe was run");
+  AddAllOptions(command, *options);
   SetAction(command, cli, options, RunRetrieve);
 }
 

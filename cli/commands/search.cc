@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <optional>
 #include <ostream>
 #include <utility>
 
@@ -16,7 +17,8 @@ namespace {
 
 constexpr char kExamples[] =
     "  larder search text_of.vec \"space opera\"\n"
-    "  larder search text_of.vec --key i42 --limit 20 --exact";
+    "  larder search text_of.vec --key i42 --limit 20 --exact\n"
+    "  larder search text_of.vec \"space opera\" --limit 100 --min-score 0.6";
 
 struct Options {
   std::string feature;
@@ -25,6 +27,7 @@ struct Options {
   uint32_t limit = 10;
   uint32_t effort = 0;
   bool exact = false;
+  std::optional<double> min_score;
   uint64_t min_position = 0;
 };
 
@@ -42,6 +45,7 @@ StatusOr<v1::SearchResponse> Request(const Cli& cli, const Options& options) {
   request.set_k(options.limit);
   request.set_effort(options.effort);
   request.set_exact(options.exact);
+  if (options.min_score.has_value()) request.set_min_score(*options.min_score);
   if (options.min_position > 0) request.mutable_min_position()->set_value(options.min_position);
   LARDER_ASSIGN_OR_RETURN(const Client client, Client::Connect(cli));
   const auto stub = v1::RetrievalService::NewStub(client.channel());
@@ -60,6 +64,7 @@ StatusOr<int> Run(Cli& cli, const Options& options) {
     }
     cli.io.out << DumpJson({{"hits", std::move(hits)},
                             {"plan", reply.plan()},
+                            {"epoch", EpochToJson(reply.epoch())},
                             {"read", ReadToJson(reply.read())}})
                << "\n";
     return kExitOk;
@@ -91,6 +96,8 @@ void AddSearch(CLI::App& app, Cli& cli) {
   AddNumber(command, "--effort", options->effort, {1, kMaxUint32},
             "Candidates kept while searching", "by limit");
   command->add_flag("--exact", options->exact, "Compare with every vector");
+  command->add_option("--min-score", options->min_score, "Only neighbours of at least this cosine")
+      ->type_name("COSINE");
   AddNumber(command, "--min-position", options->min_position, {}, "Wait until this is applied",
             "none");
   SetAction(command, cli, options, Run);

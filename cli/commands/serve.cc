@@ -100,6 +100,11 @@ StatusOr<int> Run(Cli& cli, const Options& options) {
   return kExitOk;
 }
 
+void AddShare(CLI::App* command, const std::string& name, double& field,
+              const std::string& what) {
+  command->add_option(name, field, Concat(what, " [", field, "]"))->type_name("SHARE");
+}
+
 void AddDurations(CLI::App* command, const std::shared_ptr<Options>& options) {
   const auto add = [&](const std::string& name, const std::string& description,
                        Milliseconds serving::ServerOptions::*field) {
@@ -151,6 +156,14 @@ void AddServe(CLI::App& app, Cli& cli) {
                     "Start although the clock is behind the newest record");
   AddNumber(command, "--grpc-threads", server.grpc_threads, {}, "Threads that gRPC may use");
   AddNumber(command, "--http-threads", server.http_threads, {}, "Threads that answer HTTP");
+  AddNumber(command, "--max-delta", server.max_delta, {},
+            "Vectors that an index may have outside of its base; ingest waits beyond");
+  AddShare(command, "--recall-budget", server.recall_budget,
+           "Share of one core for measuring the recall of live searches");
+  AddShare(command, "--epoch-min-recall", server.epoch_min_recall,
+           "Recall@10 that an epoch needs to take the place of another");
+  AddShare(command, "--epoch-min-overlap", server.epoch_min_overlap,
+           "Share of nearest neighbours that it must keep");
   AddNumber(command, "--index-threads", server.index_threads, {0, kMaxUint32},
             "Threads of an index build");
   AddNumber(command, "--dedupe-ids", server.dedupe_ids, {}, "Record ids remembered per source");

@@ -40,12 +40,31 @@ std::string_view StateName(v1::JobState state) {
   }
 }
 
+std::string_view StateName(v1::EpochState state) {
+  switch (state) {
+    case v1::EPOCH_STATE_COMPUTING:
+      return "computing";
+    case v1::EPOCH_STATE_CHECKING:
+      return "checking";
+    case v1::EPOCH_STATE_REFUSED:
+      return "refused";
+    case v1::EPOCH_STATE_LIVE:
+      return "live";
+    case v1::EPOCH_STATE_KEPT:
+      return "kept";
+    default:
+      return "unknown";
+  }
+}
+
 double Seconds(const google::protobuf::Duration& duration) {
   return static_cast<double>(duration.seconds()) + duration.nanos() / 1e9;
 }
 
 Json IndexJson(const v1::IndexStatus& index) {
   Json json = {{"feature", index.epoch().feature()},
+               {"epoch", index.epoch().feature_digest()},
+               {"state", StateName(index.state())},
                {"active", index.active()},
                {"vectors", index.vectors()},
                {"base", index.epoch().base_digest()},
@@ -58,12 +77,20 @@ Json IndexJson(const v1::IndexStatus& index) {
                {"bytes_per_vector", index.bytes_per_vector()},
                {"masked_vectors", index.masked_vectors()},
                {"next_base_bytes", index.next_base_bytes()},
+               {"next_epoch_bytes", index.next_epoch_bytes()},
                {"bases_written", index.bases_written()},
                {"base_bytes_written", index.base_bytes_written()},
                {"base_vectors_added", index.base_vectors_added()}};
   if (index.has_recall_at_10()) {
     json["recall_at_10"] = index.recall_at_10();
     json["recall_queries"] = index.recall_queries();
+  }
+  if (index.has_check()) {
+    json["check"] = {{"queries", index.check().queries()},
+                     {"coverage", index.check().coverage()},
+                     {"recall_at_10", index.check().recall_at_10()},
+                     {"overlap_at_10", index.check().overlap_at_10()},
+                     {"refusal", index.check().refusal()}};
   }
   return json;
 }
@@ -144,26 +171,50 @@ void PrintSources(std::ostream& out, const v1::StatusResponse& status) {
   table.Print(out);
 }
 
+std::string ShortEpoch(const v1::IndexStatus& index) {
+  return index.epoch().feature_digest().substr(0, kShortDigest);
+}
+
+void PrintCheck(std::ostream& out, const v1::IndexStatus& index) {
+  if (!index.has_check()) return;
+  const v1::EpochCheck& check = index.check();
+  out << index.epoch().feature() << " " << ShortEpoch(index) << ": checked with "
+      << FormatCount(check.queries()) << " keys: " << FormatNumber(100 * check.coverage())
+      << "% of them have a vector, recall@10 " << FormatNumber(check.recall_at_10())
+      << ", neighbours kept " << FormatNumber(check.overlap_at_10());
+  if (!check.refusal().empty()) out << "; REFUSED: " << check.refusal();
+  out << "\n";
+}
+
 void PrintIndexes(std::ostream& out, const v1::StatusResponse& status) {
   if (status.indexes().empty()) return;
   Table table;
   table.AddColumn("INDEX");
+  table.AddColumn("EPOCH");
   table.AddColumn("STATE");
   for (const char* name :
-       {"VECTORS", "IN BASE", "NEWER", "ENCODED", "REUSED", "MEMORY", "RECALL@10"}) {
+       {"VECTORS", "IN BASE", "MASKED", "NEWER", "ENCODED", "REUSED", "MEMORY", "BYTES/VECTOR",
+        "RECALL@10"}) {
     table.AddColumn(name, Table::Align::kRight);
   }
   table.AddColumn("ENCODER");
   for (const v1::IndexStatus& index : status.indexes()) {
-    table.AddRow({index.epoch().feature(), index.active() ? "active" : "computing",
+    table.AddRow({index.epoch().feature(), ShortEpoch(index), std::string(StateName(index.state())),
                   FormatCount(index.vectors()), FormatCount(index.epoch().base_vectors()),
-                  FormatCount(index.epoch().delta_vectors()), FormatCount(index.encoded()),
-                  FormatCount(index.reused()), FormatBytes(index.memory_bytes()),
+                  FormatCount(index.masked_vectors()), FormatCount(index.epoch().delta_vectors()),
+                  FormatCount(index.encoded()), FormatCount(index.reused()),
+                  FormatBytes(index.memory_bytes()), FormatNumber(index.bytes_per_vector()),
                   index.has_recall_at_10() ? FormatNumber(index.recall_at_10()) : "",
                   index.epoch().space().substr(0, kShortDigest)});
   }
   out << "\n";
   table.Print(out);
+  for (const v1::IndexStatus& index : status.indexes()) {
+    PrintCheck(out, index);
+    out << index.epoch().feature() << " " << ShortEpoch(index) << ": its next base takes "
+        << FormatBytes(index.next_base_bytes()) << " for a while, another epoch beside it "
+        << FormatBytes(index.next_epoch_bytes()) << "\n";
+  }
 }
 
 void PrintJobs(std::ostream& out, const v1::StatusResponse& status) {

@@ -67,7 +67,7 @@ class IngestStream {
 
  private:
   static constexpr size_t kInFlight = 4;
-  static constexpr std::chrono::seconds kRetryFor{60};
+  static constexpr std::chrono::seconds kRetryFor{900};
 
   Status Write(uint64_t sequence);
   // Waits until at most `limit` batches are unacknowledged, sending those that wait for a retry.

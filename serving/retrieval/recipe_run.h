@@ -25,6 +25,11 @@ struct RecipeRun {
   featurestore::Snapshot& snapshot;
   const Context& context;  // of the whole call
   uint64_t seed = 0;
+  // One of a whole catalog that nobody waits for: channels may take as long as the call, and
+  // searches of near channels keep fewer candidates by default.
+  bool offline = false;
+  // Candidates that searches of near channels keep; 0: the default.
+  size_t near_effort = 0;
 };
 
 // A candidate of one channel.

@@ -295,16 +295,27 @@ TEST(Entry, TheStoredBytesAreFrozen) {  // the worked example of docs/formats/lo
 }
 
 TEST(Activation, ComesBackAsItWas) {
-  Activation activation;
-  activation.kind = Activation::Kind::kVectors;
-  activation.feature = Sha256("feature");
-  activation.artifact = Sha256("artifact");
+  for (const auto kind : {Activation::Kind::kIndexBase, Activation::Kind::kVectors,
+                          Activation::Kind::kEpoch, Activation::Kind::kNoBase}) {
+    const Activation activation{
+        .kind = kind, .feature = Sha256("feature"), .artifact = Sha256("artifact")};
 
-  ASSERT_OK_AND_ASSIGN(const Activation decoded, DecodeActivation(EncodeActivation(activation)));
+    ASSERT_OK_AND_ASSIGN(const Activation decoded, DecodeActivation(EncodeActivation(activation)));
 
-  EXPECT_EQ(decoded.kind, activation.kind);
-  EXPECT_EQ(decoded.feature, activation.feature);
-  EXPECT_EQ(decoded.artifact, activation.artifact);
+    EXPECT_EQ(decoded.kind, activation.kind);
+    EXPECT_EQ(decoded.feature, activation.feature);
+    EXPECT_EQ(decoded.artifact, activation.artifact);
+  }
+}
+
+// Format 1 is the same without the later kinds.
+TEST(Activation, TheFormatBeforeIsStillRead) {
+  std::string old = EncodeActivation({.kind = Activation::Kind::kVectors,
+                                      .feature = Sha256("feature"),
+                                      .artifact = Sha256("artifact")});
+  old[0] = 1;
+  ASSERT_OK_AND_ASSIGN(const Activation decoded, DecodeActivation(old));
+  EXPECT_EQ(decoded.kind, Activation::Kind::kVectors);
 }
 
 TEST(Activation, MalformedBytesAreRefused) {
@@ -317,7 +328,7 @@ TEST(Activation, MalformedBytesAreRefused) {
   unknown[1] = 9;
   EXPECT_THAT(DecodeActivation(unknown), StatusIs(StatusCode::kDataLoss, HasSubstr("kind 9")));
   std::string newer = good;
-  newer[0] = 2;
+  newer[0] = 3;
   EXPECT_THAT(DecodeActivation(newer), StatusIs(StatusCode::kUnimplemented, _));
 }
 

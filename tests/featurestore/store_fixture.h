@@ -143,6 +143,12 @@ class FakeSink : public RowSink {
     keys.FindKeys("item", {&key, 1}, {&base->found, 1});
     return base;
   }
+  StatusOr<std::unique_ptr<LoadedBase>> LoadNoBase(const Digest&,
+                                                   const VectorTable& table) override {
+    auto base = std::make_unique<FakeBase>();
+    base->dir = Concat("none of ", table.size());
+    return base;
+  }
   void InstallBase(const Digest&, LoadedBase& base) override {
     ++installs;
     installed = static_cast<FakeBase&>(base).dir;

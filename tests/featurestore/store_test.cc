@@ -237,6 +237,8 @@ TEST_F(StoreTest, ActivatedVectorsGoToRowsWhoseTextIsUnchanged) {
       t_.PutArtifact("vectors.larder", t_.store->EncodeVectors(feature.digest, missing, vectors)));
 
   ASSERT_OK(t_.store->Activate({Activation::Kind::kVectors, feature.digest, artifact}));
+  EXPECT_EQ(t_.Value("titles_of.vec", "i0"), "null never_computed") << "its epoch is not active";
+  ASSERT_OK(t_.store->Activate({Activation::Kind::kEpoch, feature.digest, {}}));
 
   for (int round = 0; round < 2; ++round) {
     {
@@ -287,6 +289,87 @@ TEST_F(StoreTest, IndexBasesAreLoadedAtActivationAndAtStart) {
   ASSERT_OK(t_.Reopen());
   EXPECT_EQ(t_.sink->loads, 1);
   EXPECT_EQ(t_.sink->installs, 1);
+}
+
+// Each is a file of all vectors: only those that may be wanted again stay.
+TEST_F(StoreTest, BasesThatAreOfNoUseAnyMoreAreRemoved) {
+  const Digest feature = t_.store->Stats().vectors[0].feature;
+  std::vector<Digest> bases;
+  for (const char* bytes : {"1", "2", "3", "4"}) {
+    ASSERT_OK_AND_ASSIGN(bases.emplace_back(), t_.PutArtifact("base", bytes));
+  }
+  for (const size_t i : {0, 1, 2, 0, 3}) {
+    ASSERT_TRUE(t_.artifacts->Contains(bases[i]) || t_.PutArtifact("base", "1").ok());
+    ASSERT_OK(t_.store->Activate({Activation::Kind::kIndexBase, feature, bases[i]}));
+  }
+  for (int round = 0; round < 2; ++round) {
+    EXPECT_TRUE(t_.artifacts->Contains(bases[0])) << "it was activated again";
+    EXPECT_FALSE(t_.artifacts->Contains(bases[1]));
+    EXPECT_FALSE(t_.artifacts->Contains(bases[2]));
+    EXPECT_TRUE(t_.artifacts->Contains(bases[3]));
+    EXPECT_THAT(t_.sink->installed, HasSubstr(bases[3].Hex()));
+    EXPECT_EQ(t_.store->Stats().artifact_errors, 0U);
+    ASSERT_OK(t_.Reopen());
+  }
+}
+
+TEST_F(StoreTest, AnIndexGoesOnWithoutItsBaseAlsoAfterARestart) {
+  Put("catalog", {ItemRow("i0", kNow - 5, "kettle")});
+  const Digest feature = t_.store->Stats().vectors[0].feature;
+  ASSERT_OK_AND_ASSIGN(const Digest base, t_.PutArtifact("base", "1"));
+  ASSERT_OK(t_.store->Activate({Activation::Kind::kIndexBase, feature, base}));
+
+  ASSERT_OK(t_.store->Activate({Activation::Kind::kNoBase, feature, {}}));
+
+  EXPECT_EQ(t_.sink->installed, "none of 1");
+  EXPECT_FALSE(t_.artifacts->Contains(base));
+  ASSERT_OK(t_.Reopen());
+  EXPECT_EQ(t_.sink->loads, 0);
+  EXPECT_EQ(t_.store->Stats().artifact_errors, 0U);
+}
+
+// ARCHITECTURE §8: the old one serves, and both are kept up to date.
+TEST_F(StoreTest, ANewEpochOfAVectorFeatureWaitsUntilItIsActivated) {
+  Put("catalog", {ItemRow("i0", kNow - 9, "kettle")});
+  std::string changed(kDefinitions);
+  const std::string from = "embed(titles, title, content)";
+  changed.replace(changed.find(from), from.size(), "embed(titles, title)");
+  ASSERT_OK(t_.Define(changed));
+  ASSERT_EQ(t_.store->Stats().vectors.size(), 2U);
+  const Digest fresh = t_.store->Stats().vectors[1].feature;
+  const auto stages = [&] {
+    const StoreStats stats = t_.store->Stats();
+    return std::pair(stats.vectors[0].stage, stats.vectors[1].stage);
+  };
+  EXPECT_EQ(stages(), std::pair(VectorStage::kActive, VectorStage::kComputing));
+  ASSERT_OK(t_.store->Activate({Activation::Kind::kEpoch, fresh, {}}));
+  EXPECT_EQ(stages(), std::pair(VectorStage::kActive, VectorStage::kComputing))
+      << "never active while vectors are missing";
+
+  ASSERT_OK_AND_ASSIGN(const auto missing, t_.store->MissingVectors(fresh));
+  ASSERT_EQ(missing.size(), 1U);
+  ASSERT_OK_AND_ASSIGN(
+      const Digest artifact,
+      t_.PutArtifact("vectors.larder", t_.store->EncodeVectors(
+                                           fresh, missing,
+                                           FakeEmbedder::CodesOf(missing[0].text))));
+  ASSERT_OK(t_.store->Activate({Activation::Kind::kVectors, fresh, artifact}));
+  EXPECT_EQ(stages(), std::pair(VectorStage::kActive, VectorStage::kReady));
+  ASSERT_OK(t_.Reopen());
+  EXPECT_EQ(stages(), std::pair(VectorStage::kActive, VectorStage::kReady));
+  EXPECT_EQ(t_.Value("text_of.vec", "i0"), "null never_computed");
+
+  ASSERT_OK(t_.store->Activate({Activation::Kind::kEpoch, fresh, {}}));
+  Put("catalog", {ItemRow("i1", kNow - 8, "pot")});
+  for (int round = 0; round < 2; ++round) {
+    EXPECT_NE(t_.Value("text_of.vec", "i0"), "null never_computed");
+    for (const VectorStats& vectors : t_.store->Stats().vectors) {
+      EXPECT_EQ(vectors.stage, VectorStage::kActive);
+      EXPECT_EQ(vectors.vectors, 2U);
+      EXPECT_EQ(t_.sink->vectors[vectors.feature].size(), 2U);
+    }
+    ASSERT_OK(t_.Reopen());
+  }
 }
 
 // One that cannot be read does not hide an older one that can, also not after a replay.
@@ -343,9 +426,31 @@ TEST_F(StoreTest, ANewFeatureOfExternalVectorsHasThoseOfTheRowsSoFar) {
 
   const StoreStats stats = t_.store->Stats();
   ASSERT_EQ(stats.vectors.size(), features + 1);
-  EXPECT_TRUE(stats.vectors.back().active);
+  EXPECT_EQ(stats.vectors.back().stage, VectorStage::kActive);
   EXPECT_EQ(stats.vectors.back().vectors, 1U);
   EXPECT_EQ(t_.sink->vectors[stats.vectors.back().feature].size(), 1U);
+}
+
+// Nothing is to be computed for a table without rows, but it would take the place of vectors.
+TEST_F(StoreTest, AnEmptyFeatureInPlaceOfAnotherWaitsForItsEpoch) {
+  Put("catalog", {ItemRow("i1", kNow - 9, "kettle")});
+  std::string changed(kDefinitions);
+  const std::string from = "from: catalog\n";
+  changed.replace(changed.find(from), from.size(), "from: drafts\n");
+  changed += "---\ntable: drafts\nof: item\ntime: at\nunit: us\n"
+             "columns: {title: string, content: string}\n";
+  ASSERT_OK(t_.Define(changed));
+
+  const StoreStats stats = t_.store->Stats();
+  ASSERT_EQ(stats.vectors.size(), 2U);
+  EXPECT_EQ(stats.vectors[0].stage, VectorStage::kActive);
+  EXPECT_EQ(stats.vectors[1].stage, VectorStage::kReady);
+  // What the name means is still the first one.
+  const std::string text = "embed(titles, title, content)";
+  changed.replace(changed.find(text), text.size(), "embed(titles, title)");
+  ASSERT_OK(t_.Define(changed));
+  ASSERT_EQ(t_.store->Stats().vectors.size(), 3U);
+  EXPECT_EQ(t_.store->Stats().vectors[2].stage, VectorStage::kReady);
 }
 
 TEST_F(StoreTest, ExternalVectorsComeWithTheRows) {

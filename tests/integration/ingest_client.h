@@ -15,6 +15,7 @@
 #include "larder/v1/admin_service.grpc.pb.h"
 #include "larder/v1/feature_service.grpc.pb.h"
 #include "larder/v1/ingest_service.grpc.pb.h"
+#include "larder/v1/retrieval_service.grpc.pb.h"
 
 namespace larder {
 
@@ -52,6 +53,12 @@ class IngestClient {
     grpc::ClientContext context;
     context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(30));
     return v1::FeatureService::NewStub(channel_)->GetFeatures(&context, request, &response);
+  }
+
+  grpc::Status Search(const v1::SearchRequest& request, v1::SearchResponse& response) {
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(30));
+    return v1::RetrievalService::NewStub(channel_)->Search(&context, request, &response);
   }
 
   v1::StatusResponse Status(bool want_state_hash) {

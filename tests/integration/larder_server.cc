@@ -12,26 +12,24 @@
 #include "base/status.h"
 
 namespace larder {
-namespace {
-
-std::vector<std::string> ServeCommand(const std::string& data_dir, const std::string& ports_file) {
-  return {LarderBinary(), "serve",  "--data",      data_dir,       "--listen",
-          "127.0.0.1:0",  "--http", "127.0.0.1:0", "--ports-file", ports_file};
-}
-
-}  // namespace
-
 std::string LarderBinary() { return LARDER_BINARY; }
 
 std::string RepositoryPath(const std::string& relative) {
   return Concat(LARDER_SOURCE_DIR, "/", relative);
 }
 
+std::vector<std::string> LarderServer::ServeCommand(const std::string& ports_file) const {
+  std::vector<std::string> command{LarderBinary(), "serve",       "--data",   data_dir_,
+                                   "--listen",     "127.0.0.1:0", "--http",   "127.0.0.1:0",
+                                   "--ports-file", ports_file};
+  command.insert(command.end(), options_.begin(), options_.end());
+  return command;
+}
+
 void LarderServer::Launch() {
   const std::string ports_file = data_dir_ + ".ports";
   std::filesystem::remove(ports_file);
-  program_ =
-      std::make_unique<BackgroundProgram>(ServeCommand(data_dir_, ports_file), data_dir_ + ".log");
+  program_ = std::make_unique<BackgroundProgram>(ServeCommand(ports_file), data_dir_ + ".log");
 }
 
 void LarderServer::Start() {
@@ -54,7 +52,7 @@ void LarderServer::Start() {
 }
 
 ProcessResult LarderServer::StartAndFail() {
-  return RunProgram(ServeCommand(data_dir_, data_dir_ + ".ports"), {}, "",
+  return RunProgram(ServeCommand(data_dir_ + ".ports"), {}, "",
                     std::chrono::seconds(60));
 }
 

@@ -14,7 +14,9 @@ namespace larder {
 // The real binary, serving a data directory on ports of its own choice.
 class LarderServer {
  public:
-  explicit LarderServer(std::string data_dir) : data_dir_(std::move(data_dir)) {}
+  // `options`: further ones of `larder serve`.
+  explicit LarderServer(std::string data_dir, std::vector<std::string> options = {})
+      : data_dir_(std::move(data_dir)), options_(std::move(options)) {}
 
   // Starts it and waits until it answers; the check fails if it does not.
   void Start();
@@ -38,7 +40,10 @@ class LarderServer {
   nlohmann::json Json(std::vector<std::string> arguments, const std::string& in = "") const;
 
  private:
+  std::vector<std::string> ServeCommand(const std::string& ports_file) const;
+
   std::string data_dir_;
+  std::vector<std::string> options_;
   std::string address_;
   std::string http_address_;
   std::unique_ptr<BackgroundProgram> program_;

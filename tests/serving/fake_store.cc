@@ -47,7 +47,7 @@ class FakeSnapshot : public featurestore::Snapshot {
   TimeUs time() const override { return store_.clock_.Now(); }
   const registry::History& history() const override { return store_.history_; }
   bool IsActive(const registry::StoredFeature& feature) const override {
-    return !store_.inactive_.contains(feature.digest);
+    return !store_.inactive_.contains(feature.digest) && !store_.ready_.contains(feature.digest);
   }
   std::span<const uint64_t> Candidates(std::string_view entity) const override {
     const auto it = store_.entities_.find(entity);
@@ -218,9 +218,21 @@ StatusOr<Position> FakeStore::Activate(const featurestore::Activation& activatio
     LARDER_ASSIGN_OR_RETURN(const auto base, sink_.LoadBase(activation.feature, dir, keys));
     sink_.InstallBase(activation.feature, *base);
   }
+  if (activation.kind == featurestore::Activation::Kind::kNoBase) {
+    const featurestore::RowTable rows("any", "any");
+    for (const registry::VectorFeature& feature : history_.current()->registry->vectors) {
+      if (feature.digest != activation.feature) continue;
+      featurestore::VectorTable table(feature, "", rows, featurestore::VectorStage::kActive);
+      for (const auto& [ordinal, codes] : vectors_[feature.digest]) table.Set(ordinal, {}, codes);
+      LARDER_ASSIGN_OR_RETURN(const auto base, sink_.LoadNoBase(feature.digest, table));
+      sink_.InstallBase(feature.digest, *base);
+    }
+  }
   if (activation.kind == featurestore::Activation::Kind::kVectors) {
     inactive_.erase(activation.feature);
+    ready_.insert(activation.feature);
   }
+  if (activation.kind == featurestore::Activation::Kind::kEpoch) ready_.erase(activation.feature);
   activations.push_back(activation);
   ++position_;
   return position();
@@ -270,7 +282,9 @@ featurestore::StoreStats FakeStore::Stats() const {
     featurestore::VectorStats& out = stats.vectors.emplace_back();
     out.name = feature.name;
     out.feature = feature.digest;
-    out.active = !inactive_.contains(feature.digest);
+    out.stage = inactive_.contains(feature.digest) ? featurestore::VectorStage::kComputing
+                : ready_.contains(feature.digest)  ? featurestore::VectorStage::kReady
+                                                   : featurestore::VectorStage::kActive;
   }
   return stats;
 }

@@ -100,6 +100,7 @@ class FakeStore : public featurestore::Store {
   std::map<std::string, std::map<std::string, FakeValue>> aggregates_;
   std::map<Digest, std::map<registry::Ordinal, std::vector<int8_t>>> vectors_;
   std::map<Digest, std::vector<featurestore::VectorInput>> inactive_;
+  std::set<Digest> ready_;
 };
 
 }  // namespace larder::serving

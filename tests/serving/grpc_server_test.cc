@@ -100,6 +100,46 @@ TEST(GrpcServer, CarriesEveryUnaryCall) {
   EXPECT_THAT(wire.metrics.Text({}), HasSubstr("code=\"OK\",method=\"Search\""));
 }
 
+TEST(GrpcServer, StreamsTheResultsOfAWholeCatalog) {
+  Wire wire;
+  grpc::ClientContext call;
+  v1::RetrieveAllRequest request;
+  request.set_recipe("plain");
+  const auto reader = v1::RetrievalService::NewStub(wire.channel)->RetrieveAll(&call, request);
+  v1::RetrieveAllResponse part;
+  ASSERT_TRUE(reader->Read(&part));
+  EXPECT_EQ(part.head().keys_left(), 2U);
+  ASSERT_TRUE(reader->Read(&part));
+  ASSERT_EQ(part.results().results_size(), 2);
+  EXPECT_EQ(part.results().results(0).key(), "a");
+  EXPECT_EQ(part.results().results(1).ids_size(), 2);
+  EXPECT_FALSE(reader->Read(&part));
+  EXPECT_TRUE(reader->Finish().ok());
+  EXPECT_THAT(wire.metrics.Text({}), HasSubstr("code=\"OK\",method=\"RetrieveAll\""));
+}
+
+TEST(GrpcServer, AClientThatDoesNotTakeItsResultsDoesNotHoldUpTheShutdown) {
+  Wire wire;
+  // Several megabytes of results: more than lie ready for a client.
+  for (int i = 0; i < 3'000; ++i) {
+    wire.world.AddItem(std::to_string(i) + std::string(200, 'x'), "apple pie");
+  }
+  grpc::ClientContext call;
+  v1::RetrieveAllRequest request;
+  request.set_recipe("plain");
+  const auto reader = v1::RetrievalService::NewStub(wire.channel)->RetrieveAll(&call, request);
+  v1::RetrieveAllResponse part;
+  ASSERT_TRUE(reader->Read(&part));
+
+  const auto start = std::chrono::steady_clock::now();
+  wire.server->Shutdown(std::chrono::seconds(60));
+
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(50));
+  while (reader->Read(&part)) continue;
+  const grpc::StatusCode code = reader->Finish().error_code();
+  EXPECT_TRUE(code == grpc::StatusCode::UNAVAILABLE || code == grpc::StatusCode::CANCELLED) << code;
+}
+
 TEST(GrpcServer, SendsCodeAndMessageOfAnError) {
   Wire wire;
   grpc::ClientContext call;

@@ -57,6 +57,28 @@ TEST(IngestBatch, TellsOnlyOfRecordsThatDidNotGoIn) {
   EXPECT_EQ(ack.not_ok(1).position().value(), 5U);
 }
 
+TEST(IngestBatch, WaitsWhileAnIndexHasTooManyVectorsOutsideOfItsBase) {
+  ServingWorld world(kTestDefinitions, /*max_delta=*/3);
+  world.store->on_ingest = [](const IngestRequest& request) -> StatusOr<IngestResult> {
+    IngestResult result;
+    result.records.resize(request.records.size());
+    return result;
+  };
+  for (const char* key : {"a", "b"}) world.AddItem(key, "apple pie");
+  EXPECT_EQ(IngestBatch(Batch(1), world.context()).code(), 0U);
+
+  world.AddItem("c", "green pear");
+  const v1::IngestResponse full = IngestBatch(Batch(1), world.context());
+  EXPECT_EQ(full.code(), static_cast<uint32_t>(StatusCode::kResourceExhausted));
+  EXPECT_THAT(full.message(), HasSubstr("the index of 'text_of.vec' has 3 vectors outside"));
+  v1::IngestRequest clicks = Batch(1);
+  clicks.set_source("clicks");
+  EXPECT_EQ(IngestBatch(clicks, world.context()).code(), 0U) << "it has no vectors";
+
+  world.store->DeleteRow("catalog", "b");
+  EXPECT_EQ(IngestBatch(Batch(1), world.context()).code(), 0U);
+}
+
 TEST(IngestBatch, TellsOfABatchThatFailed) {
   ServingWorld world;
   world.store->on_ingest = [](const IngestRequest&) -> StatusOr<IngestResult> {

@@ -27,6 +27,7 @@ JobsOptions Fast() {
           .index_patience = milliseconds(0),
           .index_interval = milliseconds(0),
           .index_threads = 1,
+          .epoch_bounds = {},
           .retry = milliseconds(5),
           .retry_max = milliseconds(20)};
 }
@@ -73,18 +74,22 @@ TEST(Jobs, EncodesTheMissingVectorsAndActivatesThem) {  // S7.3
 
   ASSERT_TRUE(Eventually([&] { return IsIdle(jobs); }));
 
-  ASSERT_EQ(world.store->activations.size(), 1U);
+  // The first epoch of a name has nothing to be compared with.
+  ASSERT_EQ(world.store->activations.size(), 2U);
   EXPECT_EQ(world.store->activations[0].kind, Activation::Kind::kVectors);
+  EXPECT_EQ(world.store->activations[1].kind, Activation::Kind::kEpoch);
+  EXPECT_FALSE(jobs.CheckOf(world.store->activations[1].feature).has_value());
   ASSERT_OK_AND_ASSIGN(const std::string dir,
                        world.artifacts->Path(world.store->activations[0].artifact));
   ASSERT_OK_AND_ASSIGN(const std::string bytes,
                        FileSystem::Posix().Read(dir + "/vectors.larder", 1'000));
   EXPECT_EQ(bytes, "fake vectors of 1000: 16000");
   const auto done = Done(jobs);
-  ASSERT_EQ(done.size(), 1U);
-  EXPECT_EQ(done[0].subject, "text_of.vec");
-  EXPECT_EQ(done[0].done, 1'000U);
-  EXPECT_EQ(done[0].total, 1'000U);
+  ASSERT_EQ(done.size(), 2U);
+  EXPECT_EQ(done[0].kind, Jobs::Kind::kEpoch);
+  EXPECT_EQ(done[1].subject, "text_of.vec");
+  EXPECT_EQ(done[1].done, 1'000U);
+  EXPECT_EQ(done[1].total, 1'000U);
 }
 
 TEST(Jobs, BuildsABaseWhenTheDeltaIsLarge) {
@@ -165,6 +170,68 @@ TEST(Jobs, FoldsTheDeltaIntoTheBase) {
   EXPECT_GT(writes.bytes, 0U);
 }
 
+// Changes one byte of a vector in the file of the index's base.
+void DamageVector(const ServingWorld& world, const LiveIndex& live) {
+  FileSystem& fs = FileSystem::Posix();
+  const std::string path = *world.artifacts->Path(live.base_digest) + "/index.larder";
+  std::string bytes = *fs.Read(path, 1 << 24);
+  const std::vector<int8_t> codes = live.index->Find(live.index->Ids().front()).Codes();
+  const size_t at = bytes.find(std::string(codes.begin(), codes.end()));
+  ASSERT_NE(at, std::string::npos);
+  bytes[at] = static_cast<char>(bytes[at] ^ 1);
+  ASSERT_OK(WriteFileAtomically(fs, path, bytes));
+}
+
+TEST(Jobs, ADamagedBaseIsGivenUpAndMadeAgain) {
+  ServingWorld world;
+  for (int i = 0; i < 4'200; ++i) {
+    world.AddItem(std::to_string(i), "apple " + std::to_string(i) + " " + std::to_string(i * 7));
+  }
+  {
+    const Jobs jobs(PartsOf(world), Fast());
+    ASSERT_TRUE(Eventually([&] { return IsIdle(jobs); }));
+  }
+  const Activation base = world.store->activations.at(0);
+  {
+    const auto snapshot = *world.store->Read({}, std::chrono::steady_clock::now());
+    DamageVector(world, *world.indexes.Find(base.feature, *snapshot));
+  }
+  ASSERT_OK(world.store->Activate(base));  // as a start does
+
+  const Jobs jobs(PartsOf(world), Fast());
+  ASSERT_TRUE(Eventually([&] { return IsIdle(jobs); }));
+
+  ASSERT_EQ(world.store->activations.size(), 4U);
+  EXPECT_EQ(world.store->activations[2].kind, Activation::Kind::kNoBase);
+  EXPECT_EQ(world.store->activations[3].kind, Activation::Kind::kIndexBase);
+  const auto done = Done(jobs);
+  const auto check = std::find_if(done.begin(), done.end(), [](const Jobs::Report& report) {
+    return report.kind == Jobs::Kind::kIndexCheck && !report.error.empty();
+  });
+  ASSERT_NE(check, done.end());
+  EXPECT_THAT(check->error, HasSubstr("index.larder"));
+  const auto snapshot = *world.store->Read({}, std::chrono::steady_clock::now());
+  const LiveIndex* live = world.indexes.Find(base.feature, *snapshot);
+  EXPECT_EQ(live->index->GetStats().base_rows, 4'200U);
+  EXPECT_EQ(live->index->GetStats().delta_size, 0U);
+  EXPECT_FALSE(live->index->base()->is_damaged());
+}
+
+// However small its delta is: nothing is ingested until then.
+TEST(Jobs, AFullIndexGetsABaseAtOnce) {
+  ServingWorld world(kTestDefinitions, /*max_delta=*/100);
+  for (int i = 0; i < 150; ++i) world.AddItem(std::to_string(i), "apple " + std::to_string(i));
+  ASSERT_EQ(world.indexes.full(), 1U);
+  JobsOptions patient = Fast();
+  patient.index_quiet = patient.index_patience = std::chrono::hours(1);
+  const Jobs jobs(PartsOf(world), patient);
+
+  ASSERT_TRUE(Eventually([&] { return IsIdle(jobs); }));
+
+  EXPECT_EQ(world.indexes.full(), 0U);
+  EXPECT_EQ(world.store->activations.at(0).kind, Activation::Kind::kIndexBase);
+}
+
 TEST(Jobs, TriesAFailedJobAgainAndSaysWhy) {
   ServingWorld world;
   world.store->SetInactive("text_of.vec", {{"a", {}, "apple"}});
@@ -181,9 +248,10 @@ TEST(Jobs, TriesAFailedJobAgainAndSaysWhy) {
   ASSERT_TRUE(Eventually([&] { return IsIdle(jobs); }));
 
   EXPECT_THAT(waiting[0].error, HasSubstr("full"));
-  EXPECT_EQ(world.store->activations.size(), 1U);
-  EXPECT_EQ(jobs.Reports().size(), 1U);
-  EXPECT_EQ(jobs.Reports()[0].state, Jobs::State::kDone);
+  EXPECT_EQ(world.store->activations.size(), 2U);
+  for (const Jobs::Report& report : jobs.Reports()) {
+    EXPECT_EQ(report.state, Jobs::State::kDone) << report.error;
+  }
 }
 
 TEST(Jobs, StopsInTheMiddleOfAJob) {

@@ -317,8 +317,8 @@ TEST(Retrieve, ExplainsOnRequest) {
 TEST(Retrieve, KeepsTheOldListOfATopChannelForAWhile) {  // S9.2
   ServingWorld world;
   TopLists slow(std::chrono::hours(1));
-  Backend backend{*world.store,  *world.artifacts, *world.encoders,
-                  world.indexes, slow,             world.key_hashes};
+  Backend backend{*world.store, *world.artifacts, *world.encoders,   world.indexes,
+                  slow,         world.key_hashes, *world.live_recall};
   const Context context{backend, std::chrono::steady_clock::now() + std::chrono::seconds(30)};
   world.AddItem("a", "apple pie");
   world.AddItem("b", "pear cake");

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include <string>
 #include <vector>
 
@@ -93,6 +95,25 @@ TEST(Search, RefusesVectorsThatDoNotFit) {
   request.mutable_vector()->set_values_f32le(std::string(64, '\xff'));  // all NaN
   EXPECT_THAT(Search(request, world.context()),
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("not finite")));
+}
+
+TEST(Search, AMinimumScoreLeavesTheRestOut) {
+  ServingWorld world;
+  AddFruit(world);
+  v1::SearchRequest request = Request();
+  request.set_text("apple pie");
+  ASSERT_OK_AND_ASSIGN(const auto all, Search(request, world.context()));
+  const auto scores = Numbers<double>(all.scores());
+  ASSERT_GT(scores.size(), 1U);
+  request.set_min_score(scores[0]);
+  ASSERT_OK_AND_ASSIGN(const auto best, Search(request, world.context()));
+  EXPECT_LT(Numbers<double>(best.scores()).size(), scores.size());
+  for (const double score : Numbers<double>(best.scores())) EXPECT_EQ(score, scores[0]);
+  for (const double bad : {1.5, -1.5, std::nan("")}) {
+    request.set_min_score(bad);
+    EXPECT_THAT(Search(request, world.context()),
+                StatusIs(StatusCode::kInvalidArgument, HasSubstr("min_score: expected -1 to 1")));
+  }
 }
 
 TEST(Search, NamesWhatIsMissing) {

@@ -97,14 +97,17 @@ score: rrf(hot)
 limit: 6
 )";
 
-ServingWorld::ServingWorld(std::string_view definitions) {
+ServingWorld::ServingWorld(std::string_view definitions, size_t max_delta)
+    : indexes(FileSystem::Posix(), max_delta) {
   FileSystem& fs = FileSystem::Posix();
   artifacts = *featurestore::ArtifactStore::Open(fs, dir.path() + "/data");
   LARDER_CHECK(text::WriteSampleEncoder(dir.path() + "/encoder").ok());
   encoder_digest = *featurestore::PutDirectory(*artifacts, fs, dir.path() + "/encoder");
   encoders.emplace(fs, *artifacts);
   store.emplace(*artifacts, *encoders, indexes);
-  backend.emplace(Backend{*store, *artifacts, *encoders, indexes, top_lists, key_hashes});
+  live_recall.emplace(*store, indexes, 0.0);
+  backend.emplace(
+      Backend{*store, *artifacts, *encoders, indexes, top_lists, key_hashes, *live_recall});
   if (definitions.empty()) return;
   const auto applied = Apply(Definitions<v1::ApplyRequest>(definitions), context());
   if (!applied.ok()) ADD_FAILURE() << applied.status().ToString();

@@ -15,6 +15,7 @@
 #include "serving/context.h"
 #include "serving/encoders.h"
 #include "serving/index_sink.h"
+#include "serving/live_recall.h"
 #include "serving/retrieval/key_hashes.h"
 #include "serving/retrieval/top_list.h"
 #include "tests/serving/fake_store.h"
@@ -28,16 +29,18 @@ extern const std::string_view kTestDefinitions;
 // Everything that the handlers work on, over a fake store, with a small real encoder.
 struct ServingWorld {
   // With kTestDefinitions applied, unless `definitions` is empty.
-  explicit ServingWorld(std::string_view definitions = kTestDefinitions);
+  explicit ServingWorld(std::string_view definitions = kTestDefinitions,
+                        size_t max_delta = 1'000'000);
 
   TempDir dir;
   Digest encoder_digest;  // of "titles", 16 dimensions
   std::unique_ptr<featurestore::ArtifactStore> artifacts;
   std::optional<Encoders> encoders;
-  IndexSink indexes{FileSystem::Posix()};
+  IndexSink indexes;
   std::optional<FakeStore> store;
   TopLists top_lists{std::chrono::milliseconds(0)};
   KeyHashes key_hashes;
+  std::optional<LiveRecall> live_recall;
   std::optional<Backend> backend;
 
   Context context(std::chrono::milliseconds left = std::chrono::seconds(30)) {
@@ -66,7 +69,9 @@ struct ServingWorld {
 template <typename T>
 std::vector<T> Numbers(const larder::v1::Column& column) {
   std::vector<T> values(column.values().size() / sizeof(T));
-  std::memcpy(values.data(), column.values().data(), column.values().size());
+  if (!values.empty()) {
+    std::memcpy(values.data(), column.values().data(), column.values().size());
+  }
   return values;
 }
 std::vector<std::string> Strings(const larder::v1::Column& column);

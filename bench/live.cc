@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: Apache-2.0
+// An index that lives: upserts over gRPC while a client searches, with the folds that follow, and
+// the same without folds. What is measured is docs/benchmarks.md, "A live index".
+#include <atomic>
+#include <filesystem>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/file_system.h"
+#include "base/sync.h"
+#include "bench/support/data.h"
+#include "bench/support/driver.h"
+#include "bench/support/load.h"
+#include "bench/support/server_process.h"
+#include "larder/v1/ingest_service.grpc.pb.h"
+#include "larder/v1/retrieval_service.grpc.pb.h"
+
+namespace larder::bench {
+namespace {
+
+constexpr std::string_view kFeature = "facts.vec";
+constexpr double kSearchesPerSecond = 1'000;
+constexpr size_t kSearchClients = 4;
+constexpr std::chrono::milliseconds kBatchEvery{20};
+constexpr std::chrono::milliseconds kLookEvery{50};
+constexpr size_t kRecallQueries = 500;
+constexpr int kCallSeconds = 10;
+
+// Items that look like those of the catalog, without end: a title of one and a text of another.
+class Items {
+ public:
+  static StatusOr<Items> Read(const std::string& path) {
+    Items items;
+    LARDER_ASSIGN_OR_RETURN(items.keys_, ReadKeys(path, "package"));
+    LARDER_ASSIGN_OR_RETURN(items.titles_, ReadKeys(path, "title"));
+    return items;
+  }
+
+  std::string Text() { return Concat(Title(), ", ", Title()); }
+  // A new item, or a known one with another text.
+  std::string Record(bool replaces) {
+    if (!replaces) keys_.push_back(Concat("live-", keys_.size()));
+    const std::string& key = replaces ? keys_[random_() % keys_.size()] : keys_.back();
+    return Concat(R"({"package":")", key, R"(","updated_at":")",
+                  FormatTime(Clock::System().Now()), R"(","title":")", Text(),
+                  R"(","content":")", Text(), "\"}");
+  }
+
+ private:
+  // Without what JSON would want escaped.
+  std::string Title() {
+    std::string title = titles_[random_() % titles_.size()];
+    std::erase_if(title, [](char c) { return c == '"' || c == '\\' || c < ' '; });
+    return title;
+  }
+
+  std::vector<std::string> keys_;
+  std::vector<std::string> titles_;
+  std::mt19937_64 random_{1};
+};
+
+StatusOr<v1::SearchResponse> Search(v1::RetrievalService::Stub& stub, const std::string& text,
+                                    bool exact = false) {
+  v1::SearchRequest request;
+  request.set_feature(std::string(kFeature));
+  request.set_text(text);
+  request.set_exact(exact);
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(kCallSeconds));
+  v1::SearchResponse reply;
+  LARDER_RETURN_IF_ERROR(FromGrpc(stub.Search(&context, request, &reply)));
+  return reply;
+}
+
+StatusOr<v1::IndexStatus> IndexOf(const ServerProcess& server) {
+  LARDER_ASSIGN_OR_RETURN(const v1::StatusResponse status, server.GetStatus());
+  for (const v1::IndexStatus& index : status.indexes()) {
+    if (index.epoch().feature() == kFeature) return index;
+  }
+  return NotFound("the server has no ", kFeature);
+}
+
+struct Upserts {
+  uint64_t records = 0;
+  double seconds = 0;
+  std::vector<double> ack_us;
+};
+
+// Sends batches at `per_second` records until `stop`; half of them replace if `replacing`.
+StatusOr<Upserts> Upsert(const ServerProcess& server, Items& items, double per_second,
+                         bool replacing, const std::atomic<bool>& stop) {
+  const auto stub = v1::IngestService::NewStub(server.channel());
+  grpc::ClientContext context;
+  const auto stream = stub->Ingest(&context);
+  Upserts upserts;
+  const Stopwatch watch;
+  auto due = Steady::now();
+  double owed = 0;
+  while (!stop) {
+    std::this_thread::sleep_until(due += kBatchEvery);
+    owed += per_second * std::chrono::duration<double>(kBatchEvery).count();
+    v1::IngestRequest batch;
+    batch.set_source("catalog");
+    for (; owed >= 1; --owed) {
+      const bool replaces = replacing && (upserts.records + batch.records_size()) % 2 == 1;
+      batch.add_records(items.Record(replaces));
+    }
+    const Stopwatch ack;
+    v1::IngestResponse response;
+    if (!stream->Write(batch) || !stream->Read(&response)) break;
+    if (response.code() != 0) return Internal("a batch did not go in: ", response.message());
+    if (response.not_ok_size() > 0) return Internal(response.not_ok(0).message());
+    upserts.ack_us.push_back(ack.us());
+    upserts.records += response.accepted();
+  }
+  stream->WritesDone();
+  LARDER_RETURN_IF_ERROR(FromGrpc(stream->Finish()));
+  upserts.seconds = watch.seconds();
+  return upserts;
+}
+
+struct Phase {
+  std::string name;
+  double per_second = 0;
+  bool replacing = false;
+  double seconds = 0;
+};
+
+// Searches at their rate while upserts come at theirs, and adds a row. Returns how many vectors the
+// delta had at most.
+StatusOr<uint64_t> RunPhase(const ServerProcess& server, Items& items, const Phase& phase,
+                            Report& report) {
+  Progress(Concat(phase.name, ": ", phase.seconds, " s"));
+  LARDER_ASSIGN_OR_RETURN(const v1::IndexStatus before, IndexOf(server));
+  const auto calls = static_cast<size_t>(phase.seconds * kSearchesPerSecond);
+  std::vector<std::string> texts(10'000);
+  for (std::string& text : texts) text = items.Text();
+  std::atomic<bool> stop{false};
+  std::atomic<bool> folding{false};
+  uint64_t most_delta = 0;
+  StatusOr<Upserts> upserts = Internal("not run");
+  std::vector<double> in_fold;
+  Mutex mutex;
+  StatusOr<Round> searches = Internal("not run");
+  {
+    std::jthread writer([&] {
+      upserts = Upsert(server, items, phase.per_second, phase.replacing, stop);
+    });
+    std::jthread watcher([&] {
+      for (; !stop; std::this_thread::sleep_for(kLookEvery)) {
+        const auto status = server.GetStatus();
+        if (!status.ok()) continue;
+        bool running = false;
+        for (const v1::JobStatus& job : status->jobs()) {
+          running |= job.kind() == "index_base" && job.state() == v1::JOB_STATE_RUNNING;
+        }
+        folding = running;
+        for (const v1::IndexStatus& index : status->indexes()) {
+          most_delta = std::max(most_delta, index.epoch().delta_vectors());
+        }
+      }
+    });
+    const auto stub = v1::RetrievalService::NewStub(server.channel());
+    searches = OpenLoop(calls, kSearchesPerSecond, kSearchClients, [&](size_t i) {
+      const bool during = folding;
+      const Stopwatch watch;
+      const Status status = Search(*stub, texts[i % texts.size()]).status();
+      if (during) {
+        MutexLock lock(mutex);
+        in_fold.push_back(watch.us());
+      }
+      return status;
+    });
+    stop = true;
+  }
+  LARDER_RETURN_IF_ERROR(upserts.status());
+  LARDER_RETURN_IF_ERROR(searches.status());
+  LARDER_ASSIGN_OR_RETURN(const v1::IndexStatus after, IndexOf(server));
+  const double records = static_cast<double>(upserts->records);
+  const auto bytes = after.base_bytes_written() - before.base_bytes_written();
+  report.AddRound(phase.name,
+                  {{"upserts_per_s", records / upserts->seconds},
+                   {"ack_p99_us", Percentile(upserts->ack_us, 99)},
+                   {"folds", static_cast<double>(after.bases_written() - before.bases_written())},
+                   {"most_delta", static_cast<double>(most_delta)},
+                   {"bytes_per_upsert", static_cast<double>(bytes) / records},
+                   {"fold_p99_us", Percentile(in_fold, 99)}},
+                  *searches);
+  return most_delta;
+}
+
+// Recall@10 of searching against scanning, for texts that are not in the index.
+StatusOr<double> MeasureRecall(const ServerProcess& server, Items& items) {
+  const auto stub = v1::RetrievalService::NewStub(server.channel());
+  double found = 0;
+  double wanted = 0;
+  for (size_t i = 0; i < kRecallQueries; ++i) {
+    const std::string text = items.Text();
+    LARDER_ASSIGN_OR_RETURN(const v1::SearchResponse served, Search(*stub, text));
+    LARDER_ASSIGN_OR_RETURN(const v1::SearchResponse exact, Search(*stub, text, /*exact=*/true));
+    const auto scores = [](const v1::SearchResponse& reply) {
+      return std::span(reinterpret_cast<const double*>(reply.scores().values().data()),
+                       reply.scores().values().size() / sizeof(double));
+    };
+    const double last = scores(exact).back();
+    wanted += static_cast<double>(scores(exact).size());
+    for (const double score : scores(served)) found += score >= last ? 1 : 0;
+  }
+  return found / wanted;
+}
+
+// The bases' artifacts, so that the next start has to build the index anew.
+void RemoveBases(const std::string& dir) {
+  for (const auto& entry : std::filesystem::directory_iterator(JoinPath(dir, "artifacts"))) {
+    if (std::filesystem::exists(entry.path() / "index.larder")) {
+      std::filesystem::remove_all(entry.path());
+    }
+  }
+}
+
+Status Run(const Options& options, Report& report) {
+  LARDER_RETURN_IF_ERROR(RequireData(options.data, {kCatalogFile, kStoreDir}));
+  LARDER_ASSIGN_OR_RETURN(Items items, Items::Read(JoinPath(options.data, kCatalogFile)));
+  LARDER_ASSIGN_OR_RETURN(const ScratchDir scratch, ScratchDir::Make());
+  const std::string store = JoinPath(options.data, kStoreDir);
+  const Phase fast{"5,000 upserts/s", 5'000, false, std::min(10.0, options.seconds)};
+  const Phase slow{"600 upserts/s, half replace", 600, true, options.seconds};
+  const std::string dir = scratch.File("live");
+  LARDER_RETURN_IF_ERROR(CopyStore(store, dir));
+  double live_recall = 0;
+  uint64_t most_delta = 0;
+  {
+    LARDER_ASSIGN_OR_RETURN(const auto server, ServerProcess::Start(dir));
+    LARDER_RETURN_IF_ERROR(server->WaitUntilIdle());
+    LARDER_ASSIGN_OR_RETURN(most_delta, RunPhase(*server, items, slow, report));
+    LARDER_ASSIGN_OR_RETURN(live_recall, MeasureRecall(*server, items));
+    LARDER_RETURN_IF_ERROR(RunPhase(*server, items, fast, report).status());
+    LARDER_RETURN_IF_ERROR(server->WaitUntilIdle());
+    LARDER_RETURN_IF_ERROR(server->Stop());
+  }
+  {
+    // As long as it takes to the same delta, which so is as large on the average.
+    const Phase still{"the same without folds", slow.per_second, true,
+                      std::max(1.0, static_cast<double>(most_delta) / slow.per_second)};
+    LARDER_RETURN_IF_ERROR(CopyStore(store, scratch.File("still")));
+    LARDER_ASSIGN_OR_RETURN(
+        const auto server,
+        ServerProcess::Start(scratch.File("still"), {"--index-interval", "24h", "--index-quiet",
+                                                     "1h", "--index-patience", "24h"}));
+    LARDER_RETURN_IF_ERROR(server->WaitUntilIdle());
+    LARDER_RETURN_IF_ERROR(RunPhase(*server, items, still, report).status());
+    LARDER_RETURN_IF_ERROR(server->Stop());
+  }
+  RemoveBases(dir);
+  LARDER_ASSIGN_OR_RETURN(const auto server, ServerProcess::Start(dir));
+  LARDER_RETURN_IF_ERROR(server->WaitUntilIdle());
+  LARDER_ASSIGN_OR_RETURN(const double fresh_recall, MeasureRecall(*server, items));
+  LARDER_ASSIGN_OR_RETURN(const v1::IndexStatus index, IndexOf(*server));
+  report.Add("recall@10 after the folds", {{"recall", live_recall}});
+  report.Add("recall@10 of a fresh build", {{"recall", fresh_recall}});
+  report.Note(Concat(kSearchesPerSecond, " searches/s by text, k = 10, open loop, ",
+                     kSearchClients, " clients beside the server; fold_p99_us: of the searches ",
+                     "during index_base; ", index.vectors(), " vectors at the end"));
+  return server->Stop();
+}
+
+}  // namespace
+}  // namespace larder::bench
+
+int main(int argc, char** argv) {
+  return larder::bench::Drive("live", argc, argv, larder::bench::Run);
+}

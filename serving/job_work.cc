@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What each kind of job does.
+#include <algorithm>
+#include <memory>
+
+#include "ann/graph_base.h"
+#include "ann/recall.h"
+#include "base/low_priority.h"
+#include "serving/index_build.h"
+#include "serving/index_epoch.h"
+#include "serving/index_query.h"
+#include "serving/jobs.h"
+
+namespace larder::serving {
+namespace {
+
+// Texts encoded between two looks at the stop token.
+constexpr size_t kTextsAtATime = 512;
+constexpr size_t kAppendBytes = size_t{1} << 20;
+// Keys whose neighbours are looked at to measure recall, and to check an epoch.
+constexpr size_t kQueries = 200;
+constexpr uint64_t kSeed = 1;
+// For reads that must not hold up anybody for long.
+constexpr std::chrono::seconds kReadWait{10};
+
+}  // namespace
+
+Status Jobs::Install(featurestore::Activation::Kind kind, const Digest& feature,
+                     std::string_view file_name, std::string_view bytes) {
+  LARDER_ASSIGN_OR_RETURN(const auto writer, parts_.artifacts.Create());
+  LARDER_RETURN_IF_ERROR(writer->BeginFile(file_name));
+  for (; !bytes.empty(); bytes.remove_prefix(std::min(bytes.size(), kAppendBytes))) {
+    LARDER_RETURN_IF_ERROR(writer->Append(bytes.substr(0, kAppendBytes)));
+  }
+  LARDER_ASSIGN_OR_RETURN(const Digest artifact, writer->Commit({}));
+  return parts_.store.Activate({.kind = kind, .feature = feature, .artifact = artifact}).status();
+}
+
+Status Jobs::Backfill(const Task& task, const std::stop_token& stop) {
+  Digest space;
+  size_t dimensions = 0;
+  {
+    LARDER_ASSIGN_OR_RETURN(const auto snapshot,
+                            parts_.store.Read({}, Steady::now() + kReadWait));
+    const LiveIndex* live = parts_.indexes.Find(task.feature, *snapshot);
+    if (live == nullptr) return NotFound("'", task.name, "' has no index");
+    space = live->index->space();
+    dimensions = live->index->dim();
+  }
+  LARDER_ASSIGN_OR_RETURN(const std::vector<featurestore::VectorInput> inputs,
+                          parts_.store.MissingVectors(task.feature));
+  std::vector<int8_t> vectors(inputs.size() * dimensions);
+  for (size_t begin = 0; begin < inputs.size(); begin += kTextsAtATime) {
+    if (stop.stop_requested()) return Cancelled("the server is shutting down");
+    Progress(begin, inputs.size());
+    const size_t n = std::min(kTextsAtATime, inputs.size() - begin);
+    std::vector<std::string_view> texts(n);
+    for (size_t i = 0; i < n; ++i) texts[i] = inputs[begin + i].text;
+    LARDER_RETURN_IF_ERROR(parts_.encoders.Embed(
+        space, texts, std::span(vectors).subspan(begin * dimensions, n * dimensions)));
+  }
+  Progress(inputs.size(), inputs.size());
+  return Install(featurestore::Activation::Kind::kVectors, task.feature, "vectors.larder",
+                 parts_.store.EncodeVectors(task.feature, inputs, vectors));
+}
+
+Status Jobs::CheckBase(const Task& task) {
+  std::shared_ptr<const ann::GraphBase> base;
+  {
+    LARDER_ASSIGN_OR_RETURN(const auto snapshot,
+                            parts_.store.Read({}, Steady::now() + kReadWait));
+    const LiveIndex* live = parts_.indexes.Find(task.feature, *snapshot);
+    if (live != nullptr) base = live->index->base();
+  }
+  if (base == nullptr) return OkStatus();
+  const Status loaded = AtLowPriority([&] { return base->Load(); });
+  if (loaded.code() != StatusCode::kDataLoss) return loaded;
+  {
+    MutexLock lock(mu_);
+    progress_.error = Message(loaded);
+  }
+  // The store has the vectors, so the index goes on from them, and then wants another base.
+  LARDER_RETURN_IF_ERROR(parts_.store
+                             .Activate({.kind = featurestore::Activation::Kind::kNoBase,
+                                        .feature = task.feature,
+                                        .artifact = {}})
+                             .status());
+  return OkStatus();
+}
+
+// The first epoch of a name is activated as it is: nothing better is there.
+Status Jobs::ActivateEpoch(const Task& task, const std::stop_token& stop) {
+  std::optional<Digest> old;
+  {
+    LARDER_ASSIGN_OR_RETURN(const auto snapshot,
+                            parts_.store.Read({}, Steady::now() + kReadWait));
+    LARDER_ASSIGN_OR_RETURN(const NamedVector named, FindVector(task.name, *snapshot));
+    if (named.active) old = named.feature->digest;
+  }
+  if (old.has_value() && *old != task.feature) {
+    LARDER_ASSIGN_OR_RETURN(const CheckedEpoch checked, Check(task, *old, stop));
+    MutexLock lock(mu_);
+    checks_[task.feature] = checked;
+    if (!checked.check.refusal.empty()) return OkStatus();
+  }
+  return parts_.store
+      .Activate({.kind = featurestore::Activation::Kind::kEpoch,
+                 .feature = task.feature,
+                 .artifact = {}})
+      .status();
+}
+
+StatusOr<Jobs::CheckedEpoch> Jobs::Check(const Task& task, const Digest& old,
+                                         const std::stop_token& stop) {
+  CheckedEpoch checked;
+  std::vector<uint32_t> ids;
+  {
+    LARDER_ASSIGN_OR_RETURN(const auto snapshot,
+                            parts_.store.Read({}, Steady::now() + kReadWait));
+    const LiveIndex* live = parts_.indexes.Find(task.feature, *snapshot);
+    const LiveIndex* before = parts_.indexes.Find(old, *snapshot);
+    if (live == nullptr || before == nullptr) return NotFound("'", task.name, "' has no index");
+    checked.base_digest = live->base_digest;
+    checked.size = live->index->size();
+    // Views of two entities have no key in common.
+    if (live->entity == before->entity) ids = ann::DrawIds(*before->index, kQueries, kSeed);
+  }
+  EpochComparison comparison({parts_.store, parts_.indexes}, task.feature, old);
+  for (size_t query = 0; query < ids.size(); ++query) {
+    if (stop.stop_requested()) return Cancelled("the server is shutting down");
+    Progress(query, ids.size());
+    LARDER_RETURN_IF_ERROR(comparison.Add(ids[query]));
+  }
+  Progress(ids.size(), ids.size());
+  checked.check = comparison.Finish(options_.epoch_bounds);
+  return checked;
+}
+
+Status Jobs::BuildBase(const Task& task, const std::stop_token& stop) {
+  const Steady::time_point start = Steady::now();
+  Digest old_base;
+  BaseInputReader reader;
+  for (bool more = true; more;) {
+    LARDER_ASSIGN_OR_RETURN(const auto snapshot,
+                            parts_.store.Read({}, Steady::now() + kReadWait));
+    const LiveIndex* live = parts_.indexes.Find(task.feature, *snapshot);
+    if (live == nullptr || live->index->size() == 0) return OkStatus();
+    old_base = live->base_digest;
+    more = reader.Read(*live, *snapshot);
+  }
+  const BaseInput input = reader.Take();
+  const auto progress = [this](size_t done, size_t total) { Progress(done, total); };
+  LARDER_ASSIGN_OR_RETURN(const auto base, AtLowPriority([&] {
+                            return MakeBase(input, options_.index_threads, progress, stop);
+                          }));
+  LARDER_RETURN_IF_ERROR(Install(featurestore::Activation::Kind::kIndexBase, task.feature,
+                                 "index.larder", base->bytes()));
+  built_[task.feature] = {.activated = Steady::now(), .took = Steady::now() - start};
+  {
+    MutexLock lock(mu_);
+    BaseWrites& writes = writes_[task.feature];
+    ++writes.bases;
+    writes.bytes += base->bytes().size();
+    writes.vectors += input.keys.size();
+  }
+  // An activation whose base was refused must not be repeated at once and for ever.
+  LARDER_ASSIGN_OR_RETURN(const auto snapshot, parts_.store.Read({}, Steady::now() + kReadWait));
+  const LiveIndex* live = parts_.indexes.Find(task.feature, *snapshot);
+  if (live != nullptr && live->base_digest == old_base && WantsBase(*live)) {
+    return Internal("the new base of '", task.name, "' was not installed");
+  }
+  return OkStatus();
+}
+
+Status Jobs::MeasureRecall(const Task& task, const std::stop_token& stop) {
+  Recall recall;
+  std::vector<uint32_t> ids;
+  {
+    LARDER_ASSIGN_OR_RETURN(const auto snapshot,
+                            parts_.store.Read({}, Steady::now() + kReadWait));
+    const LiveIndex* live = parts_.indexes.Find(task.feature, *snapshot);
+    if (live == nullptr) return NotFound("'", task.name, "' has no index");
+    recall.base_digest = live->base_digest;
+    ids = ann::DrawIds(*live->index, kQueries, kSeed);
+  }
+  IndexQueries queries(parts_.store, parts_.indexes);
+  double sum = 0;
+  for (size_t i = 0; i < ids.size(); ++i) {
+    if (stop.stop_requested()) return Cancelled("the server is shutting down");
+    Progress(i, ids.size());
+    LARDER_ASSIGN_OR_RETURN(const auto query, queries.Neighbours(task.feature, ids[i], 10));
+    if (!query.has_value()) continue;
+    LARDER_ASSIGN_OR_RETURN(const auto exact, queries.Exact(*query));
+    LARDER_ASSIGN_OR_RETURN(const auto served, queries.Served(*query));
+    sum += ann::Recall(served.hits, exact);
+    ++recall.queries;
+  }
+  Progress(ids.size(), ids.size());
+  if (recall.queries > 0) recall.at_10 = sum / recall.queries;
+  MutexLock lock(mu_);
+  recalls_[task.feature] = recall;
+  return OkStatus();
+}
+
+}  // namespace larder::serving

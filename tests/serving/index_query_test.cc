@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "serving/index_query.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "serving/live_recall.h"
+#include "serving/search.h"
+#include "tests/serving/serving_world.h"
+#include "tests/support/status_matchers.h"
+
+namespace larder::serving {
+namespace {
+
+const LiveIndex& Live(ServingWorld& world, const featurestore::Snapshot& snapshot) {
+  return *world.indexes.All(snapshot).front();
+}
+
+std::unique_ptr<featurestore::Snapshot> Read(ServingWorld& world) {
+  return *world.store->Read({}, std::chrono::steady_clock::now());
+}
+
+void AddItems(ServingWorld& world, int count) {
+  std::mt19937_64 random(7);
+  const std::vector<std::string> words = {"apple", "pie", "green", "pear", "cake", "red"};
+  for (int i = 0; i < count; ++i) {
+    std::string title;
+    for (int word = 0; word < 3; ++word) title += words[random() % words.size()] + " ";
+    world.AddItem(std::to_string(i), title + std::to_string(i));
+  }
+}
+
+// In pieces of ids, and more of them than one piece has.
+TEST(IndexQueries, TheExactAnswerInPiecesIsTheExactAnswer) {
+  ServingWorld world;
+  AddItems(world, 9'000);
+  IndexQueries queries(*world.store, world.indexes);
+  const Digest feature = Live(world, *Read(world)).feature;
+  for (const uint32_t id : {0U, 4'095U, 4'096U, 8'999U}) {
+    ASSERT_OK_AND_ASSIGN(auto query, queries.Neighbours(feature, id, 50));
+    ASSERT_TRUE(query.has_value());
+    for (const bool filtered : {false, true}) {
+      if (filtered) {
+        query->filter = ann::Bitmap(8'000);
+        for (uint32_t other = 0; other < 8'000; other += 3) query->filter->Set(other);
+      }
+      ASSERT_OK_AND_ASSIGN(const auto pieces, queries.Exact(*query));
+      const auto snapshot = Read(world);
+      ann::SearchRequest request = query->Request();
+      request.exact = true;
+      ASSERT_OK_AND_ASSIGN(const auto whole, Live(world, *snapshot).index->Search(request));
+      EXPECT_EQ(pieces, whole.hits) << id << (filtered ? " filtered" : "");
+      EXPECT_EQ(pieces.size(), 50U);
+    }
+  }
+}
+
+TEST(IndexQueries, NameWhatIsMissing) {
+  ServingWorld world;
+  world.AddItem("a", "apple pie");
+  IndexQueries queries(*world.store, world.indexes);
+  const Digest feature = Live(world, *Read(world)).feature;
+  ASSERT_OK_AND_ASSIGN(const auto none, queries.Neighbours(feature, 7, 10));
+  EXPECT_FALSE(none.has_value());
+  EXPECT_THAT(queries.Neighbours(Sha256("other"), 0, 10),
+              StatusIs(StatusCode::kNotFound, testing::HasSubstr("has no index")));
+}
+
+TEST(FilterShapes, GoByTheShareThatIsAdmitted) {
+  const ann::Bitmap filter(10);
+  ann::SearchRequest request;
+  ann::SearchResult result{.survivors = 500};
+  EXPECT_EQ(FilterShapeOf(request, result, 1'000), FilterShape::kNone);
+  request.filter = &filter;
+  EXPECT_EQ(FilterShapeOf(request, result, 5'000), FilterShape::kMost);
+  EXPECT_EQ(FilterShapeOf(request, result, 5'001), FilterShape::kTenth);
+  EXPECT_EQ(FilterShapeOf(request, result, 50'001), FilterShape::kHundredth);
+  EXPECT_EQ(FilterShapeOf(request, result, 500'001), FilterShape::kFewer);
+  EXPECT_STREQ(FilterShapeName(FilterShape::kFewer), "<0.1%");
+}
+
+// Waits for what another thread brings about; false after ten seconds.
+template <typename Condition>
+bool Eventually(const Condition& condition) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (!condition() && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+  return condition();
+}
+
+TEST(LiveRecall, MeasuresEveryShapeOfFilter) {
+  ServingWorld world;
+  AddItems(world, 300);
+  LiveRecall recall(*world.store, world.indexes, 1.0);
+  ann::Bitmap filter(300);
+  for (uint32_t id = 0; id < 300; id += 20) filter.Set(id);
+  const auto served = [&](const ann::Bitmap* admitted) {
+    const auto snapshot = Read(world);
+    const LiveIndex& live = Live(world, *snapshot);
+    const std::vector<int8_t> codes = live.index->Find(3).Codes();
+    const ann::SearchRequest request{.query = codes,
+                                     .space = live.index->space(),
+                                     .filter = admitted};
+    const auto result = live.index->Search(request);
+    ASSERT_OK(result);
+    recall.Offer(live, request, *result);
+  };
+
+  ASSERT_TRUE(Eventually([&] {
+    served(nullptr);
+    served(&filter);
+    return recall.Reports().size() == 2 && recall.Reports()[0].queries > 3;
+  }));
+
+  for (const LiveRecall::Report& report : recall.Reports()) {
+    EXPECT_EQ(report.recall, 1.0) << "a small index is scanned";
+  }
+  EXPECT_EQ(recall.Reports()[0].shape, FilterShape::kNone);
+  EXPECT_EQ(recall.Reports()[1].shape, FilterShape::kTenth);
+}
+
+TEST(LiveRecall, WithoutABudgetNothingIsMeasured) {
+  ServingWorld world;
+  world.AddItem("a", "apple pie");
+  v1::SearchRequest request;
+  request.set_feature("text_of.vec");
+  request.set_text("apple");
+  ASSERT_OK(Search(request, world.context()));
+  EXPECT_TRUE(world.live_recall->Reports().empty());
+}
+
+}  // namespace
+}  // namespace larder::serving
