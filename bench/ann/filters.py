@@ -1,17 +1,25 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Larder's filtered search at every selectivity, each plan forced and the planner's choice.
+"""Filtered search at every selectivity: Larder's plans forced and chosen, hnswlib, FAISS.
 
-    python3 bench/ann/filters.py [--queries N] [--effort N] [--data DIR]
+    python3 bench/ann/filters.py [--engines larder,hnswlib,faiss-hnsw] [--queries 200] [--rounds 3]
+                                 [--effort N] [--data DIR] [--json]
 
-Base A of bench/ann/run.py. Filters: by chance; unions of arXiv categories, the nearest to the query
-first (by the mean vector of a category) and the farthest first; the last category of a union is cut
-by chance, so that the share is met. Recall@10 is against the exact f32 scores of what is admitted.
+Base A of bench/ann/run.py; one query at a time, one thread. Filters: by chance; unions of arXiv
+categories, the nearest to the query first (by the mean vector of a category) and the farthest
+first. Recall@10 is against the exact f32 scores of what is admitted. hnswlib filters by a functor
+over a bitmap in C++, FAISS by IDSelectorBitmap, each at the least effort whose recall without a
+filter is 0.95. The plans are asked in turn, in so many rounds, each twice with only the second time
+counted; each number is the median of them. A peer's cell ends after some seconds: `queries` tells
+how many it did.
+
+With --json, a line for the set-up and one for each cell.
 """
 
 import argparse
 import json
 import os
+import statistics
 import sys
 import tempfile
 
@@ -19,98 +27,225 @@ import environment
 import workers
 
 SHARES = (0.9, 0.5, 0.2, 0.1, 0.05, 0.01, 0.001, 0.0001)
-PLANS = ("chosen", "survivors", "sketches", "graph")
-K = 10
+PLANS = ("survivors", "sketches", "graph")
+ENGINES = ("larder", "hnswlib", "faiss-hnsw")
+K, PEER_RECALL = 10, 0.95
+# Of a peer, for each cell: 24 cells of two peers stay within four minutes.
+CELL_SECONDS = 4
 
 
-def category_order(np, base, categories, queries, farthest):
-    """Of each query the categories by the cosine of their mean vectors."""
-    names = sorted(set(categories))
-    index = np.array([names.index(c) for c in categories])
-    means = np.stack([base[index == i].mean(axis=0) for i in range(len(names))])
-    means /= np.linalg.norm(means, axis=1, keepdims=True)
-    order = np.argsort(-(queries @ means.T), axis=1)
-    return index, order[:, ::-1] if farthest else order
-
-
-def make_filters(np, kind, share, base, categories, queries):
-    """Bool [queries, base]."""
-    random = np.random.default_rng(1)
-    count = max(1, round(share * len(base)))
-    out = np.zeros((len(queries), len(base)), bool)
-    if kind == "random":
-        for row in out:
-            row[random.choice(len(base), count, replace=False)] = True
-        return out
-    index, orders = category_order(np, base, categories, queries, kind == "farthest")
-    members = [np.flatnonzero(index == i) for i in range(orders.shape[1])]
-    for row, order in zip(out, orders):
-        left = count
-        for category in order:
-            some = members[category]
-            if len(some) > left:
-                some = random.choice(some, left, replace=False)
-            row[some] = True
-            left -= len(some)
-            if left == 0:
-                break
-    return out
-
-
-def recall(np, ids, scores, admitted):
-    """Mean share of the exact top K of the admitted; a tie with the last one counts."""
-    shares = []
-    for found, score, mask in zip(ids, scores, admitted):
-        allowed = np.where(mask, score, -2)
-        wanted = min(K, int(mask.sum()))
-        last = np.partition(-allowed, wanted - 1)[wanted - 1] * -1
-        found = found[found >= 0]
-        if len(found) != wanted or not mask[found].all():
-            sys.exit(f"filters.py: {len(found)} hits, expected {wanted}, all of them admitted")
-        shares.append((score[found] >= last - 1e-6).mean())
-    return float(np.mean(shares))
-
-
-def most_frequent(plans):
-    """Of "graph:12 sketches:188" the first letters of the plan that came most often."""
-    return max(plans.split(), key=lambda plan: int(plan.split(":")[1]))[:5]
-
-
-def main():
-    """Prints the table."""
+def parse():
+    """The options."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--queries", type=int, default=200)
-    parser.add_argument("--effort", type=int, default=0)
+    parser.add_argument("--engines", default=",".join(ENGINES), help="[%(default)s]")
+    parser.add_argument("--queries", type=int, default=200, help="at most 2,000 [200]")
+    parser.add_argument("--rounds", type=int, default=3, help="of Larder's plans [3]")
+    parser.add_argument("--effort", type=int, default=0, help="of Larder [as served]")
     parser.add_argument("--data", help="the folder of the texts [../shared/data]")
+    parser.add_argument("--json", action="store_true", help="lines of JSON on stdout")
     options = parser.parse_args()
-    environment.enter(("numpy",))
-    import numpy as np  # pylint: disable=import-outside-toplevel
+    options.engines = options.engines.split(",")
+    if not set(options.engines) <= set(ENGINES):
+        environment.fail(f"--engines are some of {','.join(ENGINES)}")
+    if min(options.queries, options.rounds) < 1 or options.effort < 0:
+        environment.fail("--queries and --rounds are at least 1, --effort at least 0")
+    options.threads, options.huge_pages, options.rebuild = 2, True, False
+    return options
+
+
+class Cell:
+    """One kind of filter at one share: its file, and what of an answer is right."""
+
+    def __init__(self, admitted, scores, folder):
+        import numpy as np  # pylint: disable=import-outside-toplevel
+        self.np, self.admitted, self.scores, self.folder = np, admitted, scores, folder
+        self.wanted = min(K, int(admitted[0].sum()))
+        self.path = os.path.join(folder, "filters.npy")
+        np.save(self.path, np.packbits(admitted, axis=1, bitorder="little"))
+        # The score of the last one wanted; a tie with it counts.
+        self.last = [np.partition(score[mask], -self.wanted)[-self.wanted]
+                     for score, mask in zip(scores, admitted)]
+
+    def ask(self, worker, effort, how):
+        """The reply to one filtered search of all queries, with `recall` and `short`, the queries
+        that got fewer than there are."""
+        out = os.path.join(self.folder, "ids.npy")
+        reply = worker.ask(f"filtered {K} {effort} {how} {self.path} {out}")
+        shares, short = [], 0
+        for query, found in enumerate(self.np.load(out)):
+            found = found[found >= 0]
+            if not self.admitted[query][found].all() or len(set(found)) != len(found):
+                raise workers.Failed(f"found what is not admitted or twice, query {query}")
+            short += len(found) < self.wanted
+            reached = self.scores[query][found] >= self.last[query] - 1e-6
+            shares.append(reached.sum() / self.wanted)
+        return {**reply, "recall": float(self.np.mean(shares)), "short": short}
+
+
+def ask_larder(cell, worker, options):
+    """What the planner chose beside each plan forced: `best` of them, `ratio` of the medians."""
+    asked = {plan: [] for plan in ("chosen", *PLANS)}
+    for _ in range(options.rounds):
+        for plan, replies in asked.items():
+            # Each plan finds the caches as it leaves them, not as the one before it does: that
+            # counts where a search takes a few µs.
+            cell.ask(worker, options.effort, plan)
+            replies.append(cell.ask(worker, options.effort, plan))
+    row = {}
+    for plan, replies in asked.items():
+        row[plan] = {**replies[0], **{name: statistics.median(r[name] for r in replies)
+                                      for name in ("p50_us", "p99_us")}}
+        if max(r["short"] for r in replies) > 0:
+            raise workers.Failed(f"gave fewer hits than there are by plan {plan}")
+    counts = dict(word.split(":") for word in row["chosen"].pop("plans").split())
+    row["choice"] = {plan: int(count) for plan, count in counts.items()}
+    row["best"] = min(PLANS, key=lambda plan: row[plan]["p50_us"])
+    row["ratio"] = row["chosen"]["p50_us"] / row[row["best"]]["p50_us"]
+    return row
+
+
+def effort_of(worker, setting, options):
+    """The effort to search with, and its recall without a filter."""
+    import sweep  # pylint: disable=import-outside-toplevel
+    import truth  # pylint: disable=import-outside-toplevel
+    if worker.name != "larder":
+        points = sweep.sweep(worker, setting)
+        best = max(points, key=lambda point: min(point.recall, PEER_RECALL))
+        return best.effort, best.recall
+    with tempfile.TemporaryDirectory() as folder:
+        _, ids = worker.ids(K, options.effort, os.path.join(folder, "ids.npy"),
+                            len(setting.queries))
+    return options.effort, truth.recall(setting.base, setting.queries, setting.last, ids)
+
+
+def start(vectors, setting, options):
+    """The workers, each with its effort, and what a table's head tells of them."""
+    started, heads = {}, {}
+    for name in options.engines:
+        environment.tell(f"{name} builds, or is read from the cache")
+        try:
+            worker = workers.Worker(name, vectors, options)
+            effort, found = effort_of(worker, setting, options)
+        except workers.Failed as error:
+            heads[name] = {"error": str(error)}
+            continue
+        started[worker] = effort
+        heads[name] = {"version": worker.ready["version"], "config": worker.ready["config"],
+                       "effort": effort or "as served", "recall_unfiltered": found}
+    return started, heads
+
+
+def ask_all(cell, started, options):
+    """Engine -> its numbers, or why there are none: then it is left out from here on."""
+    row = {}
+    for worker, effort in list(started.items()):
+        try:
+            row[worker.name] = (ask_larder(cell, worker, options) if worker.name == "larder"
+                                else cell.ask(worker, effort, CELL_SECONDS))
+        except (workers.Failed, OSError, ValueError, KeyError) as error:
+            row[worker.name] = {"error": str(error)}
+            environment.tell(f"{worker.name} left out: {error}")
+            worker.stop()
+            del started[worker]
+    return row
+
+
+def micros(value):
+    """Eight columns."""
+    return f"{value:8.0f}" if value >= 100 else f"{value:8.1f}"
+
+
+def times(numbers):
+    """Of one plan or peer."""
+    return f"{micros(numbers['p50_us'])}{micros(numbers['p99_us'])}{numbers['recall']:7.3f}"
+
+
+def larder_line(row):
+    """One cell of the first table."""
+    if "error" in row:
+        return " failed: " + row["error"]
+    choice = max(row["choice"], key=row["choice"].get)
+    share = row["choice"][choice] / sum(row["choice"].values())
+    return (f"  {choice:9} {share:4.0%}{times(row['chosen'])}  {row['best']:9}"
+            f"{micros(row[row['best']]['p50_us'])}{row['ratio']:7.2f}"
+            + "".join(times(row[plan]) for plan in PLANS))
+
+
+def print_tables(cells, heads):
+    """For people: Larder's plans, then the engines side by side."""
+    for name, head in heads.items():
+        print(f"{name}: " + (f"failed: {head['error']}" if "error" in head else
+                             f"{head['version']} {head['config']}, effort {head['effort']}, recall "
+                             f"{head['recall_unfiltered']:.3f} without filter").strip())
+    three = f"{'p50':>8}{'p99':>8}{'recall':>7}"
+    if "larder" in heads:
+        print(f"\n{'':17}  {'the planner, µs':38}  {'best forced':24}"
+              + "".join(f"{plan:>23}" for plan in PLANS))
+        print(f"{'filter':9}{'share':>8}  {'choice':14}{three}  {'plan':9}{'p50':>8}{'ratio':>7}"
+              + three * len(PLANS))
+    for cell in cells:
+        if "larder" in cell:
+            print(f"{cell['filter']:9}{cell['share']:8.2%}" + larder_line(cell["larder"]))
+    print(f"\n{'':17}" + "".join(f"{name + ', µs':>36}" for name in heads))
+    print(f"{'filter':9}{'share':>8}" + f"{three}{'short':>6}{'of':>7}" * len(heads))
+    for cell in cells:
+        line = f"{cell['filter']:9}{cell['share']:8.2%}"
+        for name in heads:
+            row = cell.get(name, {"error": ""})
+            row = row.get("chosen", row)
+            line += (f"{'failed':>36}" if "error" in row else
+                     f"{times(row)}{row['short']:6}{row.get('queries', cell['queries']):7}")
+        print(line)
+
+
+def set_a(options):
+    """The vectors of set A with so many queries, and the category of each row."""
     import inputs  # pylint: disable=import-outside-toplevel
     vectors = inputs.made("A", options)
     if vectors is None:
         environment.fail("the vectors of set A could not be made")
-    base = np.load(vectors.base)
-    queries = np.load(vectors.queries)[:options.queries]
     with open(os.path.join(vectors.folder, "A-categories.json"), encoding="utf-8") as file:
-        categories = json.load(file)
-    scores = queries @ base.T
-    worker = workers.Worker("larder", vectors, threads=2, huge_pages=True)
-    with tempfile.TemporaryDirectory() as scratch:
-        print(f"{'filter':10}{'share':>9}" + "".join(f"{plan:>30}" for plan in PLANS))
-        for kind in ("random", "nearest", "farthest"):
+        return inputs.first_queries(vectors, options.queries), json.load(file)
+
+
+def measure(setting, categories, started, options):
+    """Yields cell after cell."""
+    import masks  # pylint: disable=import-outside-toplevel
+    made = masks.Masks(setting.base, categories, setting.queries)
+    scores = setting.queries @ setting.base.T
+    with tempfile.TemporaryDirectory() as folder:
+        for kind in masks.KINDS:
             for share in SHARES:
-                filters = make_filters(np, kind, share, base, categories, queries)
-                path = os.path.join(scratch, "filters.npy")
-                np.save(path, np.packbits(filters, axis=1, bitorder="little"))
-                line = f"{kind:10}{share:9.2%}"
-                for plan in PLANS:
-                    out = os.path.join(scratch, "ids.npy")
-                    reply = worker.ask(f"filtered {K} {options.effort} {plan} {path} {out}")
-                    found = recall(np, np.load(out), scores, filters)
-                    line += f"{reply['p50_us']:9.0f} {reply['p99_us']:6.0f} us {found:.3f}"
-                    line += f" {most_frequent(reply['plans'])}" if plan == "chosen" else "      "
-                print(line, flush=True)
-    worker.stop()
+                environment.tell(f"{kind} {share:.2%}")
+                cell = Cell(made.make(kind, share), scores, folder)
+                yield {"filter": kind, "share": share, "queries": len(setting.queries),
+                       **ask_all(cell, started, options)}
+
+
+def main():
+    """Measures cell after cell."""
+    options = parse()
+    environment.enter(("numpy", "zstandard"))
+    import numpy as np  # pylint: disable=import-outside-toplevel
+    import sweep  # pylint: disable=import-outside-toplevel
+    import truth  # pylint: disable=import-outside-toplevel
+    vectors, categories = set_a(options)
+    base, queries = np.load(vectors.base), np.load(vectors.queries)
+    setting = sweep.Setting(base, queries, K, [PEER_RECALL], 0, truth.scan(base, queries, K))
+    started, heads = start(vectors, setting, options)
+    if options.json:
+        print(json.dumps({"k": K, "engines": heads}), flush=True)
+    cells = []
+    for cell in measure(setting, categories, started, options):
+        cells.append(cell)
+        if options.json:
+            print(json.dumps(cell), flush=True)
+    for worker in started:
+        worker.stop()
+    if not options.json:
+        print_tables(cells, heads)
+    if not started:
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -10,67 +10,73 @@ import inputs
 import sweep
 import truth
 import workers
-from environment import fail
 
 BANDWIDTH_BYTES = 1 << 30
 
 
+class Impossible(Exception):
+    """A set cannot be measured; says why."""
+
+
 def check_memory(base, engines):
-    """Ends with one line if the indexes of all engines will not fit at the same time."""
+    """Raises Impossible if the indexes of all engines will not fit at the same time."""
     needed = len(engines) * base.nbytes * 1.5 + base.nbytes
     with open("/proc/meminfo", encoding="ascii") as file:
         free = next(int(line.split()[1]) for line in file if line.startswith("MemAvailable"))
     if free * 1024 < needed:
-        fail(f"the engines need about {needed / 2**30:.0f} GiB together, "
-             f"{free / 2**20:.0f} GiB are free; name fewer with --engines")
+        raise Impossible(f"the engines need about {needed / 2**30:.0f} GiB together, "
+                         f"{free / 2**20:.0f} GiB are free; name fewer with --engines")
 
 
-def start(names, vectors, options, notes):
-    """Workers of the engines, built one after the other; those that cannot be are noted."""
+def start(vectors, options, failures):
+    """Workers of the engines, built one after the other; of those that cannot be, why."""
     started = []
-    for name in names:
-        environment.tell(f"{vectors.name}: {name} builds")
+    for name in options.engines:
+        environment.tell(f"{vectors.name}: {name} builds, or is read from the cache")
         try:
-            worker = workers.Worker(name, vectors, options.threads, options.huge_pages)
+            worker = workers.Worker(name, vectors, options)
         except workers.Failed as error:
-            notes.append(f"{name} left out: {error}")
-            environment.tell(notes[-1])
+            failures[name] = str(error)
+            environment.tell(f"{name} failed: {error}")
             continue
-        environment.tell(f"{name} {worker.ready.get('version', '')} "
-                         f"{worker.ready.get('config', '')}: "
-                         f"{worker.ready['build_s']:.1f} s, "
-                         f"{worker.ready['bytes_per_vector']:.0f} bytes per vector")
+        ready = worker.ready
+        environment.tell(f"{name} {ready.get('version', '')} {ready.get('config', '')}: built in "
+                         f"{ready['build_s']:.1f} s"
+                         + (f" on {ready['cached']}" if "cached" in ready else "")
+                         + f", {ready['bytes_per_vector']:.0f} bytes per vector")
         started.append(worker)
     return started
 
 
-def measure(vectors, options, bandwidth, notes):
-    """A title and the rows of one set."""
+def measure(vectors, options, bandwidth):
+    """A title and the rows of one set, with one for each engine that failed. Raises Impossible."""
     base = np.load(vectors.base, mmap_mode="r").view(np.ndarray)
     queries = np.load(vectors.queries)
     if options.k > len(base):
-        fail(f"--k {options.k} is more than the {len(base)} rows of {vectors.base}")
+        raise Impossible(f"--k {options.k} is more than the {len(base)} rows of {vectors.base}")
     check_memory(base, options.engines)
     last = truth.last_scores(base, queries, options.k, vectors.folder, vectors.name)
     if options.max_queries and options.max_queries < len(queries):
         vectors = inputs.first_queries(vectors, options.max_queries)
         queries, last = queries[:options.max_queries], last[:options.max_queries]
     setting = sweep.Setting(base, queries, options.k, options.targets, options.rounds, last)
-    engines = {}
-    started = start(options.engines, vectors, options, notes)
+    engines, failures = {}, {}
+    started = start(vectors, options, failures)
     try:
         for worker in started:
             try:
                 engines[worker] = sweep.sweep(worker, setting)
             except workers.Failed as error:
-                notes.append(f"{worker.name} left out: {error}")
-        sweep.time_rounds(engines, setting, notes)
+                failures[worker.name] = str(error)
+                environment.tell(f"{worker.name} failed: {error}")
+        sweep.time_rounds(engines, setting, failures)
     finally:
         for worker in started:
             worker.stop()
     title = (f"set {vectors.name}: {len(base):,} vectors of {base.shape[1]} dimensions, "
              f"{len(queries):,} queries, k {options.k}, one thread")
-    return title, sweep.rows(engines, setting, vectors.name, bandwidth)
+    return title, (sweep.rows(engines, setting, vectors.name, bandwidth)
+                   + sweep.failed_rows(failures, setting, vectors.name))
 
 
 def bandwidth_of_memory():

@@ -10,7 +10,11 @@ outside the repository; given ones are float32 and compared by cosine. Every eng
 its own (bench/ann/engine.py; Larder's is `bench_ann worker` with the same protocol) that builds
 with two threads and searches all queries in one call on one thread, one engine at a time. The
 effort is swept until the recall is there; then the efforts around each target are timed in rounds
-over all engines, and the queries per second at the target lie between the medians.
+over all engines, and the queries per second at the target lie between the medians. An engine that
+fails or runs out of time has rows that say so, and the others go on.
+
+Indexes of the peers are kept in the cache (engine.py): their build times and bytes per vector are
+then of the run that built them, and a note says when; --rebuild measures them anew.
 """
 
 import argparse
@@ -53,6 +57,8 @@ def parse():
     parser.add_argument("--no-peers", action="store_true", help="only Larder")
     parser.add_argument("--rounds", type=int, default=5, help="of timing [5]")
     parser.add_argument("--threads", type=int, default=2, help="to build with [2]")
+    parser.add_argument("--rebuild", action="store_true",
+                        help="build the peers' indexes, though they are in the cache")
     parser.add_argument("--huge-pages", action=argparse.BooleanOptionalAction, default=True,
                         help="huge pages for every engine alike, or for none")
     parser.add_argument("--json", action="store_true", help="one line of JSON on stdout")
@@ -111,10 +117,11 @@ def print_table(title, rows):
 
     lines = [("engine", "config", "target", "effort", "q/s", "recall", "x hnswlib",
               "bytes/vector", "build s")]
-    lines += [(row["engine"], row["config"], f"{row['target']:g}", str(row["effort"]),
-               number(row["qps"], ",.0f"), f"{row['recall']:.4f}",
-               number(row["x_hnswlib"], ".2f"), f"{row['bytes_per_vector']:,.0f}",
-               f"{row['build_s']:.1f}") for row in rows]
+    lines += [(row["engine"], "failed" if "error" in row else row["config"],
+               f"{row['target']:g}", number(row["effort"], ""), number(row["qps"], ",.0f"),
+               number(row["recall"], ".4f"), number(row["x_hnswlib"], ".2f"),
+               number(row["bytes_per_vector"], ",.0f"), number(row["build_s"], ".1f"))
+              for row in rows]
     widths = [max(map(len, column)) for column in zip(*lines)]
     print("\n" + title)
     for line in lines:
@@ -128,8 +135,26 @@ def print_floor(rows, bandwidth):
     for row in rows:
         if "floor_qps" in row and row["qps"]:
             print(f"  {row['engine']}, set {row['set']}, target {row['target']:g}: "
-                  f"{row['bytes_per_query'] / 1e6:.2f} MB compared per query or more, floor "
-                  f"{row['floor_qps']:,.0f} q/s, measured {row['qps']:,.0f} q/s")
+                  f"rows of {row['bytes_per_query'] / 1e6:.2f} MB compared per query; read whole "
+                  f"and nothing else, {row['floor_qps']:,.0f} q/s, measured {row['qps']:,.0f} q/s")
+
+
+def notes_of(rows):
+    """What a table has no column for, once for each set and engine."""
+    notes = []
+    for row in rows:
+        which = f"{row['engine']}, set {row['set']}: "
+        if "error" in row:
+            notes.append(which + f"failed: {row['error']}")
+        if "cached" in row:
+            notes.append(which + f"built on {row['cached']} (--rebuild does it anew)")
+        if "own_bytes_per_vector" in row:
+            notes.append(which + f"{row['own_bytes_per_vector']:,.0f} bytes per vector by its own "
+                                 "count (`larder status`)")
+        if "open_s" in row:
+            notes.append(which + f"the index's file opens, ready for a search, in "
+                                 f"{row['open_s']:.2f} s")
+    return list(dict.fromkeys(notes))
 
 
 def main():
@@ -148,7 +173,11 @@ def main():
                   for name, vectors in made.items() if vectors is None]
         sets = [vectors for vectors in made.values() if vectors]
     for vectors in sets:
-        title, rows = measure.measure(vectors, options, bandwidth, notes)
+        try:
+            title, rows = measure.measure(vectors, options, bandwidth)
+        except measure.Impossible as error:
+            notes.append(f"set {vectors.name} left out: {error}")
+            continue
         all_rows += rows
         if not options.json:
             print_table(title, rows)
@@ -158,9 +187,9 @@ def main():
         print_floor(all_rows, bandwidth)
         print(f"\nmachine: {machine()}, "
               f"{'with' if options.huge_pages else 'without'} huge pages")
-    for note in notes:
+    for note in notes + notes_of(all_rows):
         print("note: " + note, file=sys.stderr if options.json else sys.stdout)
-    if not all_rows:
+    if all("error" in row for row in all_rows):
         sys.exit(1)
 
 

@@ -82,8 +82,9 @@ def around(points, target):
     return []
 
 
-def time_rounds(engines, setting, notes):
-    """Times the points around each target in rounds over all engines, so that noise hits all."""
+def time_rounds(engines, setting, failures):
+    """Times the points around each target in rounds over all engines, so that noise hits all. An
+    engine that fails goes from `engines` to `failures`."""
     for number in range(setting.rounds):
         for worker, points in list(engines.items()):
             needed = {p.effort: p for t in setting.targets for p in around(points, t)}
@@ -91,7 +92,8 @@ def time_rounds(engines, setting, notes):
                 for effort, point in needed.items():
                     point.seconds.append(worker.search(setting.k, effort)["seconds"])
             except workers.Failed as error:
-                notes.append(f"{worker.name} left out: {error}")
+                failures[worker.name] = str(error)
+                environment.tell(f"{worker.name} failed: {error}")
                 del engines[worker]
         environment.tell(f"round {number + 1} of {setting.rounds}")
 
@@ -120,8 +122,8 @@ def at_target(points, target, queries):
 
 def rows(engines, setting, name, bandwidth):
     """One row per engine and target. `floor_qps` is what the memory's bandwidth alone would allow
-    for the rows that a query compares, where the engine tells how many those are. Unless its ready
-    line says `row_bytes`, a row is taken for one byte a dimension: a floor, not an estimate."""
+    for the rows that a query compares, were each read whole, where the engine tells how many those
+    are and how large (`row_bytes`)."""
     made = []
     for worker, points in engines.items():
         for target in setting.targets:
@@ -130,12 +132,21 @@ def rows(engines, setting, name, bandwidth):
                    "bytes_per_vector": worker.ready["bytes_per_vector"],
                    "build_s": worker.ready["build_s"], "config": worker.ready.get("config", ""),
                    "version": worker.ready.get("version", "")}
-            if distances:
-                size = worker.ready.get("row_bytes", setting.base.shape[1])
-                row["bytes_per_query"] = distances * size
+            row |= {name: worker.ready[name] for name in ("cached", "own_bytes_per_vector", "open_s")
+                    if name in worker.ready}
+            if distances and "row_bytes" in worker.ready:
+                row["bytes_per_query"] = distances * worker.ready["row_bytes"]
                 row["floor_qps"] = bandwidth / row["bytes_per_query"]
             made.append(row)
     for row in made:
         peer = [r["qps"] for r in made if (r["engine"], r["target"]) == ("hnswlib", row["target"])]
         row["x_hnswlib"] = row["qps"] / peer[0] if row["qps"] and peer and peer[0] else None
     return made
+
+
+def failed_rows(failures, setting, name):
+    """Of each engine that failed the same rows without numbers, and why."""
+    return [{"engine": engine, "set": name, "target": target, "effort": None, "recall": None,
+             "qps": None, "k": setting.k, "bytes_per_vector": None, "build_s": None, "config": "",
+             "version": "", "x_hnswlib": None, "error": why}
+            for engine, why in failures.items() for target in setting.targets]

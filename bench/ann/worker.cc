@@ -5,22 +5,31 @@
 //
 //   bench_ann worker BASE.npy QUERIES.npy [--threads N] [--degree N] [--construction N]
 //
-// float32 files are a float space (cosine), int8 files the codes of an int8 one.
-#include <chrono>
+// float32 files are a float space (cosine), int8 files the codes of an int8 one. The index is in
+// memory of the process, none of it mapped, so bytes_per_vector is the growth of that over reading
+// and building, with what only those needed freed; own_bytes_per_vector is what the index says of
+// itself (GetStats, as `status` shows it).
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <iostream>
 #include <map>
 #include <optional>
+#include <span>
 #include <sstream>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "ann/graph_base.h"
+#include "ann/sketch.h"
 #include "ann/vector_index.h"
 #include "base/bytes.h"
+#include "base/file_system.h"
 #include "base/fixed_point.h"
+#include "bench/support/data.h"
+#include "bench/support/memory.h"
 #include "bench/support/npy.h"
 #include "bench/support/timing.h"
 
@@ -36,11 +45,14 @@ struct Vectors {
   }
 };
 
-StatusOr<Vectors> ReadVectors(const std::string& path) {
+// The first `most` rows of a file.
+StatusOr<Vectors> ReadVectors(const std::string& path, size_t most = SIZE_MAX) {
   LARDER_ASSIGN_OR_RETURN(const NpyFile file, NpyFile::Open(path));
-  Vectors vectors{.rows = file.rows(), .shape = {.dim = file.columns()}, .codes = {}};
+  Vectors vectors{.rows = std::min(most, file.rows()),
+                  .shape = {.dim = file.columns()},
+                  .codes = {}};
   if (file.type() == "|i1") {
-    const auto values = file.Values<int8_t>();
+    const auto values = file.Values<int8_t>().first(vectors.rows * vectors.shape.dim);
     vectors.codes.assign(values.begin(), values.end());
     return vectors;
   }
@@ -178,13 +190,12 @@ Status Serve(const Worker& worker) {
   return OkStatus();
 }
 
-Status Run(int argc, char** argv) {
-  if (argc < 4 || std::string_view(argv[1]) != "worker") {
+StatusOr<ann::GraphOptions> ParseOptions(int argc, char** argv) {
+  if (argc < 4 || argc % 2 != 0 || std::string_view(argv[1]) != "worker") {
     return InvalidArgument("usage: bench_ann worker BASE.npy QUERIES.npy [--threads N] "
                            "[--degree N] [--construction N]");
   }
-  ann::GraphOptions options;
-  options.threads = 2;
+  ann::GraphOptions options{.space = Sha256("bench"), .threads = 2};
   for (int i = 4; i + 1 < argc; i += 2) {
     const std::string_view name = argv[i];
     const auto value = static_cast<uint32_t>(std::stoul(argv[i + 1]));
@@ -198,35 +209,85 @@ Status Run(int argc, char** argv) {
       return InvalidArgument("unknown option ", name);
     }
   }
-  options.space = Sha256("bench");
-  LARDER_ASSIGN_OR_RETURN(Vectors base, ReadVectors(argv[2]));
-  LARDER_ASSIGN_OR_RETURN(Vectors queries, ReadVectors(argv[3]));
+  return options;
+}
+
+std::vector<std::string> MakeKeys(size_t count) {
+  std::vector<std::string> keys(count);
+  for (size_t i = 0; i < count; ++i) keys[i] = KeyOf(i);
+  return keys;
+}
+
+// The index over the file's vectors, all of them in the base's graph, and how long the graph's
+// build took. Only the index is still in memory when it returns.
+StatusOr<ann::VectorIndex> BuildIndex(const std::string& path, ann::GraphOptions options,
+                                      double& build_s) {
+  LARDER_ASSIGN_OR_RETURN(const Vectors base, ReadVectors(path));
   options.shape = base.shape;
-  std::vector<std::string> keys(base.rows);
-  std::vector<uint32_t> ids(base.rows);
-  for (size_t i = 0; i < base.rows; ++i) keys[i] = KeyOf(i);
+  const std::vector<std::string> keys = MakeKeys(base.rows);
   const Stopwatch watch;
   LARDER_ASSIGN_OR_RETURN(const auto graph, ann::BuildGraphBase(options, base.codes, keys));
-  const double build_s = watch.seconds();
-  Worker worker{.index = ann::VectorIndex({.shape = base.shape, .space = options.space}),
-                .queries = std::move(queries),
-                .space = options.space};
+  build_s = watch.seconds();
+  ann::VectorIndex index({.shape = base.shape, .space = options.space});
   for (size_t i = 0; i < base.rows; ++i) {
-    LARDER_RETURN_IF_ERROR(worker.index.Upsert(static_cast<uint32_t>(i), base.row(i)));
+    LARDER_RETURN_IF_ERROR(index.Upsert(static_cast<uint32_t>(i), base.row(i)));
   }
-  for (size_t row = 0; row < base.rows; ++row) {
+  std::vector<uint32_t> ids(graph->row_count());
+  for (size_t row = 0; row < ids.size(); ++row) {
     ids[row] = static_cast<uint32_t>(std::stoul(std::string(graph->key(row))));
   }
-  LARDER_RETURN_IF_ERROR(worker.index.InstallBase(graph, ids));
-  base = {};
+  LARDER_RETURN_IF_ERROR(index.InstallBase(graph, ids));
+  return index;
+}
+
+// Few vectors, so that neither the time nor the memory of what a first build sets up counts; the
+// peers do the same.
+Status WarmUp(const std::string& path, ann::GraphOptions options) {
+  LARDER_ASSIGN_OR_RETURN(const Vectors few, ReadVectors(path, 2'000));
+  options.shape = few.shape;
+  return ann::BuildGraphBase(options, few.codes, MakeKeys(few.rows)).status();
+}
+
+// How long the base's file takes to open, ready to be searched, with its pages in the cache.
+StatusOr<double> OpenSeconds(const ann::GraphBase& base) {
+  LARDER_ASSIGN_OR_RETURN(const ScratchDir scratch, ScratchDir::Make());
+  LARDER_RETURN_IF_ERROR(base.Save(FileSystem::Posix(), scratch.File("base")));
+  std::vector<double> seconds;
+  for (int round = 0; round < 3; ++round) {
+    const Stopwatch watch;
+    LARDER_RETURN_IF_ERROR(ann::GraphBase::Open(scratch.File("base")).status());
+    seconds.push_back(watch.seconds());
+  }
+  return Median(std::move(seconds));
+}
+
+// What a node of the graph takes: codes, sketch, links of level 0.
+size_t RowBytes(const ann::CodeShape& shape, uint32_t degree) {
+  return shape.size() + ann::SketchShape{.dim = shape.dim}.stride() +
+         size_t{2} * degree * sizeof(uint32_t);
+}
+
+Status Run(int argc, char** argv) {
+  LARDER_ASSIGN_OR_RETURN(const ann::GraphOptions options, ParseOptions(argc, argv));
+  LARDER_RETURN_IF_ERROR(WarmUp(argv[2], options));
+  LARDER_ASSIGN_OR_RETURN(const size_t before, AnonymousBytes());
+  double build_s = 0;
+  LARDER_ASSIGN_OR_RETURN(ann::VectorIndex index, BuildIndex(argv[2], options, build_s));
+  LARDER_ASSIGN_OR_RETURN(const size_t after, AnonymousBytes());
+  LARDER_ASSIGN_OR_RETURN(const double open_s, OpenSeconds(*index.base()));
+  const ann::VectorIndex::Stats stats = index.GetStats();
+  const double grown = static_cast<double>(after) - static_cast<double>(before);
   std::printf("{\"ready\": true, \"engine\": \"larder\", \"version\": \"\", \"config\": "
               "\"degree %u, construction %u, kernel %s\", \"build_s\": %.3f, "
-              "\"bytes_per_vector\": %.1f, \"effort_floor\": \"k\"}\n",
+              "\"bytes_per_vector\": %.1f, \"own_bytes_per_vector\": %.1f, \"row_bytes\": %zu, "
+              "\"open_s\": %.3f, \"effort_floor\": \"k\"}\n",
               options.degree, options.ef_construction,
               std::string(ann::BestKernel().name).c_str(), build_s,
-              worker.index.GetStats().bytes_per_vector);
+              grown / static_cast<double>(stats.size), stats.bytes_per_vector,
+              RowBytes(index.shape(), options.degree), open_s);
   std::fflush(stdout);
-  return Serve(worker);
+  LARDER_ASSIGN_OR_RETURN(Vectors queries, ReadVectors(argv[3]));
+  return Serve({.index = std::move(index), .queries = std::move(queries), .space = options.space});
 }
 
 }  // namespace

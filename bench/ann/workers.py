@@ -13,7 +13,7 @@ import environment
 HERE = os.path.dirname(os.path.abspath(__file__))
 LARDER = os.path.join(environment.ROOT, "build", "release", "bench", "bench_ann")
 # Name of an engine -> the package that it needs.
-PEERS = {"hnswlib": "hnswlib==0.8.0", "faiss-hnsw": "faiss-cpu", "faiss-hnsw-sq8": "faiss-cpu",
+PEERS = {"hnswlib": environment.HNSWLIB, "faiss-hnsw": "faiss-cpu", "faiss-hnsw-sq8": "faiss-cpu",
          "faiss-ivf": "faiss-cpu", "usearch": "usearch", "usearch-i8": "usearch",
          "svs": "scalable-vs"}
 NAMES = ("larder", *PEERS)
@@ -42,19 +42,17 @@ def install(name):
         if not os.path.exists(LARDER):
             raise Failed(os.path.relpath(LARDER, environment.ROOT) + " is not built")
         return
-    options, variables = (), {}
-    if name == "hnswlib":  # no wheel may be older than this processor
-        options = ("--no-binary", "hnswlib")
-        variables = {"CXXFLAGS": "-O3 -march=native"}
-    if not environment.install(PEERS[name], *options, variables=variables):
+    there = (environment.install_hnswlib() if name == "hnswlib"
+             else environment.install(PEERS[name]))
+    if not there:
         raise Failed(f"pip cannot fetch {PEERS[name]}")
 
 
-def command(name, vectors, threads):
+def command(name, vectors, threads, rebuild):
     """What starts the engine."""
     if name != "larder":
         return [environment.PYTHON, os.path.join(HERE, "engine.py"), name, vectors.base,
-                vectors.queries, "--threads", str(threads)]
+                vectors.queries, "--threads", str(threads), *(["--rebuild"] if rebuild else [])]
     inputs = [vectors.base, vectors.queries]
     if vectors.base_codes:
         inputs = [vectors.base_codes, vectors.queries_codes]
@@ -72,13 +70,14 @@ def environment_of(huge_pages):
 class Worker:
     """One engine with its index; waits without using the processor between two requests."""
 
-    def __init__(self, name, vectors, threads, huge_pages):
+    def __init__(self, name, vectors, options):
+        """Of `options` the fields threads, huge_pages and rebuild count."""
         install(name)
         self.name = name
         self.dead = False
         self.process = subprocess.Popen(  # pylint: disable=consider-using-with
-            command(name, vectors, threads), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            env=environment_of(huge_pages))
+            command(name, vectors, options.threads, options.rebuild), stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, env=environment_of(options.huge_pages))
         self.rest = b""
         self.ready = self.reply(BUILD_TIMEOUT_S)
         if not self.ready.get("ready"):
@@ -127,7 +126,11 @@ class Worker:
         """The reply and the ids of one search."""
         import numpy as np  # pylint: disable=import-outside-toplevel
         answer = self.search(k, effort, out)
-        ids = np.load(out)
+        try:
+            ids = np.load(out)
+        except (OSError, ValueError) as error:
+            self.stop()
+            raise Failed(f"wrote no ids: {error}") from error
         if ids.dtype != np.int32 or ids.shape != (queries, k):
             self.stop()
             raise Failed(f"wrote ids {ids.dtype} {ids.shape}, not int32 {(queries, k)}")

@@ -2,17 +2,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """hnswlib and FAISS on the vectors of one .npy file; lines of JSON on stdout.
 
+    bench/index/peers.py VECTORS.npy NAME…
+
 The same graph parameters as Larder's (degree 16, construction effort 160, search effort 160), one
 thread, one query at a time, recall@10 against an exact scan without the query itself. Peers get
 float32 of length 1: they have no int8 cosine, and so four times the bytes.
 """
 
 import json
+import os
 import statistics
 import sys
 import time
 
 import numpy as np
+
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "ann"))
+import libraries  # pylint: disable=wrong-import-position
+import truth  # pylint: disable=wrong-import-position
 
 DEGREE, CONSTRUCTION_EFFORT, EFFORT, K, QUERIES, ROUNDS, SEED = 16, 160, 160, 10, 1_000, 5, 1
 
@@ -22,34 +29,21 @@ def tell(**row):
     print(json.dumps(row), flush=True)
 
 
-def exact_scores(vectors, queries):
-    """The score of the last of the K nearest of each query, without itself."""
-    last = np.empty(len(queries), np.float32)
-    for begin in range(0, len(queries), 100):
-        ids = queries[begin:begin + 100]
-        scores = vectors[ids] @ vectors.T
-        scores[np.arange(len(ids)), ids] = -2
-        last[begin:begin + 100] = -np.partition(-scores, K - 1, axis=1)[:, K - 1]
-    return last
+def without_self(ids, queries):
+    """Of ids [queries, K + 1] those that are not the query, or else all but the last: K."""
+    keep = ids != queries[:, None]
+    keep[keep.all(axis=1), -1] = False
+    return ids[keep].reshape(len(queries), -1)
 
 
-def recall(vectors, queries, last, search):
-    """A hit counts if its score reaches that of the last exact one (equal vectors stand in)."""
-    shares = []
-    for query, limit in zip(queries, last):
-        found = [i for i in search(vectors[query]) if i != query][:K]
-        shares.append(float((vectors[found] @ vectors[query] >= limit - 1e-6).mean()))
-    return statistics.mean(shares)
-
-
-def latencies(vectors, queries, search):
+def latencies(search, vectors):
     """Medians over the rounds of p50, p99 (µs) and searches per second."""
     rounds = []
     for _ in range(ROUNDS):
         times, started = [], time.perf_counter()
-        for query in queries:
+        for vector in vectors:
             begin = time.perf_counter()
-            search(vectors[query])
+            search(vector)
             times.append((time.perf_counter() - begin) * 1e6)
         total = time.perf_counter() - started
         times.sort()
@@ -57,49 +51,35 @@ def latencies(vectors, queries, search):
     return [statistics.median(r[i] for r in rounds) for i in range(3)]
 
 
-def measure(name, vectors, queries, last, build):
-    """One peer: `build` gives a function that finds K + 1 neighbours of a vector."""
+def measure(name, vectors, queries, last):
+    """One peer; `last` is the score of the K-th nearest of each query, itself not counted."""
+    peer = libraries.PEERS[name](*vectors.shape)
+    peer.degree, peer.construction = DEGREE, CONSTRUCTION_EFFORT
     started = time.perf_counter()
-    search = build(vectors)
+    peer.build(vectors, 1)
     seconds = time.perf_counter() - started
     tell(name=f"{name} build, 1 thread", build_s=seconds, vectors_per_s=len(vectors) / seconds)
-    p50, p99, rate = latencies(vectors, queries, search)
-    tell(name=f"{name} search, from Python", recall_at_10=recall(vectors, queries, last, search),
-         p50_us=p50, p99_us=p99, calls_per_s=rate)
 
+    def search(vector):
+        return peer.search(vector[None], K + 1, EFFORT)[0]
 
-def build_faiss(vectors):
-    """IndexHNSWFlat by inner product; pip's build has SIMD, Debian's has none."""
-    import faiss  # pylint: disable=import-outside-toplevel
-    faiss.omp_set_num_threads(1)
-    index = faiss.IndexHNSWFlat(vectors.shape[1], DEGREE, faiss.METRIC_INNER_PRODUCT)
-    index.hnsw.efConstruction = CONSTRUCTION_EFFORT
-    index.hnsw.efSearch = EFFORT
-    index.add(vectors)
-    return lambda query: index.search(query[None], K + 1)[1][0]
-
-
-def build_hnswlib(vectors):
-    """Index of the space `ip`."""
-    import hnswlib  # pylint: disable=import-outside-toplevel
-    index = hnswlib.Index(space="ip", dim=vectors.shape[1])
-    index.init_index(len(vectors), M=DEGREE, ef_construction=CONSTRUCTION_EFFORT, random_seed=SEED)
-    index.set_num_threads(1)
-    index.set_ef(EFFORT)
-    index.add_items(vectors)
-    return lambda query: index.knn_query(query[None], k=K + 1)[0][0]
+    ids = np.array([search(vectors[query]) for query in queries]).astype(np.int64)
+    share = truth.recall(vectors, vectors[queries], last, without_self(ids, queries))
+    p50, p99, rate = latencies(search, vectors[queries])
+    tell(name=f"{name} search, from Python", recall_at_10=share, p50_us=p50, p99_us=p99,
+         calls_per_s=rate)
 
 
 def main():
-    """Reads the vectors, measures every peer that is there."""
+    """Reads the vectors, measures every peer that is named."""
     vectors = np.load(sys.argv[1]).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     queries = np.random.default_rng(SEED).integers(0, len(vectors), QUERIES)
-    last = exact_scores(vectors, queries)
-    for name, build in (("faiss", build_faiss), ("hnswlib", build_hnswlib)):
+    last = truth.scan(vectors, vectors[queries], K + 1)  # a query is its own nearest
+    for name in sys.argv[2:]:
         try:
-            measure(name, vectors, queries, last, build)
-        except ImportError as error:
+            measure(name, vectors, queries, last)
+        except (ImportError, RuntimeError) as error:
             tell(note=f"{name} left out: {error}")
     tell(note="peers: float32 of the same vectors, same degree and efforts, called from Python "
               "(a few µs a call)")
