@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <utility>
 
-
 namespace larder::ann {
+
 VectorIndex::VectorIndex(const VectorIndexOptions& options)
     : options_(options), delta_(options.shape) {
   LARDER_CHECK(options.shape.dim >= 1 && options.shape.dim <= kMaxDim);

@@ -2,7 +2,6 @@
 #include "serving/index_query.h"
 
 #include <algorithm>
-#include <chrono>
 #include <span>
 #include <utility>
 
@@ -11,24 +10,6 @@ namespace {
 
 // About 0.1 ms of scanning.
 constexpr uint32_t kPiece = 4'096;
-constexpr std::chrono::seconds kReadWait{10};
-
-// An index and the snapshot that it lives in.
-struct Held {
-  std::unique_ptr<featurestore::Snapshot> snapshot;
-  const ann::VectorIndex* index = nullptr;
-};
-
-StatusOr<Held> Hold(featurestore::Store& store, const IndexSink& indexes, const Digest& feature) {
-  Held held;
-  LARDER_ASSIGN_OR_RETURN(held.snapshot,
-                          store.Read({}, std::chrono::steady_clock::now() + kReadWait));
-  const LiveIndex* live = indexes.Find(feature, *held.snapshot);
-  if (live == nullptr) return NotFound("vector feature ", feature.Short(), " has no index");
-  held.index = live->index.get();
-  return held;
-}
-
 // Ids from `begin` to `end` that `filter` admits.
 ann::Bitmap Piece(uint32_t begin, uint32_t end, const std::optional<ann::Bitmap>& filter) {
   ann::Bitmap piece(end);
@@ -39,6 +20,16 @@ ann::Bitmap Piece(uint32_t begin, uint32_t end, const std::optional<ann::Bitmap>
 }
 
 }  // namespace
+
+StatusOr<HeldIndex> HoldIndex(featurestore::Store& store, const IndexSink& indexes,
+                              const Digest& feature) {
+  HeldIndex held;
+  LARDER_ASSIGN_OR_RETURN(held.snapshot,
+                          store.Read({}, std::chrono::steady_clock::now() + kReadWait));
+  held.live = indexes.Find(feature, *held.snapshot);
+  if (held.live == nullptr) return NotFound("vector feature ", feature.Short(), " has no index");
+  return held;
+}
 
 ann::SearchRequest IndexQuery::Request() const {
   return {.query = codes,
@@ -52,11 +43,11 @@ ann::SearchRequest IndexQuery::Request() const {
 
 StatusOr<std::optional<IndexQuery>> IndexQueries::Neighbours(const Digest& feature, uint32_t id,
                                                              size_t k) {
-  LARDER_ASSIGN_OR_RETURN(const Held held, Hold(store_, indexes_, feature));
-  const ann::VectorView vector = held.index->Find(id);
+  LARDER_ASSIGN_OR_RETURN(const HeldIndex held, HoldIndex(store_, indexes_, feature));
+  const ann::VectorView vector = held.live->index->Find(id);
   if (vector.empty()) return std::optional<IndexQuery>();
   return std::optional<IndexQuery>({.feature = feature,
-                                    .space = held.index->space(),
+                                    .space = held.live->index->space(),
                                     .codes = vector.Codes(),
                                     .k = k,
                                     .filter = std::nullopt,
@@ -64,20 +55,20 @@ StatusOr<std::optional<IndexQuery>> IndexQueries::Neighbours(const Digest& featu
 }
 
 StatusOr<ann::SearchResult> IndexQueries::Served(const IndexQuery& query) {
-  LARDER_ASSIGN_OR_RETURN(const Held held, Hold(store_, indexes_, query.feature));
-  return held.index->Search(query.Request());
+  LARDER_ASSIGN_OR_RETURN(const HeldIndex held, HoldIndex(store_, indexes_, query.feature));
+  return held.live->index->Search(query.Request());
 }
 
 StatusOr<std::vector<ann::Hit>> IndexQueries::Exact(const IndexQuery& query) {
   std::vector<ann::Hit> hits;
   for (uint32_t begin = 0, ids = 1; begin < ids; begin += kPiece) {
-    LARDER_ASSIGN_OR_RETURN(const Held held, Hold(store_, indexes_, query.feature));
-    ids = held.index->id_end();
+    LARDER_ASSIGN_OR_RETURN(const HeldIndex held, HoldIndex(store_, indexes_, query.feature));
+    ids = held.live->index->id_end();
     const ann::Bitmap piece = Piece(begin, std::min(begin + kPiece, ids), query.filter);
     ann::SearchRequest request = query.Request();
     request.exact = true;
     request.filter = &piece;
-    LARDER_ASSIGN_OR_RETURN(const ann::SearchResult found, held.index->Search(request));
+    LARDER_ASSIGN_OR_RETURN(const ann::SearchResult found, held.live->index->Search(request));
     hits.insert(hits.end(), found.hits.begin(), found.hits.end());
   }
   std::sort(hits.begin(), hits.end(), [](const ann::Hit& a, const ann::Hit& b) {

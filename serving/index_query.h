@@ -2,7 +2,9 @@
 #ifndef LARDER_SERVING_INDEX_QUERY_H_
 #define LARDER_SERVING_INDEX_QUERY_H_
 
+#include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -29,6 +31,18 @@ struct IndexQuery {
   // Borrows from this.
   ann::SearchRequest Request() const;
 };
+
+// For reads that nobody waits for, and that must not wait for ever.
+inline constexpr std::chrono::seconds kReadWait{10};
+
+// The index of a feature, and the snapshot that it lives in.
+struct HeldIndex {
+  std::unique_ptr<featurestore::Snapshot> snapshot;
+  const LiveIndex* live = nullptr;
+};
+// Errors: the store's; kNotFound if the feature has no index.
+StatusOr<HeldIndex> HoldIndex(featurestore::Store& store, const IndexSink& indexes,
+                              const Digest& feature);
 
 // Searches for who measures how well others are served. Thread-safety: thread-safe.
 class IndexQueries {

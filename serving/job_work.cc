@@ -21,8 +21,6 @@ constexpr size_t kAppendBytes = size_t{1} << 20;
 // Keys whose neighbours are looked at to measure recall, and to check an epoch.
 constexpr size_t kQueries = 200;
 constexpr uint64_t kSeed = 1;
-// For reads that must not hold up anybody for long.
-constexpr std::chrono::seconds kReadWait{10};
 
 }  // namespace
 
@@ -41,12 +39,10 @@ Status Jobs::Backfill(const Task& task, const std::stop_token& stop) {
   Digest space;
   size_t dimensions = 0;
   {
-    LARDER_ASSIGN_OR_RETURN(const auto snapshot,
-                            parts_.store.Read({}, Steady::now() + kReadWait));
-    const LiveIndex* live = parts_.indexes.Find(task.feature, *snapshot);
-    if (live == nullptr) return NotFound("'", task.name, "' has no index");
-    space = live->index->space();
-    dimensions = live->index->dim();
+    LARDER_ASSIGN_OR_RETURN(const HeldIndex held,
+                            HoldIndex(parts_.store, parts_.indexes, task.feature));
+    space = held.live->index->space();
+    dimensions = held.live->index->dim();
   }
   LARDER_ASSIGN_OR_RETURN(const std::vector<featurestore::VectorInput> inputs,
                           parts_.store.MissingVectors(task.feature));
@@ -177,12 +173,10 @@ Status Jobs::MeasureRecall(const Task& task, const std::stop_token& stop) {
   Recall recall;
   std::vector<uint32_t> ids;
   {
-    LARDER_ASSIGN_OR_RETURN(const auto snapshot,
-                            parts_.store.Read({}, Steady::now() + kReadWait));
-    const LiveIndex* live = parts_.indexes.Find(task.feature, *snapshot);
-    if (live == nullptr) return NotFound("'", task.name, "' has no index");
-    recall.base_digest = live->base_digest;
-    ids = ann::DrawIds(*live->index, kQueries, kSeed);
+    LARDER_ASSIGN_OR_RETURN(const HeldIndex held,
+                            HoldIndex(parts_.store, parts_.indexes, task.feature));
+    recall.base_digest = held.live->base_digest;
+    ids = ann::DrawIds(*held.live->index, kQueries, kSeed);
   }
   IndexQueries queries(parts_.store, parts_.indexes);
   double sum = 0;

@@ -6,13 +6,12 @@
 
 #include "ann/graph_base.h"
 #include "serving/index_epoch.h"
+#include "serving/index_query.h"
 
 namespace larder::serving {
 namespace {
 
 constexpr size_t kRemembered = 8;
-// For reads that must not hold up anybody for long.
-constexpr std::chrono::seconds kReadWait{10};
 
 std::chrono::milliseconds Since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() -

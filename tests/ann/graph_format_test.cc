@@ -30,25 +30,22 @@ constexpr const char* kSectionNames[] = {"vectors", "low halves", "base links", 
                                          "keys"};
 
 // Three nodes of dim 2 on two levels (only node 0 on the upper one), four rows.
-struct Parts {
-  GraphHeader header{.dim = 2,
-                     .degree = 4,
-                     .node_count = 3,
-                     .row_count = 4,
-                     .level_count = 2,
-                     .entry_node = 0,
-                     .space = TestSpace(),
-                     .nodes_at_level = {3, 1}};
-  std::vector<int8_t> vectors = {1, 2, 3, 4, -5, 6};
-  std::vector<int8_t> low;
-  std::vector<uint32_t> base_links = std::vector<uint32_t>(3 * 8, kNoNode);
-  std::vector<uint32_t> upper_links = std::vector<uint32_t>(4, kNoNode);
-  std::vector<float> inverse_norms;
-  std::vector<uint32_t> node_of_row = {0, 0, 1, 2};
-  std::vector<uint32_t> key_ends = {1, 3, 4, 5};
-  std::string keys = "bddca";
-
+struct Parts : GraphParts {
   Parts() {
+    header = {.dim = 2,
+              .degree = 4,
+              .node_count = 3,
+              .row_count = 4,
+              .level_count = 2,
+              .entry_node = 0,
+              .space = TestSpace(),
+              .nodes_at_level = {3, 1}};
+    vectors = {1, 2, 3, 4, -5, 6};
+    base_links.assign(3 * 8, kNoNode);
+    upper_links.assign(4, kNoNode);
+    node_of_row = {0, 0, 1, 2};
+    key_ends = {1, 3, 4, 5};
+    keys = "bddca";
     for (const auto& [node, link] : {std::pair{0, 1}, {8, 0}, {9, 2}, {16, 1}}) {
       base_links[static_cast<size_t>(node)] = static_cast<uint32_t>(link);
     }
@@ -73,20 +70,6 @@ struct Parts {
     parts.low = {-128, 127, 0, 5, 6, 7};
     parts.Norm();
     return parts;
-  }
-  std::string File() const {
-    std::string file(GraphFileBytes(header, keys.size()), '\0');
-    EncodeGraph({.header = header,
-                 .vectors = vectors,
-                 .low = low,
-                 .base_links = base_links,
-                 .upper_links = upper_links,
-                 .inverse_norms = inverse_norms,
-                 .node_of_row = node_of_row,
-                 .key_ends = key_ends,
-                 .key_bytes = keys},
-                file);
-    return file;
   }
   std::string Body() const { return File().substr(kFrameHeaderSize); }
 };

@@ -6,12 +6,12 @@
 
 #include <random>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "serving/live_recall.h"
 #include "serving/search.h"
 #include "tests/serving/serving_world.h"
+#include "tests/support/eventually.h"
 #include "tests/support/status_matchers.h"
 
 namespace larder::serving {
@@ -82,14 +82,6 @@ TEST(FilterShapes, GoByTheShareThatIsAdmitted) {
   EXPECT_EQ(FilterShapeOf(request, result, 50'001), FilterShape::kHundredth);
   EXPECT_EQ(FilterShapeOf(request, result, 500'001), FilterShape::kFewer);
   EXPECT_STREQ(FilterShapeName(FilterShape::kFewer), "<0.1%");
-}
-
-// Waits for what another thread brings about; false after ten seconds.
-template <typename Condition>
-bool Eventually(const Condition& condition) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-  while (!condition() && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
-  return condition();
 }
 
 TEST(LiveRecall, MeasuresEveryShapeOfFilter) {

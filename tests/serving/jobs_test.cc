@@ -4,14 +4,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <functional>
 #include <random>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "serving/admin.h"
 #include "tests/serving/serving_world.h"
+#include "tests/support/eventually.h"
 #include "tests/support/status_matchers.h"
 
 namespace larder::serving {
@@ -34,16 +33,6 @@ JobsOptions Fast() {
 
 Jobs::Parts PartsOf(ServingWorld& world) {
   return {*world.store, *world.artifacts, *world.encoders, world.indexes};
-}
-
-// Waits for what another thread brings about; false after ten seconds.
-bool Eventually(const std::function<bool()>& condition) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > deadline) return false;
-    std::this_thread::yield();
-  }
-  return true;
 }
 
 bool IsIdle(const Jobs& jobs) {
