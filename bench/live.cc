@@ -102,6 +102,7 @@ StatusOr<Upserts> Upsert(const ServerProcess& server, Items& items, double per_s
   while (!stop) {
     std::this_thread::sleep_until(due += kBatchEvery);
     owed += per_second * std::chrono::duration<double>(kBatchEvery).count();
+    if (owed < 1) continue;
     v1::IngestRequest batch;
     batch.set_source("catalog");
     for (; owed >= 1; --owed) {
@@ -186,7 +187,7 @@ StatusOr<uint64_t> RunPhase(const ServerProcess& server, Items& items, const Pha
                    {"ack_p99_us", Percentile(upserts->ack_us, 99)},
                    {"folds", static_cast<double>(after.bases_written() - before.bases_written())},
                    {"most_delta", static_cast<double>(most_delta)},
-                   {"bytes_per_upsert", static_cast<double>(bytes) / records},
+                   {"bytes_per_upsert", records == 0 ? 0 : static_cast<double>(bytes) / records},
                    {"fold_p99_us", Percentile(in_fold, 99)}},
                   *searches);
   return most_delta;
@@ -221,13 +222,27 @@ void RemoveBases(const std::string& dir) {
   }
 }
 
+// The phase on a server of its own, a copy of the store, that never folds.
+Status RunWithoutFolds(const std::string& store, const std::string& dir, const Phase& phase,
+                       Items& items, Report& report) {
+  LARDER_RETURN_IF_ERROR(CopyStore(store, dir));
+  LARDER_ASSIGN_OR_RETURN(
+      const auto server, ServerProcess::Start(dir, {"--index-interval", "24h", "--index-quiet",
+                                                    "1h", "--index-patience", "24h"}));
+  LARDER_RETURN_IF_ERROR(server->WaitUntilIdle());
+  LARDER_RETURN_IF_ERROR(RunPhase(*server, items, phase, report).status());
+  return server->Stop();
+}
+
 Status Run(const Options& options, Report& report) {
   LARDER_RETURN_IF_ERROR(RequireData(options.data, {kCatalogFile, kStoreDir}));
   LARDER_ASSIGN_OR_RETURN(Items items, Items::Read(JoinPath(options.data, kCatalogFile)));
   LARDER_ASSIGN_OR_RETURN(const ScratchDir scratch, ScratchDir::Make());
   const std::string store = JoinPath(options.data, kStoreDir);
-  const Phase fast{"5,000 upserts/s", 5'000, false, std::min(10.0, options.seconds)};
-  const Phase slow{"600 upserts/s, half replace", 600, true, options.seconds};
+  const double burst_s = std::min(10.0, options.seconds);
+  const Phase burst{"5,000 upserts/s", 5'000, false, burst_s};
+  const Phase after{"and after them", 0, false, 3 * burst_s};
+  const Phase steady{"600 upserts/s, half replace", 600, true, options.seconds};
   const std::string dir = scratch.File("live");
   LARDER_RETURN_IF_ERROR(CopyStore(store, dir));
   double live_recall = 0;
@@ -235,25 +250,24 @@ Status Run(const Options& options, Report& report) {
   {
     LARDER_ASSIGN_OR_RETURN(const auto server, ServerProcess::Start(dir));
     LARDER_RETURN_IF_ERROR(server->WaitUntilIdle());
-    LARDER_ASSIGN_OR_RETURN(most_delta, RunPhase(*server, items, slow, report));
+    LARDER_RETURN_IF_ERROR(RunPhase(*server, items, burst, report).status());
+    LARDER_RETURN_IF_ERROR(RunPhase(*server, items, after, report).status());
+    LARDER_RETURN_IF_ERROR(server->WaitUntilIdle());
+    LARDER_ASSIGN_OR_RETURN(most_delta, RunPhase(*server, items, steady, report));
     LARDER_ASSIGN_OR_RETURN(live_recall, MeasureRecall(*server, items));
-    LARDER_RETURN_IF_ERROR(RunPhase(*server, items, fast, report).status());
     LARDER_RETURN_IF_ERROR(server->WaitUntilIdle());
     LARDER_RETURN_IF_ERROR(server->Stop());
   }
-  {
-    // As long as it takes to the same delta, which so is as large on the average.
-    const Phase still{"the same without folds", slow.per_second, true,
-                      std::max(1.0, static_cast<double>(most_delta) / slow.per_second)};
-    LARDER_RETURN_IF_ERROR(CopyStore(store, scratch.File("still")));
-    LARDER_ASSIGN_OR_RETURN(
-        const auto server,
-        ServerProcess::Start(scratch.File("still"), {"--index-interval", "24h", "--index-quiet",
-                                                     "1h", "--index-patience", "24h"}));
-    LARDER_RETURN_IF_ERROR(server->WaitUntilIdle());
-    LARDER_RETURN_IF_ERROR(RunPhase(*server, items, still, report).status());
-    LARDER_RETURN_IF_ERROR(server->Stop());
-  }
+  Phase still = burst;
+  still.name += ", no folds";
+  LARDER_RETURN_IF_ERROR(
+      RunWithoutFolds(store, scratch.File("burst-still"), still, items, report));
+  still = steady;
+  still.name += ", no folds";
+  // As long as it takes to the same delta, which so is as large on the average.
+  still.seconds = std::max(1.0, static_cast<double>(most_delta) / steady.per_second);
+  LARDER_RETURN_IF_ERROR(
+      RunWithoutFolds(store, scratch.File("steady-still"), still, items, report));
   RemoveBases(dir);
   LARDER_ASSIGN_OR_RETURN(const auto server, ServerProcess::Start(dir));
   LARDER_RETURN_IF_ERROR(server->WaitUntilIdle());

@@ -220,7 +220,7 @@ uint64_t Applier::Publish(NewRevision revision, const ControlNote& note) {
       p_.state.ApplyRevision(std::move(revision.record), revision.compiled, note);
   LARDER_CHECK(made.ok());  // it was checked against this state
   for (const auto& vectors : p_.state.vectors()) {
-    if (announced_.insert(vectors.get()).second) p_.sink.AddVectorFeature(vectors->feature());
+    p_.sink.AddVectorFeature(vectors->feature());
   }
   for (auto& [entity, keys] : revision.keys) {
     for (LoadedKey& key : keys) key.Install();
@@ -333,6 +333,17 @@ void Applier::RemoveOldBases() {
   }
 }
 
+// Those that were made but not activated, because of a crash or an error between the two.
+void Applier::RemoveLostBases() {
+  const auto artifacts = p_.artifacts.List();
+  if (!artifacts.ok()) return NoteArtifactError(artifacts.status());
+  for (const Digest& artifact : *artifacts) {
+    const auto dir = p_.artifacts.Path(artifact);
+    if (dir.ok() && p_.fs.Exists(JoinPath(*dir, kBaseFileName))) bases_.AddUnneeded(artifact);
+  }
+  RemoveOldBases();
+}
+
 Status Applier::ChangeBase(const Activation& activation) {
   std::unique_ptr<RowSink::LoadedBase> base;
   if (activation.kind == Activation::Kind::kNoBase) {
@@ -384,6 +395,7 @@ void Applier::EndRecovery() {
       NoteArtifactError(status);
     }
   }
+  RemoveLostBases();
 }
 
 void Applier::NoteArtifactError(const Status& status) {

@@ -6,7 +6,6 @@
 #include <functional>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -107,6 +106,7 @@ class Applier {
   void NoteBase(const Activation& activation);
   Status ChangeBase(const Activation& activation);
   void RemoveOldBases();
+  void RemoveLostBases();
   void Finish(const Entry& entry, uint64_t checksum);
   void NoteArtifactError(const Status& status);
   void Published() {
@@ -117,7 +117,6 @@ class Applier {
   std::function<void(Position)> on_publish_;
   bool recovering_ = true;
   IndexBases bases_;
-  std::set<const VectorTable*> announced_;  // to the sink
   mutable Mutex errors_mutex_;
   ArtifactErrors errors_ ABSL_GUARDED_BY(errors_mutex_);
 };

@@ -33,6 +33,15 @@ class StoreImpl : public ArtifactStore {
     return fs_.IsDirectory(JoinPath(dir_, digest.Hex()));
   }
 
+  StatusOr<std::vector<Digest>> List() const override {
+    LARDER_ASSIGN_OR_RETURN(const auto names, fs_.List(dir_));
+    std::vector<Digest> digests;
+    for (const std::string& name : names) {
+      if (const auto digest = Digest::FromHex(name); digest.ok()) digests.push_back(*digest);
+    }
+    return digests;
+  }
+
   StatusOr<std::string> Path(const Digest& digest) const override {
     if (!Contains(digest)) return NotFound("artifact ", digest.Hex(), " is not in '", dir_, "'");
     return JoinPath(dir_, digest.Hex());

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/directory_digest.h"
 #include "base/file_system.h"
@@ -40,6 +41,8 @@ class ArtifactStore {
 
   // True if there is a directory of that name, damaged or not.
   virtual bool Contains(const Digest& digest) const = 0;
+  // Those that there are, in no order. Errors: the disk's.
+  virtual StatusOr<std::vector<Digest>> List() const = 0;
   // The directory of an artifact. Errors: kNotFound.
   virtual StatusOr<std::string> Path(const Digest& digest) const = 0;
   // Errors: kNotFound; kDataLoss naming the artifact if its content has changed; kUnavailable.

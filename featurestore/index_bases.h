@@ -29,6 +29,9 @@ class IndexBases {
     for (const Digest& artifact : std::exchange(bases_[feature], {})) unneeded_.insert(artifact);
   }
 
+  // An artifact that may be a base and that was never activated, or not as far as is known.
+  void AddUnneeded(const Digest& artifact) { unneeded_.insert(artifact); }
+
   // Per feature, the newest last.
   const std::map<Digest, std::vector<Digest>>& all() const { return bases_; }
 

@@ -18,6 +18,9 @@ namespace larder::featurestore {
 
 class VectorTable;
 
+// The file of an artifact that is an index base.
+inline constexpr std::string_view kBaseFileName = "index.larder";
+
 // Where apply hands what it publishes; `serving` implements it over `ann`. Every sink has a record
 // before P passes it (ARCHITECTURE §6).
 //
@@ -27,7 +30,8 @@ class RowSink {
  public:
   virtual ~RowSink() = default;
 
-  // [published] A revision brought this vector feature (also at start, before its vectors).
+  // [published] There is this vector feature; said with each revision, and at start before its
+  // vectors, since its name may have changed.
   virtual void AddVectorFeature(const registry::VectorFeature& feature) = 0;
   // [published] The vector of one key changed; empty: it has none any more (deleted, null text).
   virtual void SetVector(const Digest& feature, registry::Ordinal ordinal,

@@ -187,6 +187,7 @@ void StoreState::AddVector(const registry::CompiledRegistry& registry,
   LARDER_CHECK(schema != nullptr);
   SourceState& source = SourceFor(feature.source);
   if (VectorTable* known = FindVectors(feature.digest)) {
+    known->set_feature(feature);
     for (SourceState::VectorUse& use : source.vectors) {
       if (use.vectors == known) use = {known, &feature, schema};
     }

@@ -22,7 +22,7 @@ constexpr size_t kPrefetch = 4;
 void VectorTable::Prefetch(Ordinal ordinal) const {
   if (ordinal >= info_.capacity()) return;
   __builtin_prefetch(&info_[ordinal]);
-  for (size_t i = 0; i < feature_.code_size(); i += 64) __builtin_prefetch(&codes_[ordinal] + i);
+  for (size_t i = 0; i < feature_->code_size(); i += 64) __builtin_prefetch(&codes_[ordinal] + i);
 }
 
 void VectorTable::EnsureSize(Ordinal ordinal) {
@@ -42,7 +42,7 @@ void VectorTable::Set(Ordinal ordinal, const Hash128& content, std::span<const i
 
 void VectorTable::Install(Ordinal ordinal, const Hash128& content, std::span<const int8_t> vector,
                           const Hash128& share) {
-  LARDER_CHECK(vector.empty() || vector.size() == feature_.code_size());
+  LARDER_CHECK(vector.empty() || vector.size() == feature_->code_size());
   EnsureSize(ordinal);
   Info& info = info_[ordinal];
   if (info.has) --size_;
@@ -55,8 +55,8 @@ void VectorTable::Install(Ordinal ordinal, const Hash128& content, std::span<con
 
 Status VectorTable::Read(std::span<const Ordinal> ordinals, const ReadAt& at, Column& out) const {
   if (out.type.kind != registry::Kind::kVector || out.type.list ||
-      out.type.dimensions != feature_.dimensions) {
-    return Internal("vector ", feature_.name, " of ", feature_.dimensions,
+      out.type.dimensions != feature_->dimensions) {
+    return Internal("vector ", feature_->name, " of ", feature_->dimensions,
                     " dimensions read as ", out.type.Name());
   }
   if (!out.type.int8 && !column_.empty()) return rows_.Read(column_, ordinals, at, out);
@@ -72,7 +72,7 @@ Status VectorTable::Read(std::span<const Ordinal> ordinals, const ReadAt& at, Co
     if (reason != Reason::kValid) {
       out.AppendNull(reason);
     } else if (out.type.int8) {
-      out.AppendCodes(Find(ordinal).first(feature_.dimensions));
+      out.AppendCodes(Find(ordinal).first(feature_->dimensions));
     } else {
       const std::span<const int8_t> codes = Find(ordinal);
       out.AppendFloats(std::vector<float>(codes.begin(), codes.end()));

@@ -35,13 +35,16 @@ class VectorTable {
   // else empty.
   VectorTable(const registry::VectorFeature& feature, std::string column, const RowTable& rows,
               VectorStage stage)
-      : feature_(feature),
+      : feature_(&feature),
         column_(std::move(column)),
         rows_(rows),
         stage_(stage),
         codes_(feature.code_size()) {}
 
-  const registry::VectorFeature& feature() const { return feature_; }
+  // As the newest revision that has it says; only its name differs from one to another.
+  const registry::VectorFeature& feature() const { return *feature_; }
+  // It must live as long as this.
+  void set_feature(const registry::VectorFeature& feature) { feature_ = &feature; }
   VectorStage stage() const { return stage_; }
   bool active() const { return stage_ == VectorStage::kActive; }
   // Stages only rise.
@@ -53,7 +56,7 @@ class VectorTable {
   // Empty if the key has none.
   std::span<const int8_t> Find(registry::Ordinal ordinal) const {
     if (!Has(ordinal)) return {};
-    return {&codes_[ordinal], feature_.code_size()};
+    return {&codes_[ordinal], feature_->code_size()};
   }
   bool Has(registry::Ordinal ordinal) const {
     return ordinal < info_.capacity() && info_[ordinal].has;
@@ -94,7 +97,7 @@ class VectorTable {
   void EnsureSize(registry::Ordinal ordinal);
   void Prefetch(registry::Ordinal ordinal) const;
 
-  const registry::VectorFeature& feature_;
+  const registry::VectorFeature* feature_;
   const std::string column_;
   const RowTable& rows_;
   VectorStage stage_;

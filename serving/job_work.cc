@@ -21,18 +21,33 @@ constexpr size_t kAppendBytes = size_t{1} << 20;
 // Keys whose neighbours are looked at to measure recall, and to check an epoch.
 constexpr size_t kQueries = 200;
 constexpr uint64_t kSeed = 1;
+// What was made must not be lost because more comes in than is stored at the moment.
+constexpr std::chrono::seconds kQueuePatience{60};
+constexpr std::chrono::milliseconds kQueueRetry{50};
 
 }  // namespace
 
+// The log's entry, waiting while the queue before it is full.
+Status Jobs::Activate(const featurestore::Activation& activation, const std::stop_token& stop) {
+  const Steady::time_point end = Steady::now() + kQueuePatience;
+  while (true) {
+    const Status status = parts_.store.Activate(activation).status();
+    if (status.code() != StatusCode::kResourceExhausted || Steady::now() >= end) return status;
+    if (stop.stop_requested()) return Cancelled("the server is shutting down");
+    std::this_thread::sleep_for(kQueueRetry);
+  }
+}
+
 Status Jobs::Install(featurestore::Activation::Kind kind, const Digest& feature,
-                     std::string_view file_name, std::string_view bytes) {
+                     std::string_view file_name, std::string_view bytes,
+                     const std::stop_token& stop) {
   LARDER_ASSIGN_OR_RETURN(const auto writer, parts_.artifacts.Create());
   LARDER_RETURN_IF_ERROR(writer->BeginFile(file_name));
   for (; !bytes.empty(); bytes.remove_prefix(std::min(bytes.size(), kAppendBytes))) {
     LARDER_RETURN_IF_ERROR(writer->Append(bytes.substr(0, kAppendBytes)));
   }
   LARDER_ASSIGN_OR_RETURN(const Digest artifact, writer->Commit({}));
-  return parts_.store.Activate({.kind = kind, .feature = feature, .artifact = artifact}).status();
+  return Activate({.kind = kind, .feature = feature, .artifact = artifact}, stop);
 }
 
 Status Jobs::Backfill(const Task& task, const std::stop_token& stop) {
@@ -53,15 +68,17 @@ Status Jobs::Backfill(const Task& task, const std::stop_token& stop) {
     const size_t n = std::min(kTextsAtATime, inputs.size() - begin);
     std::vector<std::string_view> texts(n);
     for (size_t i = 0; i < n; ++i) texts[i] = inputs[begin + i].text;
-    LARDER_RETURN_IF_ERROR(parts_.encoders.Embed(
-        space, texts, std::span(vectors).subspan(begin * dimensions, n * dimensions)));
+    LARDER_RETURN_IF_ERROR(AtLowPriority([&] {
+      return parts_.encoders.Embed(
+          space, texts, std::span(vectors).subspan(begin * dimensions, n * dimensions));
+    }));
   }
   Progress(inputs.size(), inputs.size());
   return Install(featurestore::Activation::Kind::kVectors, task.feature, "vectors.larder",
-                 parts_.store.EncodeVectors(task.feature, inputs, vectors));
+                 parts_.store.EncodeVectors(task.feature, inputs, vectors), stop);
 }
 
-Status Jobs::CheckBase(const Task& task) {
+Status Jobs::CheckBase(const Task& task, const std::stop_token& stop) {
   std::shared_ptr<const ann::GraphBase> base;
   {
     LARDER_ASSIGN_OR_RETURN(const auto snapshot,
@@ -77,12 +94,10 @@ Status Jobs::CheckBase(const Task& task) {
     progress_.error = Message(loaded);
   }
   // The store has the vectors, so the index goes on from them, and then wants another base.
-  LARDER_RETURN_IF_ERROR(parts_.store
-                             .Activate({.kind = featurestore::Activation::Kind::kNoBase,
-                                        .feature = task.feature,
-                                        .artifact = {}})
-                             .status());
-  return OkStatus();
+  return Activate({.kind = featurestore::Activation::Kind::kNoBase,
+                   .feature = task.feature,
+                   .artifact = {}},
+                  stop);
 }
 
 // The first epoch of a name is activated as it is: nothing better is there.
@@ -100,11 +115,10 @@ Status Jobs::ActivateEpoch(const Task& task, const std::stop_token& stop) {
     checks_[task.feature] = checked;
     if (!checked.check.refusal.empty()) return OkStatus();
   }
-  return parts_.store
-      .Activate({.kind = featurestore::Activation::Kind::kEpoch,
-                 .feature = task.feature,
-                 .artifact = {}})
-      .status();
+  return Activate({.kind = featurestore::Activation::Kind::kEpoch,
+                   .feature = task.feature,
+                   .artifact = {}},
+                  stop);
 }
 
 StatusOr<Jobs::CheckedEpoch> Jobs::Check(const Task& task, const Digest& old,
@@ -151,7 +165,7 @@ Status Jobs::BuildBase(const Task& task, const std::stop_token& stop) {
                             return MakeBase(input, options_.index_threads, progress, stop);
                           }));
   LARDER_RETURN_IF_ERROR(Install(featurestore::Activation::Kind::kIndexBase, task.feature,
-                                 "index.larder", base->bytes()));
+                                 featurestore::kBaseFileName, base->bytes(), stop));
   built_[task.feature] = {.activated = Steady::now(), .took = Steady::now() - start};
   {
     MutexLock lock(mu_);

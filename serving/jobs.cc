@@ -170,7 +170,7 @@ void Jobs::RunTask(const Task& task, const std::stop_token& stop) {
   Status status;
   switch (task.kind) {
     case Kind::kVectors: status = Backfill(task, stop); break;
-    case Kind::kIndexCheck: status = CheckBase(task); break;
+    case Kind::kIndexCheck: status = CheckBase(task, stop); break;
     case Kind::kIndexBase: status = BuildBase(task, stop); break;
     case Kind::kEpoch: status = ActivateEpoch(task, stop); break;
     case Kind::kRecall: status = MeasureRecall(task, stop); break;

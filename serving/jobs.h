@@ -139,13 +139,14 @@ class Jobs {
   bool IsQuiet(const Task& task, Steady::time_point now);
   void RunTask(const Task& task, const std::stop_token& stop);
   Status Backfill(const Task& task, const std::stop_token& stop);
-  Status CheckBase(const Task& task);
+  Status CheckBase(const Task& task, const std::stop_token& stop);
   Status BuildBase(const Task& task, const std::stop_token& stop);
   Status ActivateEpoch(const Task& task, const std::stop_token& stop);
   StatusOr<CheckedEpoch> Check(const Task& task, const Digest& old, const std::stop_token& stop);
   Status MeasureRecall(const Task& task, const std::stop_token& stop);
   Status Install(featurestore::Activation::Kind kind, const Digest& feature,
-                 std::string_view file_name, std::string_view bytes);
+                 std::string_view file_name, std::string_view bytes, const std::stop_token& stop);
+  Status Activate(const featurestore::Activation& activation, const std::stop_token& stop);
   void Progress(uint64_t done, uint64_t total);
 
   const Parts parts_;

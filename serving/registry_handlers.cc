@@ -261,10 +261,17 @@ StatusOr<v1::RollbackResponse> Rollback(const v1::RollbackRequest& request,
        registry::Diff(&live, *wanted->registry, [](std::string_view) { return true; })) {
     SetChange(change, reply.add_changes());
   }
-  if (request.dry_run() || reply.changes().empty()) return reply;
-
+  if (reply.changes().empty()) return reply;
+  for (const featurestore::VectorStats& vector : context.backend.store.Stats().vectors) {
+    const registry::VectorFeature* feature = wanted->registry->FindVector(vector.feature);
+    if (feature != nullptr && vector.stage != featurestore::VectorStage::kActive) {
+      reply.add_waiting(feature->name);
+    }
+  }
   registry::RevisionRecord record = wanted->record;
   LARDER_RETURN_IF_ERROR(LoadEncoders(record.encoders, context));
+  if (request.dry_run()) return reply;
+
   record.base = request.base_revision() == 0 ? live.number : request.base_revision();
   record.author = request.author();
   featurestore::Position position;

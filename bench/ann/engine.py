@@ -19,7 +19,7 @@ line:
 Both inputs are float32 of length 1. `bytes_per_vector` is, for every peer, by how much the
 process's anonymous resident memory has grown between just before and just after the build, divided
 by the rows, with the heap trimmed both times; the input is mapped and does not count.
-`effort_floor` is Peer.floor.
+`effort_floor` is Peer.floor; an engine that takes no more than so much effort adds `effort_limit`.
 
 An index is kept in the cache, under version, parameters and the base's hash, and read from there
 the next time: then build_s and bytes_per_vector are of the process that built it, and `cached` is

@@ -56,7 +56,7 @@ def sweep(worker, setting):
     """Points of rising effort until the recall reaches the highest target, or stays behind it."""
     points = []
     floor = 1 if worker.ready.get("effort_floor") == 1 else setting.k
-    limit = max(floor, min(len(setting.base), MAX_EFFORT))
+    limit = max(floor, min(len(setting.base), worker.ready.get("effort_limit", MAX_EFFORT)))
     with tempfile.TemporaryDirectory() as folder:
         out = os.path.join(folder, "ids.npy")
         for effort in efforts(floor, limit):

@@ -45,29 +45,31 @@ struct Vectors {
   }
 };
 
-// The first `most` rows of a file.
-StatusOr<Vectors> ReadVectors(const std::string& path, size_t most = SIZE_MAX) {
-  LARDER_ASSIGN_OR_RETURN(const NpyFile file, NpyFile::Open(path));
-  Vectors vectors{.rows = std::min(most, file.rows()),
-                  .shape = {.dim = file.columns()},
-                  .codes = {}};
+// The rows of a file from `begin`, at most `most`, as an index takes them.
+StatusOr<Vectors> ToVectors(const NpyFile& file, size_t begin = 0, size_t most = SIZE_MAX) {
+  const size_t dim = file.columns();
+  Vectors vectors{.rows = std::min(most, file.rows() - begin), .shape = {.dim = dim}, .codes = {}};
   if (file.type() == "|i1") {
-    const auto values = file.Values<int8_t>().first(vectors.rows * vectors.shape.dim);
+    const auto values = file.Values<int8_t>().subspan(begin * dim, vectors.rows * dim);
     vectors.codes.assign(values.begin(), values.end());
     return vectors;
   }
   if (file.type() != "<f4") {
-    return InvalidArgument(path, ": type is ", file.type(), ", expected <f4 or |i1");
+    return InvalidArgument("vectors of type ", file.type(), ", expected <f4 or |i1");
   }
   vectors.shape.has_low = true;
   vectors.codes.resize(vectors.rows * vectors.shape.size());
-  const auto values = file.Values<float>();
-  const size_t dim = vectors.shape.dim;
+  const auto values = file.Values<float>().subspan(begin * dim);
   for (size_t i = 0; i < vectors.rows; ++i) {
     const std::vector<int8_t> codes = ToFixedPoint(values.subspan(i * dim, dim));
     std::copy(codes.begin(), codes.end(), vectors.codes.begin() + i * codes.size());
   }
   return vectors;
+}
+
+StatusOr<Vectors> ReadVectors(const std::string& path, size_t most = SIZE_MAX) {
+  LARDER_ASSIGN_OR_RETURN(const NpyFile file, NpyFile::Open(path));
+  return ToVectors(file, 0, most);
 }
 
 std::string KeyOf(size_t i) {
@@ -77,20 +79,22 @@ std::string KeyOf(size_t i) {
 
 struct Worker {
   ann::VectorIndex index;
-  Vectors queries;
+  NpyFile queries;
   Digest space;
 
-  // Ids [queries, k], kNoId where there are fewer.
+  // Ids [queries, k], kNoId where there are fewer. The time counts from the file's vectors on, as
+  // the peers' does: what an index makes of a query first is part of the search.
   StatusOr<std::vector<uint32_t>> Search(size_t k, size_t effort, double& seconds,
                                          size_t& distances) const {
-    std::vector<ann::SearchRequest> requests(queries.rows);
-    for (size_t i = 0; i < queries.rows; ++i) {
-      requests[i] = {.query = queries.row(i), .space = space, .k = k, .effort = effort};
-    }
     const Stopwatch watch;
+    LARDER_ASSIGN_OR_RETURN(const Vectors vectors, ToVectors(queries));
+    std::vector<ann::SearchRequest> requests(vectors.rows);
+    for (size_t i = 0; i < vectors.rows; ++i) {
+      requests[i] = {.query = vectors.row(i), .space = space, .k = k, .effort = effort};
+    }
     LARDER_ASSIGN_OR_RETURN(const auto results, index.SearchBatch(requests));
     seconds = watch.seconds();
-    std::vector<uint32_t> ids(queries.rows * k, ann::kNoId);
+    std::vector<uint32_t> ids(vectors.rows * k, ann::kNoId);
     distances = 0;
     for (size_t i = 0; i < results.size(); ++i) {
       for (size_t j = 0; j < results[i].hits.size(); ++j) ids[i * k + j] = results[i].hits[j].id;
@@ -111,7 +115,7 @@ Status AnswerSearch(const Worker& worker, std::istream& words) {
   LARDER_ASSIGN_OR_RETURN(const auto ids, worker.Search(k, effort, seconds, distances));
   if (out != "-") {
     LARDER_RETURN_IF_ERROR(WriteNpy(out, "<i4", AsBytes(std::span<const uint32_t>(ids)),
-                                    worker.queries.rows, k));
+                                    worker.queries.rows(), k));
   }
   std::printf("{\"seconds\": %.6f, \"distances\": %zu}\n", seconds, distances);
   return OkStatus();
@@ -136,8 +140,8 @@ Status AnswerFiltered(const Worker& worker, std::istream& words) {
     return InvalidArgument("usage: filtered K EFFORT PLAN FILTERS.npy OUT");
   }
   LARDER_ASSIGN_OR_RETURN(const NpyFile file, NpyFile::Open(filters));
-  if (file.type() != "|u1" || file.rows() > worker.queries.rows) {
-    return InvalidArgument(filters, ": expected bytes of at most ", worker.queries.rows, " rows");
+  if (file.type() != "|u1" || file.rows() > worker.queries.rows()) {
+    return InvalidArgument(filters, ": expected bytes of at most ", worker.queries.rows(), " rows");
   }
   const auto bytes = file.Values<uint8_t>();
   std::vector<uint32_t> ids(file.rows() * k, ann::kNoId);
@@ -148,13 +152,14 @@ Status AnswerFiltered(const Worker& worker, std::istream& words) {
     for (uint32_t id = 0; id < filter.size(); ++id) {
       if ((bytes[i * file.columns() + id / 8] >> id % 8 & 1) != 0) filter.Set(id);
     }
-    const ann::SearchRequest request{.query = worker.queries.row(i),
+    const Stopwatch watch;
+    LARDER_ASSIGN_OR_RETURN(const Vectors query, ToVectors(worker.queries, i, 1));
+    const ann::SearchRequest request{.query = query.row(0),
                                      .space = worker.space,
                                      .k = k,
                                      .effort = effort,
                                      .filter = &filter,
                                      .plan = PlanOf(plan)};
-    const Stopwatch watch;
     LARDER_ASSIGN_OR_RETURN(const ann::SearchResult result, worker.index.Search(request));
     latencies.push_back(watch.us());
     ++plans[ann::PlanName(result.plan)];
@@ -280,13 +285,13 @@ Status Run(int argc, char** argv) {
   std::printf("{\"ready\": true, \"engine\": \"larder\", \"version\": \"\", \"config\": "
               "\"degree %u, construction %u, kernel %s\", \"build_s\": %.3f, "
               "\"bytes_per_vector\": %.1f, \"own_bytes_per_vector\": %.1f, \"row_bytes\": %zu, "
-              "\"open_s\": %.3f, \"effort_floor\": \"k\"}\n",
+              "\"open_s\": %.3f, \"effort_floor\": \"k\", \"effort_limit\": %zu}\n",
               options.degree, options.ef_construction,
               std::string(ann::BestKernel().name).c_str(), build_s,
               grown / static_cast<double>(stats.size), stats.bytes_per_vector,
-              RowBytes(index.shape(), options.degree), open_s);
+              RowBytes(index.shape(), options.degree), open_s, ann::kMaxEffort);
   std::fflush(stdout);
-  LARDER_ASSIGN_OR_RETURN(Vectors queries, ReadVectors(argv[3]));
+  LARDER_ASSIGN_OR_RETURN(NpyFile queries, NpyFile::Open(argv[3]));
   return Serve({.index = std::move(index), .queries = std::move(queries), .space = options.space});
 }
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Engines of the ann benchmark as processes: started once, asked many times (see engine.py)."""
 
+import ctypes
 import dataclasses
 import json
 import os
@@ -18,6 +19,7 @@ PEERS = {"hnswlib": environment.HNSWLIB, "faiss-hnsw": "faiss-cpu", "faiss-hnsw-
          "svs": "scalable-vs"}
 NAMES = ("larder", *PEERS)
 BUILD_TIMEOUT_S, SEARCH_TIMEOUT_S = 3_600, 900
+PR_SET_THP_DISABLE = 41  # linux/prctl.h
 
 
 class Failed(Exception):
@@ -67,6 +69,11 @@ def environment_of(huge_pages):
     return {**variables, "OMP_WAIT_POLICY": "passive", "OPENBLAS_NUM_THREADS": "1"}
 
 
+def forbid_huge_pages():
+    """In a child, before it starts its engine, which may well ask for them by itself."""
+    ctypes.CDLL(None).prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0)
+
+
 class Worker:
     """One engine with its index; waits without using the processor between two requests."""
 
@@ -77,7 +84,8 @@ class Worker:
         self.dead = False
         self.process = subprocess.Popen(  # pylint: disable=consider-using-with
             command(name, vectors, options.threads, options.rebuild), stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, env=environment_of(options.huge_pages))
+            stdout=subprocess.PIPE, env=environment_of(options.huge_pages),
+            preexec_fn=None if options.huge_pages else forbid_huge_pages)
         self.rest = b""
         self.ready = self.reply(BUILD_TIMEOUT_S)
         if not self.ready.get("ready"):

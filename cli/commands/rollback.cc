@@ -43,6 +43,10 @@ StatusOr<int> Run(Cli& cli, const Options& options) {
                           client.Call(*stub, &v1::RegistryService::Stub::Rollback, request));
   if (!cli.json) PrintPlan(cli.io.out, PlanOf(reply));
   cli.io.out.flush();
+  for (const std::string& feature : reply.waiting()) {
+    cli.io.err << "warning: '" << feature << "' of that revision is not live yet, or was refused: "
+               << "until it is, the name means what is live now (`larder status`)\n";
+  }
   if (!options.yes && !reply.changes().empty()) {
     LARDER_RETURN_IF_ERROR(Confirm(cli, "rollback"));
     request.set_dry_run(false);
@@ -52,6 +56,7 @@ StatusOr<int> Run(Cli& cli, const Options& options) {
   }
   if (cli.json) {
     Json json = PlanToJson(PlanOf(reply));
+    json["waiting"] = Json(reply.waiting());
     json["revision"] = reply.revision() == 0 ? reply.base_revision() : reply.revision();
     if (reply.revision() != 0) json["position"] = reply.position().value();
     cli.io.out << DumpJson(json) << "\n";

@@ -301,6 +301,15 @@ class FailingJobs {
   std::map<Job, std::chrono::steady_clock::time_point> since_;  // the first failure seen
 };
 
+void WarnOfRefusals(std::ostream& err, const v1::StatusResponse& status) {
+  for (const v1::IndexStatus& index : status.indexes()) {
+    if (index.state() != v1::EPOCH_STATE_REFUSED) continue;
+    err << "warning: the new epoch of " << index.epoch().feature() << " does not take over: "
+        << index.check().refusal() << "; `larder activate " << index.epoch().feature()
+        << " --force` makes it live all the same\n";
+  }
+}
+
 StatusOr<int> Run(Cli& cli, const Options& options) {
   LARDER_ASSIGN_OR_RETURN(const Client client, Client::Connect(cli));
   const auto stub = v1::AdminService::NewStub(client.channel());
@@ -328,6 +337,8 @@ StatusOr<int> Run(Cli& cli, const Options& options) {
   } else {
     Print(cli.io.out, status);
   }
+  // Who waited for it is told that it will not happen.
+  if (options.wait) WarnOfRefusals(cli.io.err, status);
   return kExitOk;
 }
 

@@ -313,6 +313,24 @@ TEST_F(StoreTest, BasesThatAreOfNoUseAnyMoreAreRemoved) {
   }
 }
 
+// A crash, or a full queue, between the making of a base and its activation.
+TEST_F(StoreTest, ABaseThatWasNeverActivatedIsRemovedAtTheNextStart) {
+  const Digest feature = t_.store->Stats().vectors[0].feature;
+  const std::string name(kBaseFileName);
+  ASSERT_OK_AND_ASSIGN(const Digest used, t_.PutArtifact(name, "1"));
+  ASSERT_OK(t_.store->Activate({Activation::Kind::kIndexBase, feature, used}));
+  ASSERT_OK_AND_ASSIGN(const Digest lost, t_.PutArtifact(name, "2"));
+  ASSERT_OK_AND_ASSIGN(const Digest other, t_.PutArtifact("model.bin", "2"));
+
+  ASSERT_OK(t_.Reopen());
+
+  EXPECT_TRUE(t_.artifacts->Contains(used));
+  EXPECT_FALSE(t_.artifacts->Contains(lost));
+  EXPECT_TRUE(t_.artifacts->Contains(other));
+  EXPECT_THAT(t_.sink->installed, HasSubstr(used.Hex()));
+  EXPECT_EQ(t_.store->Stats().artifact_errors, 0U);
+}
+
 TEST_F(StoreTest, AnIndexGoesOnWithoutItsBaseAlsoAfterARestart) {
   Put("catalog", {ItemRow("i0", kNow - 5, "kettle")});
   const Digest feature = t_.store->Stats().vectors[0].feature;

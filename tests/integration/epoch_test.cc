@@ -124,6 +124,10 @@ TEST_F(EpochTest, OneThatFailsItsCheckIsRefusedUnlessForced) {
   EXPECT_EQ(Search("web server").at("epoch").at("feature_digest"), Epoch(0));
   EXPECT_THAT(server_.Cli({"status"}).out, HasSubstr("REFUSED: it has a vector for 0 of the keys"));
 
+  const ProcessResult waited = server_.Cli({"status", "--wait"});
+  EXPECT_THAT(waited.err, HasSubstr("the new epoch of text_of.vec does not take over: it has a "
+                                    "vector for 0 of the keys"));
+
   const ProcessResult asked = server_.Cli({"activate", "text_of.vec"});
   EXPECT_NE(asked.exit_code, 0);
   EXPECT_THAT(asked.err, HasSubstr("it has a vector for 0 of the keys"));
@@ -153,6 +157,35 @@ TEST_F(EpochTest, ARefusedOneIsCheckedAgainOnceItHasOtherVectors) {
   ASSERT_EQ(ingested.exit_code, 0) << ingested.err;
   ASSERT_EQ(server_.Cli({"status", "--wait"}).exit_code, 0);
   EXPECT_EQ(States(), (std::vector<std::string>{"kept", "live"}));
+}
+
+TEST_F(EpochTest, ARollbackToARefusedOneSaysThatItIsNotLive) {
+  Apply("from: drafts\ndefine: {vec: 'embed(debian, title)'}\n");
+  ASSERT_EQ(server_.Cli({"rollback", "1", "--yes"}).exit_code, 0);
+
+  const ProcessResult back = server_.Cli({"rollback", "2", "--yes"});
+
+  EXPECT_EQ(back.exit_code, 0) << back.err;
+  EXPECT_THAT(back.err, HasSubstr("'text_of.vec' of that revision is not live yet"));
+  EXPECT_EQ(server_.Json({"rollback", "1", "--yes"}).at("waiting"), json::array());
+  EXPECT_EQ(Search("web server").at("epoch").at("feature_digest"), Epoch(0));
+}
+
+// A name that is gone finds nothing, one that is new finds the vectors that were there already.
+TEST_F(EpochTest, ARenamedFeatureIsLiveAtOnceAndSoIsItsOldNameAfterARollback) {
+  const std::string epoch = Epoch(0);
+  Apply("from: catalog\ndefine: {text: 'embed(debian, title, content)'}\n");
+  EXPECT_THAT(server_.Cli({"search", "text_of.vec", "web server"}).err,
+              HasSubstr("text_of.vec"));
+  const json renamed = server_.Json({"search", "text_of.text", "web server", "--limit", "1"});
+  EXPECT_EQ(renamed.at("epoch").at("feature_digest"), epoch);
+  EXPECT_EQ(States(), std::vector<std::string>{"live"});
+  EXPECT_EQ(server_.Json({"status"})["indexes"][0]["feature"], "text_of.text");
+
+  ASSERT_EQ(server_.Cli({"rollback", "1", "--yes"}).exit_code, 0);
+
+  EXPECT_EQ(Search("web server").at("epoch").at("feature_digest"), epoch);
+  EXPECT_EQ(server_.Json({"status"})["indexes"][0]["feature"], "text_of.vec");
 }
 
 TEST_F(EpochTest, RollbackShowsWhatChangesAndRefusesWhatIsNotThere) {

@@ -243,6 +243,23 @@ TEST(Jobs, TriesAFailedJobAgainAndSaysWhy) {
   }
 }
 
+// What was encoded, or built, is not thrown away.
+TEST(Jobs, WaitsForRoomInTheQueueWithWhatItMade) {
+  ServingWorld world;
+  world.store->SetInactive("text_of.vec", {{"a", {}, "apple"}});
+  world.store->activate_errors = {ResourceExhausted("the queue is full"),
+                                  ResourceExhausted("the queue is full")};
+  const Jobs jobs(PartsOf(world), Fast());
+
+  ASSERT_TRUE(Eventually([&] { return IsIdle(jobs); }));
+
+  EXPECT_TRUE(world.store->activate_errors.empty());
+  for (const Jobs::Report& report : jobs.Reports()) {
+    EXPECT_EQ(report.state, Jobs::State::kDone) << report.error;
+  }
+  EXPECT_EQ(world.encoders->texts_encoded(), 1U);
+}
+
 TEST(Jobs, StopsInTheMiddleOfAJob) {
   ServingWorld world;
   std::vector<featurestore::VectorInput> missing(200'000, {"a", {}, "apple pie and a green pear"});
