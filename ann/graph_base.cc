@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "ann/internal/sketch_trust.h"
+
 namespace larder::ann {
 namespace {
 
@@ -89,7 +91,6 @@ void GraphBase::Derive() {
   const GraphSections& s = sections();
   const GraphHeader& h = s.header;
   shape_ = h.shape();
-  sketch_shape_ = h.sketch();
   size_t begin = 0;
   for (uint32_t level = 1; level < h.level_count; ++level) {
     upper_begin_[level] = begin;
@@ -98,6 +99,7 @@ void GraphBase::Derive() {
   row_begin_.assign(size_t{h.node_count} + 1, 0);
   for (const uint32_t node : s.node_of_row) ++row_begin_[node + 1];
   for (size_t node = 0; node < h.node_count; ++node) row_begin_[node + 1] += row_begin_[node];
+  if (MayTrustSketches(s)) sketch_shape_ = h.sketch();
 }
 
 std::string_view GraphBase::key(size_t row) const {

@@ -22,6 +22,7 @@ std::string_view PlanName(Plan plan);
 // What the choice depends on.
 struct PlanInput {
   size_t dim = 0;
+  bool sketches = false;   // whether there are any to go by
   size_t base_nodes = 0;   // 0: no graph
   size_t degree = 0;       // of the graph
   size_t live_rows = 0;    // rows of the base that are not masked
@@ -34,9 +35,10 @@ struct PlanInput {
 
 struct PlanChoice {
   Plan plan = Plan::kScan;
-  // A filter may hide the query's surroundings. A walk is given up for `otherwise` if of the first
-  // nodes that it meets less than this share is admitted, since it would then cost more; and at
-  // the latest when it has compared so many.
+  // A filter may hide the query's surroundings. A walk is given up for `otherwise` if of the
+  // nearest nodes that it has met less than this share is admitted, since it would then cost more
+  // or end without enough: it looks at this once it has met 100 and each time that it has compared
+  // twice as many. It is given up at the latest when it has compared so many.
   double min_share = 0;
   size_t max_compared = SIZE_MAX;
   Plan otherwise = Plan::kScan;

@@ -87,7 +87,8 @@ class VectorIndex {
   // Errors: kInvalidArgument for a zero query, another dim, k or effort out of range;
   //         kFailedPrecondition for another space, naming both; kDeadlineExceeded;
   //         kDataLoss once damage was found in the base (GraphBase::Load).
-  // Cost: docs/benchmarks.md; a walk 0.2 µs per candidate of effort, a scan 4 ns per vector.
+  // Cost: docs/benchmarks.md; a walk 0.2 µs per candidate of effort, a scan 4 ns per vector by
+  // sketches and, of 384 dimensions, 15 ns without: as long as there is no base.
   StatusOr<SearchResult> Search(const SearchRequest& request) const;
 
   // Result i is what Search(requests[i]) gives, sooner: several walks go on at once, so that one's
@@ -179,7 +180,10 @@ class VectorIndex {
   void Unmask(uint32_t row);
   Status CheckBase(const GraphBase& base, std::span<const uint32_t> id_of_row) const;
 
-  SketchShape sketch_shape() const { return {.dim = dim()}; }
+  // Of the sketches that searches go by; empty as long as no base has shown that they may.
+  SketchShape sketch_shape() const {
+    return base_ == nullptr ? SketchShape{} : base_->sketch_shape();
+  }
   Status CheckRequest(const SearchRequest& request) const;
   PlanChoice Choose(const Query& query) const;
   void BeginWalk(const Query& query, const PlanChoice& choice, const NodeTest* test,
@@ -187,7 +191,6 @@ class VectorIndex {
   SearchResult FinishWalk(const Query& query, const PlanChoice& choice,
                           const GraphWalk& walk) const;
   SearchResult Scan(const Query& query, Plan plan) const;
-  size_t CountRows(const Query& query, uint32_t node) const;
   bool OfferWalked(const Query& query, const GraphWalk& walk, TopK& top) const;
 
   // vector_scan.cc; each returns how many vectors it looked at.
@@ -195,11 +198,10 @@ class VectorIndex {
   size_t ScanDelta(const Query& query, TopK& top) const;
   size_t ScanSurvivors(const Query& query, TopK& top) const;
   class Looks;
-  class SketchReader;
   size_t ScanBaseSketches(const Query& query, TopK& top) const;
   size_t ScanDeltaSketches(const Query& query, TopK& top) const;
   bool Admits(const Query& query, uint32_t id) const;
-  void OfferNode(const Query& query, uint32_t node, int32_t dot, TopK& top) const;
+  size_t OfferNode(const Query& query, uint32_t node, int32_t dot, TopK& top) const;
   void OfferSlot(const Query& query, uint32_t slot, TopK& top) const;
   void OfferIds(const Query& query, std::span<const uint32_t> ids, TopK& top) const;
 

@@ -2,12 +2,12 @@
 // Scans: of int8 codes, which are exact, and of sketches, whose best are looked at more closely.
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <numeric>
 
 #include "ann/distance.h"
 #include "ann/internal/prefetch.h"
 #include "ann/internal/query.h"
+#include "ann/internal/sketch_reader.h"
 #include "ann/internal/top_k.h"
 #include "ann/vector_index.h"
 
@@ -18,8 +18,6 @@ namespace {
 constexpr size_t kBlockRows = 512;
 // Vectors under way from memory while some are gathered.
 constexpr size_t kGather = 32;
-// Sketches under way from memory.
-constexpr size_t kGatherSketches = 128;
 
 }  // namespace
 
@@ -28,13 +26,20 @@ bool VectorIndex::Admits(const Query& query, uint32_t id) const {
          !query.Excludes(id);
 }
 
-void VectorIndex::OfferNode(const Query& query, uint32_t node, int32_t dot, TopK& top) const {
+// Offers a node's rows that are live and that the filter admits, but for the excluded ones. Returns
+// how many there are, those included.
+size_t VectorIndex::OfferNode(const Query& query, uint32_t node, int32_t dot, TopK& top) const {
   const double score = query.Score(dot, base_->vector(node));
-  if (score < top.bound()) return;
+  const Bitmap* filter = query.request.filter;
   const RowRange rows = base_->rows_of_node(node);
+  size_t count = 0;
   for (uint32_t row = rows.begin; row < rows.end; ++row) {
-    if (!masked_.Test(row) && Admits(query, id_of_row_[row])) top.Offer(id_of_row_[row], score);
+    const uint32_t id = id_of_row_[row];
+    if (masked_.Test(row) || (filter != nullptr && !filter->Test(id))) continue;
+    ++count;
+    if (score >= top.bound() && !query.Excludes(id)) top.Offer(id, score);
   }
+  return count;
 }
 
 // Offers vectors that lie anywhere; those that come are live and admitted, but for the excluded.
@@ -162,71 +167,13 @@ class VectorIndex::Looks {
   std::array<uint32_t, kGather> ids_;
 };
 
-// Reads the sketches of vectors in two halves: the first is enough for most of those that are not
-// worth a closer look.
-class VectorIndex::SketchReader {
- public:
-  SketchReader(const Query& query, const SketchShape& shape) : query_(query), shape_(shape) {
-    const std::span<const int8_t> high = query.vector.high;
-    for (const int8_t x : high.first(half_)) first_sum_ += x;
-    const auto all = static_cast<float>(BestKernel().dot(high.data(), high.data(), shape.dim));
-    const auto first = static_cast<float>(BestKernel().dot(high.data(), high.data(), half_));
-    first_share_ = all > 0 ? first / all : 0;
-    first_error_ = kHalfErrors * std::sqrt(all / static_cast<float>(shape.dim));
-  }
-
-  // Keeps those of `rows` whose estimates reach `threshold`, and what belongs to them in `ids`;
-  // returns how many.
-  size_t Keep(const char* sketches, float threshold, std::span<uint32_t> rows, uint32_t* ids) {
-    const size_t stride = shape_.stride();
-    const int8_t* query = query_.vector.high.data();
-    const DistanceKernel& kernel = BestKernel();
-    kernel.sum_bits(query, sketches, stride, rows.data(), rows.size(), half_, sums_.data());
-    const float first_threshold =
-        std::isinf(threshold) ? threshold : threshold * first_share_ - first_error_;
-    size_t kept = 0;
-    for (size_t i = 0; i < rows.size(); ++i) {
-      const float scale = SketchScale(shape_, sketches + rows[i] * stride);
-      const float estimate = static_cast<float>(2 * sums_[i] - first_sum_) * scale;
-      rows[kept] = rows[i];
-      ids[kept] = ids[i];
-      sums_[kept] = sums_[i];
-      kept += estimate >= first_threshold ? 1 : 0;
-    }
-    kernel.sum_bits(query + half_, sketches + half_ / 8, stride, rows.data(), kept,
-                    shape_.dim - half_, rest_.data());
-    size_t left = 0;
-    for (size_t i = 0; i < kept; ++i) {
-      const float scale = SketchScale(shape_, sketches + rows[i] * stride);
-      rows[left] = rows[i];
-      ids[left] = ids[i];
-      left += query_.Estimate(sums_[i] + rest_[i], scale) >= threshold ? 1 : 0;
-    }
-    return left;
-  }
-
- private:
-  // Of a vector's two halves, how far one may be from its share of the estimate, in units of the
-  // error of a dot product of vectors that have nothing to do with each other.
-  static constexpr float kHalfErrors = 1.5F;
-
-  const Query& query_;
-  const SketchShape shape_;
-  const size_t half_ = std::min(shape_.dim, (shape_.dim / 2 + 63) / 64 * 64);
-  int32_t first_sum_ = 0;
-  float first_share_ = 0;  // of the query's energy
-  float first_error_ = 0;
-  std::array<int32_t, kGatherSketches> sums_;
-  std::array<int32_t, kGatherSketches> rest_;
-};
-
 size_t VectorIndex::ScanBaseSketches(const Query& query, TopK& top) const {
   if (base_ == nullptr) return 0;
   const size_t stride = sketch_shape().stride();
   SketchReader reader(query, sketch_shape());
   Looks looks(*this, query, top);
-  std::array<uint32_t, kGatherSketches> ids;
-  std::array<uint32_t, kGatherSketches> nodes;
+  std::array<uint32_t, SketchReader::kMostRows> ids;
+  std::array<uint32_t, SketchReader::kMostRows> nodes;
   size_t waiting = 0;
   size_t scanned = 0;
   const char* sketches = base_->sketches();
@@ -269,8 +216,8 @@ size_t VectorIndex::ScanDeltaSketches(const Query& query, TopK& top) const {
   if (delta_.size() <= kSmall || shape.empty()) return ScanDelta(query, top);
   SketchReader reader(query, shape);
   Looks looks(*this, query, top);
-  std::array<uint32_t, kGatherSketches> rows;
-  std::array<uint32_t, kGatherSketches> ids;
+  std::array<uint32_t, SketchReader::kMostRows> rows;
+  std::array<uint32_t, SketchReader::kMostRows> ids;
   bool given_up = false;
   delta_.ForEachRun([&](const RowStore::Run& run) {
     for (size_t first = 0; first < run.count; first += rows.size()) {

@@ -90,6 +90,7 @@ Status VectorIndex::CheckRequest(const SearchRequest& request) const {
 PlanChoice VectorIndex::Choose(const Query& query) const {
   const SearchRequest& request = query.request;
   PlanInput input{.dim = dim(),
+                  .sketches = !sketch_shape().empty(),
                   .delta = delta_.size(),
                   .wanted = query.wanted,
                   .effort = query.effort,
@@ -115,18 +116,6 @@ PlanChoice VectorIndex::Choose(const Query& query) const {
   return choice;
 }
 
-// Those that may be answered with, excluded ones included.
-size_t VectorIndex::CountRows(const Query& query, uint32_t node) const {
-  const Bitmap* filter = query.request.filter;
-  const RowRange rows = base_->rows_of_node(node);
-  if (filter == nullptr && masked_count_ == 0) return rows.size();
-  size_t count = 0;
-  for (uint32_t row = rows.begin; row < rows.end; ++row) {
-    if (!masked_.Test(row) && (filter == nullptr || filter->Test(id_of_row_[row]))) ++count;
-  }
-  return count;
-}
-
 // Scores the best of what the walk found. False if there were too few: the neighbourhood is
 // masked or not admitted, or the graph has unreachable parts.
 bool VectorIndex::OfferWalked(const Query& query, const GraphWalk& walk, TopK& top) const {
@@ -134,11 +123,14 @@ bool VectorIndex::OfferWalked(const Query& query, const GraphWalk& walk, TopK& t
   std::vector<WalkedNode> found;
   found.reserve(walk.found().admitted());
   walk.found().Take(found);
-  // In a float space the low halves put the best few in order: the first of the others are within
-  // its error of the last that is wanted.
+  // In a float space the low halves put the best few in order, and the others that the high ones
+  // cannot tell from the last that is wanted: many, if all vectors are nearly the same.
   size_t most = found.size();
   if (shape().has_low) {
     most = std::min(most, query.wanted + std::max(kRescored, query.wanted / 8));
+    const float last = found.empty() ? 0 : found[std::min(query.wanted, most) - 1].similarity;
+    const float blur = query.Blur(base_->slack());
+    while (most < found.size() && found[most].similarity >= last - blur) ++most;
   }
   const auto prefetch = [&](size_t i) {
     if (i + kAhead < most) base_->PrefetchRows(found[i + kAhead].node);
@@ -161,8 +153,7 @@ bool VectorIndex::OfferWalked(const Query& query, const GraphWalk& walk, TopK& t
         shape().has_low
             ? 0
             : ann::Dot(query.vector.high.data(), base_->vector(node).high.data(), dim());
-    OfferNode(query, node, dot, top);
-    rows += CountRows(query, node);
+    rows += OfferNode(query, node, dot, top);
   }
   const size_t live = base_->row_count() - masked_count_;
   return rows >= (query.request.filter == nullptr ? std::min(query.wanted, live) : query.wanted);

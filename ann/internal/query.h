@@ -48,7 +48,15 @@ class Query {
   float Threshold(double bound, float slack) const {
     return static_cast<float>((bound - Margin(norm_.slack, slack)) / norm_.inverse);
   }
-  // The same for a sketch's estimate: what is below is not worth a closer look.
+  // Of two vectors whose dot * inverse norm is this far apart the high halves tell, nearly always,
+  // which one is nearer: three standard errors, of low halves that have nothing to do with the
+  // vectors. `slack` is at least that of both.
+  float Blur(float slack) const {
+    const double error = std::sqrt((double{norm_.slack} * norm_.slack + double{slack} * slack) /
+                                   static_cast<double>(vector.high.size()));
+    return static_cast<float>(3 * error / norm_.inverse);
+  }
+  // The same as Threshold for a sketch's estimate: what is below is not worth a closer look.
   float SketchThreshold(double bound) const {
     // All are wanted, and an estimate may be far below any cosine: of a vector with few components.
     if (bound <= -1) return -std::numeric_limits<float>::infinity();
