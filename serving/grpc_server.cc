@@ -7,6 +7,7 @@
 #include <grpcpp/resource_quota.h>
 
 #include <algorithm>
+#include <atomic>
 #include <mutex>
 #include <stop_token>
 #include <thread>
@@ -131,6 +132,20 @@ class TextService : public v1::TextService::Service {
   const CallRunner& calls_;
 };
 
+// One of at most `most` that there are at once, if it was admitted.
+class Admitted {
+ public:
+  Admitted(std::atomic<size_t>& count, size_t most) : count_(count), ok_(++count <= most) {}
+  ~Admitted() { --count_; }
+  Admitted(const Admitted&) = delete;
+  Admitted& operator=(const Admitted&) = delete;
+  bool ok() const { return ok_; }
+
+ private:
+  std::atomic<size_t>& count_;
+  const bool ok_;
+};
+
 class RetrievalService : public v1::RetrievalService::Service {
  public:
   RetrievalService(const CallRunner& calls, Streams& streams) : calls_(calls), streams_(streams) {}
@@ -141,6 +156,11 @@ class RetrievalService : public v1::RetrievalService::Service {
   grpc::Status RetrieveAll(grpc::ServerContext* call, const v1::RetrieveAllRequest* request,
                            grpc::ServerWriter<v1::RetrieveAllResponse>* stream) override {
     return calls_.Run("RetrieveAll", *call, [&](const Context& context) -> Status {
+      const Admitted admitted(all_calls_, kMaxRetrieveAllCalls);
+      if (!admitted.ok()) {
+        return ResourceExhausted(kMaxRetrieveAllCalls, " calls of RetrieveAll run already, which "
+                                 "is the most at once: call again when one of them has ended");
+      }
       Streams::Stream state(streams_, *call, /*ends_at_drain=*/true);
       LARDER_RETURN_IF_ERROR(state.status());
       state.Works();
@@ -160,6 +180,7 @@ class RetrievalService : public v1::RetrievalService::Service {
  private:
   const CallRunner& calls_;
   Streams& streams_;
+  std::atomic<size_t> all_calls_{0};
 };
 
 class AdminService : public v1::AdminService::Service {

@@ -6,11 +6,13 @@
 #include <bit>
 #include <chrono>
 #include <exception>
+#include <iterator>
 #include <new>
 #include <optional>
 #include <set>
 #include <span>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -30,9 +32,11 @@ using Steady = std::chrono::steady_clock;
 // Words of the candidates' bitmap whose keys are copied in one snapshot: some 2 ms.
 constexpr size_t kWordsAtOnce = 256;
 // Keys of one snapshot, and how long it is to last.
-constexpr size_t kFirstBatch = 4;
 constexpr size_t kMaxBatch = 64;
 constexpr std::chrono::microseconds kBatchTime{3'000};
+// What a batch that failed waits for before it is tried again: for a moment's trouble to pass.
+constexpr std::chrono::milliseconds kPauses[] = {std::chrono::milliseconds(50),
+                                                 std::chrono::milliseconds(500)};
 // Keys whose results are made before any is sent, and how long that is to take: often enough that
 // a client sees progress, seldom enough that threads are not started all the time.
 constexpr size_t kMaxRound = 8'192;
@@ -172,61 +176,102 @@ class CatalogRun {
     return OkStatus();
   }
 
-  // Makes all results and sends them, in rounds.
+  // Makes all results and sends them, in rounds. The first has one key, which may be a slow one.
   template <typename Send>
-  Status Run(const Send& send) const {
+  Status Run(const Send& send) {
     const size_t most = std::clamp<size_t>(kMaxRoundIds / job_.limit, 1, kMaxRound);
+    // However slow keys are, no processor is to be idle.
+    const size_t least = std::clamp<size_t>(std::thread::hardware_concurrency(), 1, most);
     std::span<const std::string> left = keys_;
-    for (size_t size = std::min(kMaxBatch, most); !left.empty();) {
-      const auto keys = left.first(std::min(size, left.size()));
-      std::vector<v1::KeyResult> results(keys.size());
+    for (size_t size = 1; !left.empty();) {
+      Round round(left.first(std::min(size, left.size())));
       const Steady::time_point start = Steady::now();
-      LARDER_RETURN_IF_ERROR(MakeResults(keys, results));
-      size = NextSize(keys.size(), Steady::now() - start, kRoundTime, most);
-      LARDER_RETURN_IF_ERROR(SendResults(std::move(results), send));
-      left = left.subspan(keys.size());
+      ParallelPieces(round.keys.size(), 1, [&](size_t, size_t) { MakeSome(round); });
+      size = std::max(NextSize(round.keys.size(), Steady::now() - start, kRoundTime, most), least);
+      left = left.subspan(round.keys.size());
+      const auto [failure, made] = round.End();
+      round.results.resize(made);
+      LARDER_RETURN_IF_ERROR(SendResults(std::move(round.results), send));
+      LARDER_RETURN_IF_ERROR(failure);
     }
     return OkStatus();
   }
 
  private:
-  // On all processors, each of which takes the next keys when it is done with its last.
-  Status MakeResults(std::span<const std::string> keys, std::span<v1::KeyResult> results) const {
+  // Keys whose results are made on all processors, each of which takes the next ones when it is
+  // done with its last. Thread-safety: thread-safe but for `results`, which are who took them's.
+  struct Round {
+    explicit Round(std::span<const std::string> all)
+        : keys(all), results(all.size()), made_(all.size()) {}
+
+    // Those at `begin` and after it are not made; nobody begins anything more. All that are before
+    // it were begun earlier, so that they will be there unless they fail too.
+    void Fail(size_t begin, Status why) {
+      next = keys.size();
+      MutexLock lock(mutex_);
+      if (begin > made_) return;
+      made_ = begin;
+      failure_ = std::move(why);
+    }
+    // What failed first in the order of keys, and how many results are there before it.
+    std::pair<Status, size_t> End() {
+      MutexLock lock(mutex_);
+      return {failure_, made_};
+    }
+
+    const std::span<const std::string> keys;
+    std::vector<v1::KeyResult> results;
     std::atomic<size_t> next{0};
-    Mutex mutex;
-    Status failure;
-    ParallelPieces(keys.size(), 1, [&](size_t, size_t) {
+
+   private:
+    Mutex mutex_;
+    Status failure_ ABSL_GUARDED_BY(mutex_);
+    size_t made_ ABSL_GUARDED_BY(mutex_);
+  };
+
+  // One thread's part, in batches that are as long as the recipe is quick.
+  void MakeSome(Round& round) {
+    for (;;) {
+      const size_t wanted = batch_;
+      const size_t begin = round.next.fetch_add(wanted);
+      if (begin >= round.keys.size()) return;
+      const size_t size = std::min(wanted, round.keys.size() - begin);
       Status status;
       try {
-        status = MakeSome(keys, results, next);
+        status = MakeBatch(round.keys.subspan(begin, size),
+                           std::span(round.results).subspan(begin, size), size == wanted);
       } catch (const std::bad_alloc&) {
         status = ResourceExhausted("out of memory");
       } catch (const std::exception& error) {
         status = Internal("unexpected: ", error.what());
       }
-      if (status.ok()) return;
-      next = keys.size();  // nobody begins anything more
-      MutexLock lock(mutex);
-      if (failure.ok()) failure = status;
-    });
-    return failure;
+      if (!status.ok()) return round.Fail(begin, std::move(status));
+    }
   }
 
-  // One thread's part, in batches that are as long as the recipe is quick.
-  Status MakeSome(std::span<const std::string> keys, std::span<v1::KeyResult> results,
-                  std::atomic<size_t>& next) const {
+  // Learns how many keys to take next from a batch that is `whole`: not the rest of a round.
+  Status MakeBatch(std::span<const std::string> keys, std::span<v1::KeyResult> results,
+                   bool whole) {
     // Whether the caller is gone is looked at between batches only: threads would wait for each
     // other to ask gRPC.
     const Context batch_context{.backend = context_.backend, .deadline = context_.deadline};
-    for (size_t batch = kFirstBatch;;) {
-      LARDER_RETURN_IF_ERROR(CheckDeadline(context_));
-      const size_t begin = next.fetch_add(batch);
-      if (begin >= keys.size()) return OkStatus();
-      const size_t size = std::min(batch, keys.size() - begin);
+    const auto* pause = std::begin(kPauses);
+    LARDER_RETURN_IF_ERROR(CheckDeadline(context_));
+    for (;;) {
       const Steady::time_point start = Steady::now();
-      LARDER_RETURN_IF_ERROR(RunKeyBatch(job_, keys.subspan(begin, size), batch_context,
-                                         results.subspan(begin, size)));
-      batch = NextSize(size, Steady::now() - start, kBatchTime, kMaxBatch);
+      const StatusOr<Steady::duration> shared = RunKeyBatch(job_, keys, batch_context, results);
+      if (shared.ok()) {
+        const Steady::duration took = Steady::now() - start - *shared;
+        if (whole) {
+          batch_ = NextSize(keys.size(), took, std::max<Steady::duration>(kBatchTime, *shared),
+                            kMaxBatch);
+        }
+        return OkStatus();
+      }
+      LARDER_RETURN_IF_ERROR(CheckDeadline(context_));
+      if (pause == std::end(kPauses)) return shared.status();
+      std::this_thread::sleep_for(*pause++);
+      LARDER_RETURN_IF_ERROR(CheckDeadline(context_));
     }
   }
 
@@ -250,6 +295,7 @@ class CatalogRun {
   KeyJob job_;
   std::string entity_;
   std::vector<std::string> keys_;
+  std::atomic<size_t> batch_{1};  // keys of the next batch, whoever takes it
 };
 
 }  // namespace

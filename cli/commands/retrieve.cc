@@ -292,7 +292,8 @@ void AddRetrieve(CLI::App& app, Cli& cli) {
                  "Run a recipe and show everything: channels, propensities, indexes, timings",
                  "  larder retrieve similar_items --key seed=i42 --explain\n"
                  "  larder retrieve similar_items --key seed=i42 --json\n"
-                 "  larder retrieve similar_items --all --out similar.jsonl.zst",
+                 "  larder retrieve similar_items --all --out similar.jsonl.zst\n"
+                 "  larder retrieve similar_items --all --out de.jsonl --request language=de",
                  Needs::kServer);
   const auto options = AddOptions(command);
   command->add_flag("--explain", options->explain, "Say how the recipe was run");

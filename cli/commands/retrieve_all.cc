@@ -54,11 +54,11 @@ void AppendNumber(std::string& out, double value) {
   out.append(text, end);
 }
 
-std::string ErrorText(uint32_t code, const std::string& message) {
-  return Concat(StatusCodeName(static_cast<StatusCode>(code)), ": ", message);
+std::string ErrorText(const v1::DroppedChannel& channel) {
+  return Concat(StatusCodeName(static_cast<StatusCode>(channel.code())), ": ", channel.message());
 }
 
-// {"key":…,"ids":[…],"scores":[…]}, and why something is missing.
+// {"key":…,"ids":[…],"scores":[…]}, and the channels that the key has no vector for.
 std::string LineOf(const v1::KeyResult& result) {
   std::string line(kLineStart);
   AppendString(line, result.key());
@@ -76,12 +76,9 @@ std::string LineOf(const v1::KeyResult& result) {
   if (result.dropped_size() > 0) {
     Json dropped = Json::object();
     for (const v1::DroppedChannel& channel : result.dropped()) {
-      dropped[channel.name()] = ErrorText(channel.code(), channel.message());
+      dropped[channel.name()] = ErrorText(channel);
     }
     line += R"(,"dropped":)" + DumpJson(dropped);
-  }
-  if (result.code() != 0) {
-    line += R"(,"error":)" + DumpJson(Json(ErrorText(result.code(), result.message())));
   }
   return line + '}';
 }
@@ -168,11 +165,11 @@ class CatalogRun {
     cli_.io.out << ", " << FormatNumber(progress_.seconds()) << " s, "
                 << FormatCount(static_cast<uint64_t>(Rate())) << "/s\n";
     if (empty_ > 0) {
-      cli_.io.out << FormatCount(empty_) << " items have no candidates\n";
+      cli_.io.out << "items without candidates: " << FormatCount(empty_) << "\n";
     }
     if (dropped_ > 0) {
-      cli_.io.out << FormatCount(dropped_) << " items have a channel that was dropped, the first: "
-                  << first_dropped_ << "\n";
+      cli_.io.out << "items without a vector for a channel: " << FormatCount(dropped_)
+                  << ", the first " << first_dropped_ << "\n";
     }
   }
 
@@ -228,8 +225,7 @@ class CatalogRun {
 
   // Errors: kFailedPrecondition saying in what the earlier run differed.
   Status CheckSame(const Json& what) const {
-    const std::string remedy =
-        Concat("; add --restart to begin anew, or finish it with what it was begun with");
+    std::string remedy = "; add --restart to begin anew, or finish it with what it was begun with";
     const Json before = Json::parse(file_.what(), nullptr, false);
     if (!before.is_object()) {
       return FailedPrecondition(file_.partial_path(), " is of an earlier run, and ",
@@ -238,6 +234,10 @@ class CatalogRun {
     for (const auto& [name, value] : what.items()) {
       const auto found = before.find(name);
       if (found != before.end() && *found == value) continue;
+      // Who asks for no version would not know how.
+      if (name == "version" && found != before.end()) {
+        remedy += Concat(": ", what["recipe"].get<std::string>(), "@", DumpJson(*found));
+      }
       return FailedPrecondition(
           file_.partial_path(), " is of an earlier run with another ", name, ": ",
           found == before.end() ? "none" : DumpJson(*found), " there, ", DumpJson(value), " now",
@@ -272,23 +272,16 @@ class CatalogRun {
       LARDER_RETURN_IF_ERROR(file_.Flush());
       flush_at_ = now + kFlushEvery;
     }
-    if (progress_.Due()) progress_.Show(Line());
+    if (written_ > 0 && progress_.Due()) progress_.Show(Line());
     return OkStatus();
   }
 
   void Count(const v1::KeyResult& result) {
     ++written_;
     if (result.ids().empty()) ++empty_;
-    if (result.dropped().empty() && result.code() == 0) return;
-    if (dropped_++ > 0) return;
-    first_dropped_ = Concat(result.key(), ": ");
-    if (result.code() != 0) {
-      first_dropped_ += ErrorText(result.code(), result.message());
-    } else {
-      const v1::DroppedChannel& channel = result.dropped(0);
-      first_dropped_ +=
-          Concat(channel.name(), ": ", ErrorText(channel.code(), channel.message()));
-    }
+    if (result.dropped().empty() || dropped_++ > 0) return;
+    const v1::DroppedChannel& channel = result.dropped(0);
+    first_dropped_ = Concat(result.key(), ": ", channel.name(), ": ", ErrorText(channel));
   }
 
   Status Kept(const Status& status) const {

@@ -8,6 +8,7 @@
 
 #include "serving/encoders.h"
 #include "serving/request_values.h"
+#include "serving/retrieval/shared_conditions.h"
 
 namespace larder::serving {
 namespace {
@@ -46,6 +47,10 @@ Column CandidateColumn(const RecipeRun& run, std::span<const Ordinal> candidates
   column.reasons.assign(candidates.size(), registry::Reason::kValid);
   column.times.assign(candidates.size(), registry::kNoTime);
   return column;
+}
+
+SharedCondition* FindShared(const RecipeRun& run, const registry::Program* where) {
+  return run.conditions == nullptr ? nullptr : run.conditions->Find(where);
 }
 
 void AddOrdinals(const RecipeRun& run, const Column& column, std::vector<Ordinal>& out) {
@@ -125,6 +130,7 @@ Admission::Admission(const RecipeRun& run, std::vector<Ordinal> excluded)
     : run_(run),
       context_(run.context),
       where_(run.recipe.where.has_value() ? &*run.recipe.where : nullptr),
+      shared_(FindShared(run, where_)),
       excluded_(std::move(excluded)) {}
 
 Admission::Admission(Admission& parent, const std::optional<registry::Program>& where,
@@ -132,30 +138,17 @@ Admission::Admission(Admission& parent, const std::optional<registry::Program>& 
     : run_(parent.run_),
       context_(context),
       parent_(&parent),
-      where_(where.has_value() ? &*where : nullptr) {}
+      where_(where.has_value() ? &*where : nullptr),
+      shared_(FindShared(parent.run_, where_)) {}
 
 bool Admission::has_where() const {
   return where_ != nullptr || (parent_ != nullptr && parent_->has_where());
 }
 
-Status Admission::KeepWhere(const Context& context, std::vector<Ordinal>& ordinals) {
+Status Admission::AskWhere(const Context& context, std::vector<Ordinal>& ordinals) {
   if (where_ == nullptr) return OkStatus();
-  size_t kept = 0;
-  for (size_t begin = 0; begin < ordinals.size(); begin += kCandidateChunk) {
-    LARDER_RETURN_IF_ERROR(CheckDeadline(context));
-    const size_t n = std::min(kCandidateChunk, ordinals.size() - begin);
-    LARDER_ASSIGN_OR_RETURN(
-        const std::vector<Column> columns,
-        RunForCandidates(run_, *where_, std::span(ordinals).subspan(begin, n)));
-    const Column& keep = columns.front();
-    for (size_t i = 0; i < n; ++i) {
-      // One row holds for all: the condition does not depend on the candidate.
-      const size_t row = keep.rows == 1 ? 0 : i;
-      if (keep.valid(row) && keep.ints[row] != 0) ordinals[kept++] = ordinals[begin + i];
-    }
-  }
-  ordinals.resize(kept);
-  return OkStatus();
+  if (shared_ != nullptr) return shared_->Keep(run_, context, ordinals);
+  return KeepWhere(run_, *where_, context, ordinals);
 }
 
 Status Admission::Keep(const Context& context, std::vector<Ordinal>& ordinals) {
@@ -165,14 +158,14 @@ Status Admission::Keep(const Context& context, std::vector<Ordinal>& ordinals) {
   }
   if (parent_ != nullptr) {
     LARDER_RETURN_IF_ERROR(parent_->Keep(context, ordinals));
-    return KeepWhere(context, ordinals);
+    return AskWhere(context, ordinals);
   }
   const std::span<const uint64_t> live = run_.snapshot.Candidates(run_.recipe.candidate);
   std::erase_if(ordinals, [&](Ordinal ordinal) {
     return ordinal / 64 >= live.size() || (live[ordinal / 64] >> (ordinal % 64) & 1) == 0 ||
            std::binary_search(excluded_.begin(), excluded_.end(), ordinal);
   });
-  return KeepWhere(context, ordinals);
+  return AskWhere(context, ordinals);
 }
 
 StatusOr<ann::Bitmap> Admission::ComputeAll(const Context& context) {
@@ -181,10 +174,23 @@ StatusOr<ann::Bitmap> Admission::ComputeAll(const Context& context) {
   if (parent_ != nullptr) {
     LARDER_ASSIGN_OR_RETURN(const ann::Bitmap* all, parent_->All(context));
     if (where_ == nullptr) return *all;
+    if (shared_ != nullptr) {
+      LARDER_ASSIGN_OR_RETURN(const ann::Bitmap* kept, shared_->All(run_, context));
+      ann::Bitmap both = *all;
+      both.And(*kept);
+      return both;
+    }
     size = all->size();
     ordinals.reserve(all->Count());
     all->ForEach([&](Ordinal ordinal) { ordinals.push_back(ordinal); });
-    LARDER_RETURN_IF_ERROR(KeepWhere(context, ordinals));
+    LARDER_RETURN_IF_ERROR(AskWhere(context, ordinals));
+  } else if (shared_ != nullptr) {
+    LARDER_ASSIGN_OR_RETURN(const ann::Bitmap* kept, shared_->All(run_, context));
+    ann::Bitmap bitmap = *kept;
+    for (const Ordinal ordinal : excluded_) {
+      if (bitmap.Test(ordinal)) bitmap.Clear(ordinal);
+    }
+    return bitmap;
   } else {
     size = run_.snapshot.Candidates(run_.recipe.candidate).size() * 64;
     ordinals = LiveOrdinals(run_);

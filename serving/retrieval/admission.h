@@ -14,6 +14,8 @@
 
 namespace larder::serving {
 
+class SharedCondition;
+
 // Which candidates may be shown: live, not excluded, and kept by `where` (S9.1). Channels ask
 // before their `take`: for some candidates with Keep, or for all of them with All.
 //
@@ -49,12 +51,13 @@ class Admission {
   Status Keep(const Context& context, std::vector<registry::Ordinal>& ordinals);
   StatusOr<const ann::Bitmap*> All(const Context& context);
   StatusOr<ann::Bitmap> ComputeAll(const Context& context);
-  Status KeepWhere(const Context& context, std::vector<registry::Ordinal>& ordinals);
+  Status AskWhere(const Context& context, std::vector<registry::Ordinal>& ordinals);
 
   const RecipeRun& run_;
   const Context& context_;
   Admission* parent_ = nullptr;
   const registry::Program* where_ = nullptr;
+  SharedCondition* shared_ = nullptr;  // of where_, if other runs ask the same
   std::vector<registry::Ordinal> excluded_;
   std::optional<ann::Bitmap> all_;
 };

@@ -15,6 +15,7 @@
 #include "serving/retrieval/rank.h"
 #include "serving/retrieval/recipe_request.h"
 #include "serving/retrieval/recipe_run.h"
+#include "serving/retrieval/shared_conditions.h"
 
 namespace larder::serving {
 namespace {
@@ -28,6 +29,7 @@ struct Shared {
   const registry::CompiledRegistry& registry;
   featurestore::Snapshot& snapshot;
   const Context& context;
+  SharedConditions& conditions;
 };
 
 // The run for one key. Its parts point at each other, so it stays where it is.
@@ -41,20 +43,20 @@ struct KeyRun {
             .context = shared.context,
             .seed = seed,
             .offline = true,
-            .near_effort = shared.job.effort},
+            .near_effort = shared.job.effort,
+            .conditions = &shared.conditions},
         prepared(shared.recipe.channels.size()) {}
   KeyRun(const KeyRun&) = delete;
   KeyRun& operator=(const KeyRun&) = delete;
 
   Inputs inputs;
   RecipeRun run;
-  std::optional<Admission> admission;  // absent: the run has failed
+  std::optional<Admission> admission;  // absent only while it is made
   PreparedSearches prepared;
 };
 
-void SetFailure(const Status& status, v1::KeyResult& result) {
-  result.set_code(static_cast<uint32_t>(status.code()));
-  result.set_message(std::string(Message(status)));
+Status OfKey(const Status& status, std::string_view key, std::string_view part) {
+  return Annotate(status, Concat("key '", key, "': ", part));
 }
 
 StatusOr<std::deque<KeyRun>> Begin(const Shared& shared, std::span<const std::string> keys,
@@ -67,6 +69,7 @@ StatusOr<std::deque<KeyRun>> Begin(const Shared& shared, std::span<const std::st
   std::deque<KeyRun> runs;
   KeyMap key_of_role;
   for (size_t i = 0; i < keys.size(); ++i) {
+    results[i].Clear();
     results[i].set_key(keys[i]);
     key_of_role[shared.job.role] = keys[i];
     Inputs inputs = common;
@@ -75,11 +78,8 @@ StatusOr<std::deque<KeyRun>> Begin(const Shared& shared, std::span<const std::st
     KeyRun& run = runs.emplace_back(shared, std::move(inputs),
                                     RecipeSeed(recipe, key_of_role, shared.job.request));
     StatusOr<std::vector<registry::Ordinal>> excluded = ExcludedOrdinals(run.run);
-    if (excluded.ok()) {
-      run.admission.emplace(run.run, *std::move(excluded));
-    } else {
-      SetFailure(excluded.status(), results[i]);
-    }
+    if (!excluded.ok()) return OfKey(excluded.status(), keys[i], "exclude");
+    run.admission.emplace(run.run, *std::move(excluded));
   }
   return runs;
 }
@@ -89,7 +89,6 @@ void SearchAhead(const Shared& shared, size_t c, const ann::IdOrder& order,
   const Channel& channel = shared.recipe.channels[c];
   std::vector<NearSearch*> searches;
   for (KeyRun& run : runs) {
-    if (!run.admission.has_value()) continue;
     const Admission admission(*run.admission, channel.where, shared.context);
     StatusOr<NearSearch>& prepared =
         run.prepared[c].emplace(PrepareNear(channel, run.run, admission));
@@ -116,10 +115,19 @@ void SetRanked(const Shared& shared, const std::vector<Ranked>& ranked, v1::KeyR
 Status Finish(const Shared& shared, const ann::IdOrder& order, KeyRun& run,
               v1::KeyResult& result) {
   const registry::Retrieval& recipe = shared.recipe;
+  std::vector<bool> without_query(recipe.channels.size());
+  for (size_t c = 0; c < recipe.channels.size(); ++c) {
+    const std::optional<StatusOr<NearSearch>>& search = run.prepared[c];
+    without_query[c] = search.has_value() && search->ok() && !(*search)->no_query.ok();
+  }
   LARDER_ASSIGN_OR_RETURN(const ChannelResults channels,
                           RunChannels(run.run, *run.admission, std::move(run.prepared)));
   for (size_t c = 0; c < channels.dropped.size(); ++c) {
     if (channels.dropped[c].ok()) continue;
+    if (!without_query[c]) {
+      return OfKey(channels.dropped[c], result.key(),
+                   Concat("channel '", recipe.channels[c].name, "'"));
+    }
     AddDropped(recipe.channels[c], channels.dropped[c], result.mutable_dropped());
   }
   SetRanked(shared,
@@ -134,14 +142,18 @@ Status Finish(const Shared& shared, const ann::IdOrder& order, KeyRun& run,
 
 }  // namespace
 
-Status RunKeyBatch(const KeyJob& job, std::span<const std::string> keys, const Context& context,
-                   std::span<v1::KeyResult> results) {
+StatusOr<std::chrono::steady_clock::duration> RunKeyBatch(const KeyJob& job,
+                                                          std::span<const std::string> keys,
+                                                          const Context& context,
+                                                          std::span<v1::KeyResult> results) {
   LARDER_ASSIGN_OR_RETURN(const auto snapshot, ReadStore(context));
   LARDER_ASSIGN_OR_RETURN(const auto found, snapshot->history().FindRetrieval(job.recipe,
                                                                               snapshot->active()));
   const registry::Revision* revision = snapshot->history().Find(found.revision);
   if (revision == nullptr) return Internal("revision ", found.revision, " is missing");
-  const Shared shared{job, *found.retrieval, *revision->registry, *snapshot, context};
+  SharedConditions conditions(*found.retrieval);
+  const Shared shared{job,       *found.retrieval, *revision->registry,
+                      *snapshot, context,          conditions};
 
   LARDER_ASSIGN_OR_RETURN(std::deque<KeyRun> runs, Begin(shared, keys, results));
   const KeyOrder order(*snapshot, shared.recipe.candidate);
@@ -149,11 +161,9 @@ Status RunKeyBatch(const KeyJob& job, std::span<const std::string> keys, const C
     if (shared.recipe.channels[c].kind == Channel::Kind::kNear) SearchAhead(shared, c, order, runs);
   }
   for (size_t i = 0; i < runs.size(); ++i) {
-    if (runs[i].admission.has_value()) {
-      LARDER_RETURN_IF_ERROR(Finish(shared, order, runs[i], results[i]));
-    }
+    LARDER_RETURN_IF_ERROR(Finish(shared, order, runs[i], results[i]));
   }
-  return OkStatus();
+  return conditions.took();
 }
 
 }  // namespace larder::serving

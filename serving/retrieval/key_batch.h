@@ -2,6 +2,7 @@
 #ifndef LARDER_SERVING_RETRIEVAL_KEY_BATCH_H_
 #define LARDER_SERVING_RETRIEVAL_KEY_BATCH_H_
 
+#include <chrono>
 #include <cstddef>
 #include <span>
 #include <string>
@@ -24,14 +25,17 @@ struct KeyJob {
 };
 
 // Runs the recipe for each key in one snapshot; results[i] becomes that of keys[i]: what Retrieve
-// gives there (RecipeRun::offline). The searches of near channels are made together.
+// gives there (RecipeRun::offline). The searches of near channels are made together, conditions
+// that no key changes are worked out once. Returns how long those took: what more keys would share.
 //
-// What fails for one key is said in its result.
-// Errors: kNotFound if the recipe is gone; kInvalidArgument for the request's columns;
-//         kDeadlineExceeded, kCancelled.
+// A result says which channels its key has no vector for. Any other failure of a channel is one of
+// the batch: nobody looks at the results of a whole catalog one by one.
+// Errors: what failed, naming key and channel; kNotFound if the recipe is gone; kInvalidArgument
+//         for the request's columns; kDeadlineExceeded, kCancelled. `results` are then unfinished.
 // Thread-safety: any number of batches at once, each with results of its own.
-Status RunKeyBatch(const KeyJob& job, std::span<const std::string> keys, const Context& context,
-                   std::span<larder::v1::KeyResult> results);
+StatusOr<std::chrono::steady_clock::duration> RunKeyBatch(
+    const KeyJob& job, std::span<const std::string> keys, const Context& context,
+    std::span<larder::v1::KeyResult> results);
 
 }  // namespace larder::serving
 

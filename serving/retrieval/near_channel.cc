@@ -56,11 +56,14 @@ std::vector<int8_t> ToCodes(std::span<const float> values, bool external) {
 StatusOr<QueryVector> ToQuery(const registry::Column& column,
                               const registry::CompiledRegistry& registry) {
   if (!column.valid(0)) {
+    if (column.reasons[0] == registry::Reason::kNeverComputed) {
+      return Unavailable("the query is null (never_computed): its vectors are not all made yet");
+    }
     return FailedPrecondition("the query is null (", registry::ReasonName(column.reasons[0]), ")");
   }
   const registry::Encoder* encoder = registry.FindEncoder(column.type.of);
   if (encoder == nullptr) {
-    return FailedPrecondition("the query is ", column.type.Name(), ", which is of no encoder");
+    return Internal("the query is ", column.type.Name(), ", which is of no encoder");
   }
   QueryVector query{.space = encoder->digest, .codes = {}};
   const size_t n = column.type.dimensions;
@@ -88,9 +91,15 @@ StatusOr<NearSearch> PrepareNear(const registry::Channel& channel, const RecipeR
       const std::vector<registry::Column> columns,
       RunProgram(channel.program, run.inputs, 1, run.snapshot, run.context.backend.encoders));
   NearSearch search;
-  LARDER_ASSIGN_OR_RETURN(search.query, ToQuery(columns.front(), run.registry));
+  StatusOr<QueryVector> query = ToQuery(columns.front(), run.registry);
+  if (query.status().code() == StatusCode::kFailedPrecondition) {
+    search.no_query = query.status();
+    return search;
+  }
+  LARDER_ASSIGN_OR_RETURN(search.query, std::move(query));
   if (ann::IsZero(search.query.codes)) {
-    return FailedPrecondition("the query is the zero vector, which is near nothing");
+    search.no_query = FailedPrecondition("the query is the zero vector, which is near nothing");
+    return search;
   }
   search.live = run.context.backend.indexes.Find(channel.feature.digest, run.snapshot);
   if (search.live == nullptr) return Unavailable("there is no index of this vector feature yet");
@@ -106,7 +115,7 @@ void SearchTogether(std::span<NearSearch* const> searches, const ann::IdOrder& o
   std::vector<NearSearch*> asked;
   std::vector<ann::SearchRequest> requests;
   for (NearSearch* search : searches) {
-    if (search->needs_filter) continue;
+    if (search->needs_filter || !search->no_query.ok()) continue;
     asked.push_back(search);
     requests.push_back(search->Request(order));
   }
@@ -118,6 +127,7 @@ void SearchTogether(std::span<NearSearch* const> searches, const ann::IdOrder& o
 
 StatusOr<ChannelOutput> FinishNear(const registry::Channel& channel, const RecipeRun& run,
                                    Admission& admission, NearSearch search) {
+  LARDER_RETURN_IF_ERROR(search.no_query);
   const KeyOrder order(run.snapshot, run.recipe.candidate);
   ChannelOutput output;
   if (!search.needs_filter) {

@@ -32,6 +32,9 @@ struct NearSearch {
   size_t effort = 0;
   std::span<const registry::Ordinal> excluded;
   std::chrono::steady_clock::time_point deadline;
+  // Why there is nothing to search for: what was asked has no vector, or the zero one. The channel
+  // is then dropped, but nothing has failed. OK: there is a query.
+  Status no_query;
   // Too much is excluded for the index to leave out: only a filter can.
   bool needs_filter = false;
   std::optional<ann::SearchResult> found;  // absent: not searched yet
@@ -41,8 +44,8 @@ struct NearSearch {
 };
 
 // What the channel is to search for.
-// Errors: kFailedPrecondition if the query is null or zero; kUnavailable if there is no index yet;
-//         the program's.
+// Errors: kUnavailable if there is no index yet, or the query's vectors are still made; the
+//         program's.
 StatusOr<NearSearch> PrepareNear(const registry::Channel& channel, const RecipeRun& run,
                                  const Admission& admission);
 
@@ -55,7 +58,8 @@ void SearchTogether(std::span<NearSearch* const> searches, const ann::IdOrder& o
 //
 // With a `where` it first searches for more than `take` without it and keeps what is admitted,
 // which is the same answer if enough is; else it searches among all that is admitted.
-// Errors: kFailedPrecondition if the query's space is not the index's; the index's; the program's.
+// Errors: `no_query`; kFailedPrecondition if the query's space is not the index's; the index's; the
+//         program's.
 StatusOr<ChannelOutput> FinishNear(const registry::Channel& channel, const RecipeRun& run,
                                    Admission& admission, NearSearch search);
 
@@ -64,7 +68,8 @@ StatusOr<ChannelOutput> RunNear(const registry::Channel& channel, const RecipeRu
                                 Admission& admission);
 
 // Row 0 of a vector column as a query. `registry` knows the encoder that the column's type names.
-// Errors: kFailedPrecondition if it is null or in no known space.
+// Errors: kFailedPrecondition if it is null, but kUnavailable if that is because its feature is not
+//         computed yet; kInternal if it is in no known space.
 StatusOr<QueryVector> ToQuery(const registry::Column& column,
                               const registry::CompiledRegistry& registry);
 

@@ -16,6 +16,8 @@
 
 namespace larder::serving {
 
+class SharedConditions;
+
 // One run of a recipe in one snapshot: what all channels need. Borrows everything.
 // Thread-safety: single-thread.
 struct RecipeRun {
@@ -30,6 +32,8 @@ struct RecipeRun {
   bool offline = false;
   // Candidates that searches of near channels keep; 0: the default.
   size_t near_effort = 0;
+  // Of this and other runs in the same snapshot with the same request columns; null: none.
+  SharedConditions* conditions = nullptr;
 };
 
 // A candidate of one channel.

@@ -19,6 +19,7 @@
 namespace larder::cli {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 
 // One call: what is sent, and how it ends.
@@ -144,6 +145,30 @@ TEST_F(RetrieveAllTest, KeepsWhatCameBeforeTheServerWentAway) {
   EXPECT_EQ(Bytes(path_), LineOf("a") + LineOf("b") + LineOf("c"));
 }
 
+TEST_F(RetrieveAllTest, AFailedChannelEndsTheRunAndLeavesItToGoOn) {
+  Serve({{.messages = {Head(3), Results({"a", "b"})},
+          .end = {grpc::StatusCode::DATA_LOSS, "key 'c': channel 'like': damaged"}},
+         {.messages = {Head(1), Results({"c"})}}});
+  const StatusOr<int> failed = Run();
+  EXPECT_THAT(failed, StatusIs(StatusCode::kDataLoss,
+                               HasSubstr("after 2 of 3 items, which are in")));
+  EXPECT_THAT(failed, StatusIs(StatusCode::kDataLoss,
+                               HasSubstr("key 'c': channel 'like': damaged")));
+  EXPECT_NE(ExitCodeOf(failed.status()), kExitOk);
+  EXPECT_FALSE(std::filesystem::exists(path_));
+
+  ASSERT_OK(Run());
+
+  EXPECT_EQ(Bytes(path_), LineOf("a") + LineOf("b") + LineOf("c"));
+}
+
+TEST_F(RetrieveAllTest, LeavesNothingWhenTheServerRunsTooManyAlready) {
+  Serve({{.messages = {},
+          .end = {grpc::StatusCode::RESOURCE_EXHAUSTED, "call again when one has ended"}}});
+  EXPECT_THAT(Run(), StatusIs(StatusCode::kResourceExhausted, HasSubstr("call again when")));
+  EXPECT_TRUE(std::filesystem::is_empty(dir_.path()));
+}
+
 TEST_F(RetrieveAllTest, DoesNotMixVersionsOfARecipe) {
   const grpc::Status gone(grpc::StatusCode::UNAVAILABLE, "shutting down");
   Serve({{.messages = {Head(3), Results({"a"})}, .end = gone},
@@ -152,7 +177,8 @@ TEST_F(RetrieveAllTest, DoesNotMixVersionsOfARecipe) {
   ASSERT_THAT(Run(), StatusIs(StatusCode::kUnavailable, testing::_));
 
   EXPECT_THAT(Run(), StatusIs(StatusCode::kFailedPrecondition,
-                              HasSubstr("another version: 3 there, 4 now; add --restart")));
+                              AllOf(HasSubstr("another version: 3 there, 4 now; add --restart"),
+                                    HasSubstr("with what it was begun with: similar@3"))));
   EXPECT_EQ(Bytes(path_ + ".partial"), LineOf("a"));
   ASSERT_OK(Run("30s", /*restart=*/true));
 
@@ -195,8 +221,6 @@ TEST_F(RetrieveAllTest, SaysWhyThereIsNothing) {
   dropped->set_message("the query is null");
   result = message.mutable_results()->add_results();
   result->set_key("b");
-  result->set_code(8);
-  result->set_message("too much");
   result = message.mutable_results()->add_results();
   result->set_key("c");
   result->add_ids("x");
@@ -208,9 +232,10 @@ TEST_F(RetrieveAllTest, SaysWhyThereIsNothing) {
   EXPECT_EQ(Bytes(path_),
             "{\"key\":\"a \\\"quoted\\\" k\xC3\xA9y\",\"ids\":[],\"scores\":[],"
             "\"dropped\":{\"like\":\"FAILED_PRECONDITION: the query is null\"}}\n"
-            "{\"key\":\"b\",\"ids\":[],\"scores\":[],\"error\":\"RESOURCE_EXHAUSTED: too much\"}\n"
+            "{\"key\":\"b\",\"ids\":[],\"scores\":[]}\n"
             "{\"key\":\"c\",\"ids\":[\"x\"],\"scores\":[null]}\n");
-  EXPECT_THAT(out_.str(), HasSubstr("2 items have no candidates"));
+  EXPECT_THAT(out_.str(), HasSubstr("items without candidates: 2"));
+  EXPECT_THAT(out_.str(), HasSubstr("items without a vector for a channel: 1, the first a "));
 }
 
 }  // namespace

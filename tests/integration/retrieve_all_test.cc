@@ -132,8 +132,9 @@ TEST_F(RetrieveAllTest, WritesALineForEveryKeyAsRetrieveAnswersIt) {
 
   ASSERT_EQ(result.exit_code, 0) << result.err;
   EXPECT_THAT(result.out, HasSubstr("near_items@1: 4,000 items in "));
-  EXPECT_THAT(result.out, HasSubstr("40 items have no candidates"));
-  EXPECT_THAT(result.out, HasSubstr("the first: i0: near: FAILED_PRECONDITION: the query is null"));
+  EXPECT_THAT(result.out, HasSubstr("items without candidates: 40"));
+  EXPECT_THAT(result.out, HasSubstr("items without a vector for a channel: 40, the first i0: near: "
+                                    "FAILED_PRECONDITION: the query is null"));
   EXPECT_TRUE(OnlyFile("out.jsonl"));
   std::istringstream lines(Text(File("out.jsonl")));
   std::string last;

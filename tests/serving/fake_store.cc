@@ -74,6 +74,7 @@ class FakeSnapshot : public featurestore::Snapshot {
   }
   Status Read(const registry::StoredFeature& feature, std::span<const Ordinal> ordinals,
               bool want_times, Column& out) override {
+    if (store_.on_read) LARDER_RETURN_IF_ERROR(store_.on_read(feature, ordinals));
     for (const Ordinal ordinal : ordinals) {
       TimeUs time = registry::kNoTime;
       ReadOne(feature, ordinal, time, out);
@@ -90,6 +91,7 @@ class FakeSnapshot : public featurestore::Snapshot {
     }
     if (ordinal == registry::kNoOrdinal) return out.AppendNull(Reason::kNotFound);
     if (feature.kind == registry::StoredKind::kVector) {
+      if (!IsActive(feature)) return out.AppendNull(Reason::kNeverComputed);
       const auto& vectors = store_.vectors_[feature.digest];
       const auto it = vectors.find(ordinal);
       return it == vectors.end() ? out.AppendNull(Reason::kNotFound) : out.AppendCodes(it->second);

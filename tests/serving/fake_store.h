@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <variant>
 #include <vector>
@@ -43,6 +44,8 @@ class FakeStore : public featurestore::Store {
   featurestore::Position position() const { return {position_.load()}; }
 
   std::function<StatusOr<featurestore::IngestResult>(const featurestore::IngestRequest&)> on_ingest;
+  // Called for every read of a stored feature; its error is the read's.
+  std::function<Status(const registry::StoredFeature&, std::span<const registry::Ordinal>)> on_read;
   std::atomic<bool> broken{false};
   // Errors to give, the next first.
   std::vector<Status> activate_errors;

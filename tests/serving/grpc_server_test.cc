@@ -16,7 +16,9 @@
 #include "larder/v1/registry_service.grpc.pb.h"
 #include "larder/v1/retrieval_service.grpc.pb.h"
 #include "larder/v1/text_service.grpc.pb.h"
+#include "serving/retrieve_all.h"
 #include "tests/serving/serving_world.h"
+#include "tests/support/eventually.h"
 #include "tests/support/status_matchers.h"
 
 namespace larder::serving {
@@ -109,21 +111,68 @@ TEST(GrpcServer, StreamsTheResultsOfAWholeCatalog) {
   v1::RetrieveAllResponse part;
   ASSERT_TRUE(reader->Read(&part));
   EXPECT_EQ(part.head().keys_left(), 2U);
-  ASSERT_TRUE(reader->Read(&part));
-  ASSERT_EQ(part.results().results_size(), 2);
-  EXPECT_EQ(part.results().results(0).key(), "a");
-  EXPECT_EQ(part.results().results(1).ids_size(), 2);
+  for (const char* key : {"a", "b"}) {  // the first comes alone
+    ASSERT_TRUE(reader->Read(&part));
+    ASSERT_EQ(part.results().results_size(), 1);
+    EXPECT_EQ(part.results().results(0).key(), key);
+    EXPECT_EQ(part.results().results(0).ids_size(), 2);
+  }
   EXPECT_FALSE(reader->Read(&part));
   EXPECT_TRUE(reader->Finish().ok());
   EXPECT_THAT(wire.metrics.Text({}), HasSubstr("code=\"OK\",method=\"RetrieveAll\""));
 }
 
+// Several megabytes of results of "plain": more than lie ready for a client.
+void AddManyItems(ServingWorld& world) {
+  for (int i = 0; i < 3'000; ++i) {
+    world.AddItem(std::to_string(i) + std::string(200, 'x'), "apple pie");
+  }
+}
+
+TEST(GrpcServer, GoesThroughFewCatalogsAtOnce) {
+  Wire wire;
+  AddManyItems(wire.world);
+  const auto stub = v1::RetrievalService::NewStub(wire.channel);
+  v1::RetrieveAllRequest request;
+  request.set_recipe("plain");
+  v1::RetrieveAllResponse part;
+  struct Running {
+    grpc::ClientContext call;
+    std::unique_ptr<grpc::ClientReader<v1::RetrieveAllResponse>> reader;
+  };
+  // They have their head and wait for their clients.
+  std::vector<Running> running(kMaxRetrieveAllCalls);
+  for (Running& run : running) {
+    run.reader = stub->RetrieveAll(&run.call, request);
+    ASSERT_TRUE(run.reader->Read(&part));
+  }
+
+  grpc::ClientContext refused;
+  const auto reader = stub->RetrieveAll(&refused, request);
+  EXPECT_FALSE(reader->Read(&part));
+  const grpc::Status status = reader->Finish();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_THAT(status.error_message(), HasSubstr("call again when one of them has ended"));
+
+  // One that was refused keeps no place, one that has ended neither.
+  running.front().call.TryCancel();
+  EXPECT_TRUE(Eventually([&] {
+    grpc::ClientContext call;
+    const auto next = stub->RetrieveAll(&call, request);
+    const bool runs = next->Read(&part);
+    call.TryCancel();
+    next->Finish();
+    return runs;
+  }));
+  for (Running& run : running) {
+    run.call.TryCancel();
+    run.reader->Finish();
+  }
+}
+
 TEST(GrpcServer, AClientThatDoesNotTakeItsResultsDoesNotHoldUpTheShutdown) {
   Wire wire;
-  // Several megabytes of results: more than lie ready for a client.
-  for (int i = 0; i < 3'000; ++i) {
-    wire.world.AddItem(std::to_string(i) + std::string(200, 'x'), "apple pie");
-  }
+  AddManyItems(wire.world);
   grpc::ClientContext call;
   v1::RetrieveAllRequest request;
   request.set_recipe("plain");
