@@ -5,6 +5,7 @@
 #include <numeric>
 #include <string>
 
+#include "ann/internal/link_repair.h"
 #include "base/bytes.h"
 #include "base/hash.h"
 
@@ -64,20 +65,21 @@ void GraphDraft::AddRow(std::string_view key, uint32_t node) {
   key_bytes_ += key.size();
 }
 
-// By falling level, then in order of keys, so that a pass over rows goes through memory in order;
-// nodes without rows come last in their level.
+// By falling level, then in order of keys, so that a pass over rows goes through memory in order.
+// Nodes without rows get no number.
 void GraphDraft::Number() {
   std::vector<uint32_t> first_row(nodes_.size(), kNoNode);
   for (uint32_t row = 0; row < node_of_row_.size(); ++row) {
     first_row[node_of_row_[row]] = std::min(first_row[node_of_row_[row]], row);
   }
-  order_.resize(nodes_.size());
-  std::iota(order_.begin(), order_.end(), 0u);
+  for (uint32_t node = 0; node < nodes_.size(); ++node) {
+    if (first_row[node] != kNoNode) order_.push_back(node);
+  }
   std::sort(order_.begin(), order_.end(), [&](uint32_t a, uint32_t b) {
     if (nodes_[a].level != nodes_[b].level) return nodes_[a].level > nodes_[b].level;
-    return first_row[a] != first_row[b] ? first_row[a] < first_row[b] : a < b;
+    return first_row[a] < first_row[b];
   });
-  number_.resize(nodes_.size());
+  number_.assign(nodes_.size(), kNoNode);
   for (uint32_t i = 0; i < order_.size(); ++i) number_[order_[i]] = i;
 }
 
@@ -100,22 +102,32 @@ std::vector<uint32_t> GraphDraft::InsertOrder() const {
 GraphHeader GraphDraft::MakeHeader() const {
   GraphHeader header{.dim = static_cast<uint32_t>(options_.shape.dim),
                      .degree = options_.degree,
-                     .node_count = static_cast<uint32_t>(nodes_.size()),
+                     .node_count = static_cast<uint32_t>(order_.size()),
                      .row_count = static_cast<uint32_t>(keys_.size()),
                      .level_count = uint32_t{nodes_[order_.front()].level} + 1,
                      .has_low = options_.shape.has_low,
                      .space = options_.space};
-  for (const Node& node : nodes_) {
-    for (uint32_t level = 0; level <= node.level; ++level) ++header.nodes_at_level[level];
+  for (const uint32_t added : order_) {
+    for (uint32_t level = 0; level <= nodes_[added].level; ++level) ++header.nodes_at_level[level];
   }
   return header;
 }
 
-// The old graph's links under the new numbers.
-FaissGraph GraphDraft::TakeLinks(const GraphBase& old) const {
+// The links of the old graph's nodes that are left, under the new numbers. At least one is.
+StatusOr<FaissGraph> GraphDraft::TakeLinks(const GraphBase& old,
+                                           const std::stop_token& stop) const {
+  constexpr size_t kLook = 1'024;  // nodes between two looks at the stop token
+  std::vector<bool> gone(old_count_);
+  for (size_t node = 0; node < old_count_; ++node) gone[node] = number_[node] == kNoNode;
+  LinkRepair repair(old, gone);
   FaissGraph graph;
+  // One of the highest level that has a node left, the old one if it can be.
   graph.entry_node = number_[old.entry_node()];
+  for (uint32_t i = 0; graph.entry_node == kNoNode; ++i) {
+    if (order_[i] < old_count_) graph.entry_node = i;
+  }
   const uint32_t top = nodes_[order_.front()].level;
+  size_t looked = 0;
   for (uint32_t level = 0; level <= top; ++level) {
     std::vector<uint32_t>& out = level == 0 ? graph.base_links : graph.upper_links;
     const size_t width = (level == 0 ? size_t{2} : size_t{1}) * options_.degree;
@@ -124,8 +136,9 @@ FaissGraph GraphDraft::TakeLinks(const GraphBase& old) const {
       const size_t begin = out.size();
       out.resize(begin + width, kNoNode);
       if (added >= old_count_) continue;
-      const auto links = old.links(level, added);
-      for (size_t i = 0; i < width && links[i] != kNoNode; ++i) out[begin + i] = number_[links[i]];
+      if (++looked % kLook == 0 && stop.stop_requested()) return Cancelled("graph build stopped");
+      const auto links = repair.Links(level, added);
+      for (size_t i = 0; i < links.size(); ++i) out[begin + i] = number_[links[i]];
     }
   }
   return graph;
@@ -145,6 +158,7 @@ StatusOr<std::shared_ptr<const GraphBase>> GraphDraft::Finish(const GraphBase* o
                                                               const BuildProgress& progress,
                                                               const std::stop_token& stop) {
   Number();
+  const std::vector<uint32_t> insert = InsertOrder();
   GraphHeader header = MakeHeader();
   const uint64_t size = GraphFileBytes(header, key_bytes_);
   if (size > kMaxGraphFileBytes) {
@@ -157,9 +171,9 @@ StatusOr<std::shared_ptr<const GraphBase>> GraphDraft::Finish(const GraphBase* o
   std::vector<float> inverse_norms;
   std::vector<uint8_t> levels;
   const SketchShape sketch = header.sketch();
-  std::vector<char> sketches(nodes_.size() * sketch.stride());
-  high.reserve(nodes_.size() * header.dim);
-  if (header.has_low) low.reserve(nodes_.size() * header.dim);
+  std::vector<char> sketches(order_.size() * sketch.stride());
+  high.reserve(order_.size() * header.dim);
+  if (header.has_low) low.reserve(order_.size() * header.dim);
   for (uint32_t i = 0; i < order_.size(); ++i) {
     const Node& node = nodes_[order_[i]];
     high.insert(high.end(), node.vector.high.begin(), node.vector.high.end());
@@ -172,9 +186,11 @@ StatusOr<std::shared_ptr<const GraphBase>> GraphDraft::Finish(const GraphBase* o
       MakeSketch(sketch, node.vector, norm.inverse, &sketches[i * sketch.stride()]);
     }
   }
-  const std::vector<uint32_t> insert = InsertOrder();
+  const bool goes_on = insert.size() < order_.size();  // from nodes that are linked
   FaissGraph linked;
-  if (old != nullptr) linked = TakeLinks(*old);
+  if (goes_on) {
+    LARDER_ASSIGN_OR_RETURN(linked, TakeLinks(*old, stop));
+  }
   LARDER_ASSIGN_OR_RETURN(FaissGraph graph,
                           BuildFaissGraph({.vectors = high,
                                            .dim = header.dim,
@@ -183,7 +199,7 @@ StatusOr<std::shared_ptr<const GraphBase>> GraphDraft::Finish(const GraphBase* o
                                            .degree = options_.degree,
                                            .ef_construction = options_.ef_construction,
                                            .threads = options_.threads,
-                                           .linked = old == nullptr ? nullptr : &linked,
+                                           .linked = goes_on ? &linked : nullptr,
                                            .insert = insert},
                                           progress, stop));
   header.entry_node = graph.entry_node;

@@ -29,7 +29,8 @@ class GraphDraft {
 
   // A node with this vector, which the draft borrows: a new one or the one that has it already.
   uint32_t Add(const VectorView& vector);
-  // A node of the graph that a fold goes on from; all of them, once each, before any other.
+  // A node of the graph that a fold goes on from; all of them, once each, before any other. Those
+  // that get no row are gone from the new one.
   void AddOld(const VectorView& vector, uint32_t level);
   // A row, in ascending order of keys. The key must outlive the draft.
   void AddRow(std::string_view key, uint32_t node);
@@ -55,7 +56,7 @@ class GraphDraft {
   std::vector<uint32_t> InsertOrder() const;
   std::vector<uint32_t> RowsByNode() const;
   GraphHeader MakeHeader() const;
-  FaissGraph TakeLinks(const GraphBase& old) const;
+  StatusOr<FaissGraph> TakeLinks(const GraphBase& old, const std::stop_token& stop) const;
 
   const GraphOptions options_;
   std::vector<Node> nodes_;  // as added: the old ones first
@@ -68,7 +69,7 @@ class GraphDraft {
   size_t key_bytes_ = 0;
 
   std::vector<uint32_t> order_;   // number → as added
-  std::vector<uint32_t> number_;  // as added → number
+  std::vector<uint32_t> number_;  // as added → number; kNoNode: it is gone
 };
 
 // Errors: kInvalidArgument naming what is out of range.

@@ -61,22 +61,21 @@ TEST(GraphLimit, AFileOverFourGibibytesIsRefusedBeforeAnythingIsLinked) {
   // Nodes borrow their vectors, and those of an old base are not looked at for equal ones.
   GraphHeader header{.dim = kMaxDim,
                      .degree = kMaxDegree,
-                     .row_count = 1,
                      .level_count = 1,
                      .has_low = true,
                      .space = TestSpace()};
-  while (GraphFileBytes(header, 3) <= kMaxGraphFileBytes) {
+  const auto size = [&] { return GraphFileBytes(header, size_t{3} * header.row_count); };
+  while (size() <= kMaxGraphFileBytes) {
     draft.AddOld(View(shape, codes), 0);
-    header.nodes_at_level[0] = ++header.node_count;
+    header.nodes_at_level[0] = header.row_count = ++header.node_count;
   }
-  draft.AddRow("key", 0);
+  for (uint32_t node = 0; node < header.node_count; ++node) draft.AddRow("key", node);
   bool began = false;
 
   const auto made = draft.Finish(nullptr, [&](uint64_t, uint64_t) { began = true; }, {});
 
   EXPECT_THAT(made, StatusIs(StatusCode::kResourceExhausted,
-                             AllOf(HasSubstr(Concat("file would have ", GraphFileBytes(header, 3),
-                                                    " bytes")),
+                             AllOf(HasSubstr(Concat("file would have ", size(), " bytes")),
                                    HasSubstr("expected at most 4294967296"))));
   EXPECT_FALSE(began);
 }

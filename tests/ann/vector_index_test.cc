@@ -326,7 +326,7 @@ TEST(VectorIndex, WantsABaseWhenTheDeltaOrTheMasksGrow) {
   EXPECT_FALSE(index.WantsRebuild());
   for (uint32_t id = 0; id < 251; ++id) index.Remove(id);
   EXPECT_TRUE(index.WantsBase());
-  EXPECT_TRUE(index.WantsRebuild()) << "a fold would keep the dead nodes";
+  EXPECT_TRUE(index.WantsRebuild()) << "more than a quarter of the nodes is dead";
 }
 
 TEST(VectorIndex, AFoldInputMakesTheBaseThatTheIndexWants) {
