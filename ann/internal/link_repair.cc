@@ -34,17 +34,15 @@ bool LinkRepair::IsApart(const Candidate& candidate) const {
 std::span<const uint32_t> LinkRepair::Links(uint32_t level, uint32_t node) {
   links_.clear();
   beyond_.clear();
-  size_t had = 0;
-  for (const uint32_t link : graph_.links(level, node)) {
+  const std::span<const uint32_t> before = graph_.links(level, node);
+  for (const uint32_t link : before) {
     if (link == kNoNode) break;
-    ++had;
     if (gone_[link]) {
       Collect(level, node, link);
     } else {
       links_.push_back(link);
     }
   }
-  if (links_.size() == had) return links_;
   std::sort(beyond_.begin(), beyond_.end());
   beyond_.erase(std::unique(beyond_.begin(), beyond_.end()), beyond_.end());
   candidates_.clear();
@@ -56,7 +54,7 @@ std::span<const uint32_t> LinkRepair::Links(uint32_t level, uint32_t node) {
     return a.similarity != b.similarity ? a.similarity > b.similarity : a.node < b.node;
   });
   for (const Candidate& candidate : candidates_) {
-    if (links_.size() == graph_.links(level, node).size()) break;
+    if (links_.size() == before.size()) break;
     if (IsApart(candidate)) links_.push_back(candidate.node);
   }
   return links_;
