@@ -104,7 +104,7 @@ class GraphBase {
 
   std::string_view key(size_t row) const;
   uint32_t node_of_row(size_t row) const { return sections().node_of_row[row]; }
-  // Empty for a node that a fold kept for its links alone.
+  // May be empty in a file of others: such a node is walked through.
   RowRange rows_of_node(size_t node) const { return {row_begin_[node], row_begin_[node + 1]}; }
   void PrefetchRows(size_t node) const { __builtin_prefetch(&row_begin_[node]); }
 

@@ -41,8 +41,9 @@ struct SearchRequest {
   Digest space{};
   // Hits wanted, 1 to kMaxK.
   size_t k = 10;
-  // Candidates that the graph walk keeps, 1 to kMaxEffort; 0 is kDefaultEffort or 2 * k, what is
-  // more. Never fewer than k are kept. More: better recall, proportionally slower.
+  // Candidates that the graph walk keeps, 1 to kMaxEffort; 0 is kDefaultEffort or twice what is
+  // wanted (k and what is excluded), what is more. Never fewer than k are kept. More: better
+  // recall, proportionally slower.
   size_t effort = 0;
   // Only ids of this set are found; null means all.
   const Bitmap* filter = nullptr;

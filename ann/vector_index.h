@@ -26,7 +26,7 @@ struct VectorIndexOptions {
   CodeShape shape{};
   // The space of all vectors.
   Digest space{};
-  // Ids at or above this are refused: memory per id is 8 bytes, whether it has a vector or not.
+  // Ids at or above this are refused: memory per id is 12 bytes, whether it has a vector or not.
   // Default 128 Mi.
   uint32_t max_ids = uint32_t{1} << 27;
   // A new base is wanted when the delta exceeds both of these: vectors, and a share of the base's
@@ -39,7 +39,7 @@ struct VectorIndexOptions {
 };
 
 // A live set of vectors under uint32 ids, searched by cosine: an immutable *base* (a graph),
-// a *delta* of vectors that the base has not or has differently, scanned exactly, and *masks* over
+// a *delta* of vectors that the base has not or has differently, scanned besides, and *masks* over
 // base rows that were deleted or replaced.
 //
 // A zero vector has no direction and so no neighbours: upserting one leaves the id without.

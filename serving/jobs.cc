@@ -100,12 +100,18 @@ StatusOr<bool> Jobs::Idle() const {
   return tasks.empty() && !running_.has_value();
 }
 
+bool Jobs::IsFull(const Task& task) const {
+  const auto snapshot = parts_.store.Read({}, Steady::now() + kReadWait);
+  if (!snapshot.ok()) return false;
+  const LiveIndex* live = parts_.indexes.Find(task.feature, **snapshot);
+  return live != nullptr && parts_.indexes.IsFull(*live);
+}
+
 bool Jobs::IsQuiet(const Task& task, Steady::time_point now) {
   const auto snapshot = parts_.store.Read({}, now + kReadWait);
   if (!snapshot.ok()) return false;
   const LiveIndex* live = parts_.indexes.Find(task.feature, **snapshot);
   if (live == nullptr) return false;
-  if (parts_.indexes.IsFull(*live)) return true;
   const ann::VectorIndex::Stats stats = live->index->GetStats();
   const size_t changes = stats.delta_size + stats.masked_rows;
   const auto [it, is_new] = watches_.try_emplace(task.feature);
@@ -125,7 +131,7 @@ bool Jobs::IsDue(const Task& task, Steady::time_point now) {
     const auto it = failures_.find(task);
     if (it != failures_.end() && now < it->second.next) return false;
   }
-  if (task.kind != Kind::kIndexBase) return true;
+  if (task.kind != Kind::kIndexBase || IsFull(task)) return true;
   const bool quiet = IsQuiet(task, now);  // also where it is too soon: it notes since when
   const auto built = built_.find(task.feature);
   // It is about as long until the next base is activated as it was for the last one.

@@ -136,6 +136,8 @@ class Jobs {
   bool WantsBase(const LiveIndex& live) const;
   bool IsRefused(const LiveIndex& live) const;
   bool IsDue(const Task& task, Steady::time_point now);
+  // Its index has so large a delta that ingest waits: its base is due at once.
+  bool IsFull(const Task& task) const;
   bool IsQuiet(const Task& task, Steady::time_point now);
   void RunTask(const Task& task, const std::stop_token& stop);
   Status Backfill(const Task& task, const std::stop_token& stop);

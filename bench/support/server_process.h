@@ -31,6 +31,7 @@ class ServerProcess {
   const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
   // HOST:PORT.
   const std::string& address() const { return address_; }
+  pid_t pid() const { return pid_; }
   // From the start of the process to the first answer.
   double start_seconds() const { return start_seconds_; }
   // What it said in that answer.

@@ -293,7 +293,7 @@ std::vector<std::string> SampleGraphFiles() {
   for (size_t i = 0; i < 30; ++i) sparse[i * 70 + i] = -100;
   const auto base = SampleBase(wide, sparse);
   add(*base);
-  // Nodes that have lost their rows, and new ones.
+  // A fold: nodes that are gone, and new ones.
   Bitmap removed(base->row_count());
   for (uint32_t row = 0; row < 10; ++row) removed.Set(row * 2);
   const std::vector<std::string> keys = {"n1", "n2", "n3"};

@@ -61,7 +61,7 @@ struct GraphParts {
 std::string MutatedGraphFile(std::string file, std::mt19937_64& random);
 
 // Valid files of every kind, the smallest first: with and without low halves, sketches and upper
-// levels, with nodes that several rows share and such that no row has.
+// levels, with nodes that several rows share, and one that a fold made.
 std::vector<std::string> SampleGraphFiles();
 
 }  // namespace larder::ann

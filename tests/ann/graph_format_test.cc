@@ -113,7 +113,7 @@ TEST(GraphFormat, AFloatSpaceHasLowHalves) {
   EXPECT_GT(base->slack(), 0);
 }
 
-// A fold keeps nodes for their links alone.
+// Nothing writes such a file, and nothing depends on that.
 TEST(GraphFormat, ANodeNeedsNoRow) {
   Parts parts;
   parts.node_of_row[3] = 1;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <random>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "serving/admin.h"
@@ -212,13 +213,31 @@ TEST(Jobs, AFullIndexGetsABaseAtOnce) {
   for (int i = 0; i < 150; ++i) world.AddItem(std::to_string(i), "apple " + std::to_string(i));
   ASSERT_EQ(world.indexes.full(), 1U);
   JobsOptions patient = Fast();
-  patient.index_quiet = patient.index_patience = std::chrono::hours(1);
+  patient.index_quiet = patient.index_patience = patient.index_interval = std::chrono::hours(1);
   const Jobs jobs(PartsOf(world), patient);
-
   ASSERT_TRUE(Eventually([&] { return IsIdle(jobs); }));
-
   EXPECT_EQ(world.indexes.full(), 0U);
   EXPECT_EQ(world.store->activations.at(0).kind, Activation::Kind::kIndexBase);
+
+  for (int i = 150; i < 300; ++i) world.AddItem(std::to_string(i), "apple " + std::to_string(i));
+  ASSERT_TRUE(Eventually([&] { return IsIdle(jobs); }));
+  EXPECT_EQ(world.indexes.full(), 0U);
+}
+
+TEST(Jobs, AnIndexGetsOneBaseInAnInterval) {
+  ServingWorld world;
+  for (int i = 0; i < 5'000; ++i) world.AddItem(std::to_string(i), "apple " + std::to_string(i));
+  JobsOptions hourly = Fast();
+  hourly.index_interval = std::chrono::hours(1);
+  const Jobs jobs(PartsOf(world), hourly);
+  ASSERT_TRUE(Eventually([&] { return IsIdle(jobs); }));
+  const size_t activations = world.store->activations.size();
+
+  for (int i = 0; i < 5'000; ++i) world.AddItem(std::to_string(i), "pear " + std::to_string(i));
+  std::this_thread::sleep_for(20 * hourly.poll);
+
+  EXPECT_FALSE(IsIdle(jobs));
+  EXPECT_EQ(world.store->activations.size(), activations);
 }
 
 TEST(Jobs, TriesAFailedJobAgainAndSaysWhy) {
