@@ -17,8 +17,8 @@ using BuildProgress = std::function<void(size_t done, size_t total)>;
 
 // The links that FAISS made, flattened to rows of fixed width; unused ends hold kNoNode.
 struct FaissGraph {
-  std::vector<uint32_t> base_links;   // [n, 2 * degree]
-  std::vector<uint32_t> upper_links;  // per level >= 1: [nodes of the level, degree]
+  std::vector<uint32_t> base_links{};   // [n, 2 * degree]
+  std::vector<uint32_t> upper_links{};  // per level >= 1: [nodes of the level, degree]
   uint32_t entry_node = 0;
 };
 

@@ -18,8 +18,10 @@ namespace larder::ann {
 
 // Not an id.
 inline constexpr uint32_t kNoId = 0xffffffff;
-// The most hits that one search gives.
-inline constexpr size_t kMaxK = 2000;
+// The most hits that one search gives: what a channel of a recipe may take.
+inline constexpr size_t kMaxK = 10'000;
+// The most ids that one search excludes one by one.
+inline constexpr size_t kMaxExcluded = 2'000;
 // What a search without an effort of its own uses: recall@10 of 0.97 or more on text vectors.
 inline constexpr size_t kDefaultEffort = 160;
 inline constexpr size_t kMaxEffort = 10'000;
@@ -47,7 +49,7 @@ struct SearchRequest {
   size_t effort = 0;
   // Only ids of this set are found; null means all.
   const Bitmap* filter = nullptr;
-  // Ids that are not wanted, ascending, at most kMaxK: the seed itself, what a user has seen.
+  // Ids that are not wanted, ascending, at most kMaxExcluded: the seed itself, what a user has seen.
   // For long lists clear them in a filter.
   std::span<const uint32_t> exclude{};
   // True compares with every vector that is admitted.

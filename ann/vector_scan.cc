@@ -144,7 +144,7 @@ size_t VectorIndex::ScanSurvivors(const Query& query, TopK& top) const {
 class VectorIndex::Looks {
  public:
   Looks(const VectorIndex& index, const Query& query, TopK& top)
-      : index_(index), query_(query), top_(top), threshold_(query.SketchThreshold(top.bound())) {}
+      : index_(index), query_(query), top_(top), threshold_(Threshold()) {}
 
   // Estimates below this are not worth one.
   float threshold() const { return threshold_; }
@@ -155,10 +155,12 @@ class VectorIndex::Looks {
   void Look() {
     index_.OfferIds(query_, std::span(ids_).first(waiting_), top_);
     waiting_ = 0;
-    threshold_ = query_.SketchThreshold(top_.bound());
+    threshold_ = Threshold();
   }
 
  private:
+  float Threshold() const { return query_.SketchThreshold(top_.bound(), top_.full()); }
+
   const VectorIndex& index_;
   const Query& query_;
   TopK& top_;

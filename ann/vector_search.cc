@@ -76,10 +76,11 @@ Status VectorIndex::CheckRequest(const SearchRequest& request) const {
     return InvalidArgument("index: the minimum score is not a number");
   }
   const auto& exclude = request.exclude;
-  if (exclude.size() > kMaxK || std::adjacent_find(exclude.begin(), exclude.end(),
-                                                   std::greater_equal<>()) != exclude.end()) {
-    return InvalidArgument("index: ", exclude.size(), " excluded ids, expected at most ", kMaxK,
-                           ", ascending");
+  const bool ascending = std::adjacent_find(exclude.begin(), exclude.end(),
+                                            std::greater_equal<>()) == exclude.end();
+  if (exclude.size() > kMaxExcluded || !ascending) {
+    return InvalidArgument("index: ", exclude.size(), " excluded ids, expected at most ",
+                           kMaxExcluded, ", ascending");
   }
   if (IsZero(request.query)) {
     return InvalidArgument("index: query is a zero vector, which has no neighbours");

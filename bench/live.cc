@@ -337,7 +337,8 @@ Status Run(const Options& options, Report& report) {
   report.Add("recall@10 of a fresh build", {{"recall", fresh_recall}});
   report.Note(Concat(kSearchesPerSecond, " searches/s by text, k = 10, open loop, ",
                      kSearchClients, " clients beside the server; fold_p99_us: of the searches ",
-                     "during index_base; maintenance_cores: processor time at low priority; ", index.vectors(), " vectors at the end"));
+                     "during index_base; maintenance_cores: processor time at low priority; ",
+                     index.vectors(), " vectors at the end"));
   return server->Stop();
 }
 

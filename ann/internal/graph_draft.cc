@@ -6,6 +6,7 @@
 #include <string>
 
 #include "ann/internal/link_repair.h"
+#include "ann/internal/mainland.h"
 #include "base/bytes.h"
 #include "base/hash.h"
 
@@ -28,6 +29,20 @@ uint8_t LevelOf(uint64_t draw, uint32_t degree) {
 }
 
 uint64_t HashOf(const VectorView& v) { return Hash64(AsBytes(v.low), Hash64(AsBytes(v.high))); }
+
+// More than a quarter of its links led to what is gone: to link it anew finds more than what was
+// beyond them (recall@10 0.961 instead of 0.957 after four folds of 15 %; a fresh graph 0.963), and
+// where all of its surroundings are gone nothing is beyond them.
+bool HasLostMuch(const GraphBase& graph, const std::vector<bool>& gone, uint32_t node) {
+  size_t links = 0;
+  size_t left = 0;
+  for (const uint32_t link : graph.links(0, node)) {
+    if (link == kNoNode) break;
+    ++links;
+    if (!gone[link]) ++left;
+  }
+  return 4 * left < 3 * links;
+}
 
 Status CheckRange(std::string_view what, uint64_t value, uint64_t low, uint64_t high) {
   if (value >= low && value <= high) return OkStatus();
@@ -54,8 +69,9 @@ uint32_t GraphDraft::Add(const VectorView& vector) {
 }
 
 void GraphDraft::AddOld(const VectorView& vector, uint32_t level) {
-  by_hash_.try_emplace(HashOf(vector), static_cast<uint32_t>(nodes_.size()));
-  nodes_.push_back({vector, 0, static_cast<uint8_t>(level)});
+  const uint64_t hash = HashOf(vector);
+  by_hash_.try_emplace(hash, static_cast<uint32_t>(nodes_.size()));
+  nodes_.push_back({vector, Mix(hash ^ Mix(options_.seed)), static_cast<uint8_t>(level)});
   old_count_ = nodes_.size();
 }
 
@@ -83,12 +99,12 @@ void GraphDraft::Number() {
   for (uint32_t i = 0; i < order_.size(); ++i) number_[order_[i]] = i;
 }
 
-// The numbers of the new nodes in the order in which they are linked: by falling level, shuffled
-// within one, since an order of its own (by topic, say) makes a worse graph.
-std::vector<uint32_t> GraphDraft::InsertOrder() const {
+// The numbers of the nodes that are not linked yet, in the order in which they will be: by falling
+// level, shuffled within one, since an order of its own (by topic, say) makes a worse graph.
+std::vector<uint32_t> GraphDraft::InsertOrder(const std::vector<bool>& linked) const {
   std::vector<uint32_t> insert;
   for (uint32_t i = 0; i < order_.size(); ++i) {
-    if (order_[i] >= old_count_) insert.push_back(i);
+    if (!linked[i]) insert.push_back(i);
   }
   std::sort(insert.begin(), insert.end(), [this](uint32_t a, uint32_t b) {
     const Node& x = nodes_[order_[a]];
@@ -113,19 +129,25 @@ GraphHeader GraphDraft::MakeHeader() const {
   return header;
 }
 
-// The links of the old graph's nodes that are left, under the new numbers. At least one is.
-StatusOr<FaissGraph> GraphDraft::TakeLinks(const GraphBase& old,
-                                           const std::stop_token& stop) const {
+// The links of the old graph's nodes that are left, under the new numbers. What has lost many of
+// its links, and what they do not hold together, is linked anew.
+StatusOr<GraphDraft::Start> GraphDraft::TakeLinks(const GraphHeader& header, const GraphBase& old,
+                                                  const std::stop_token& stop) const {
   constexpr size_t kLook = 1'024;  // nodes between two looks at the stop token
-  std::vector<bool> gone(old_count_);
-  for (size_t node = 0; node < old_count_; ++node) gone[node] = number_[node] == kNoNode;
+  std::vector<bool> removed(old_count_);
+  for (size_t node = 0; node < old_count_; ++node) removed[node] = number_[node] == kNoNode;
+  std::vector<bool> gone = removed;
+  std::vector<uint32_t> left;  // the numbers of those that keep their links
+  for (uint32_t i = 0; i < order_.size(); ++i) {
+    if (order_[i] >= old_count_) continue;
+    if (HasLostMuch(old, removed, order_[i])) {
+      gone[order_[i]] = true;
+    } else {
+      left.push_back(i);
+    }
+  }
   LinkRepair repair(old, gone);
   FaissGraph graph;
-  // One of the highest level that has a node left, the old one if it can be.
-  graph.entry_node = number_[old.entry_node()];
-  for (uint32_t i = 0; graph.entry_node == kNoNode; ++i) {
-    if (order_[i] < old_count_) graph.entry_node = i;
-  }
   const uint32_t top = nodes_[order_.front()].level;
   size_t looked = 0;
   for (uint32_t level = 0; level <= top; ++level) {
@@ -135,13 +157,17 @@ StatusOr<FaissGraph> GraphDraft::TakeLinks(const GraphBase& old,
       if (nodes_[added].level < level) break;
       const size_t begin = out.size();
       out.resize(begin + width, kNoNode);
-      if (added >= old_count_) continue;
+      if (added >= old_count_ || gone[added]) continue;
       if (++looked % kLook == 0 && stop.stop_requested()) return Cancelled("graph build stopped");
-      const auto links = repair.Links(level, added);
+      const std::span<const uint32_t> links = repair.Links(level, added);
       for (size_t i = 0; i < links.size(); ++i) out[begin + i] = number_[links[i]];
     }
   }
-  return graph;
+  auto mainland = FindMainland(graph, size_t{2} * options_.degree, left);
+  if (!mainland.has_value()) return Start{.linked = std::vector<bool>(order_.size())};
+  graph.entry_node = mainland->entry;
+  Isolate(*mainland, options_.degree, std::span(header.nodes_at_level).first(top + 1), graph);
+  return Start{.graph = std::move(graph), .linked = std::move(mainland->nodes)};
 }
 
 // The rows in order of their nodes; within a node they stay in order of keys.
@@ -158,7 +184,6 @@ StatusOr<std::shared_ptr<const GraphBase>> GraphDraft::Finish(const GraphBase* o
                                                               const BuildProgress& progress,
                                                               const std::stop_token& stop) {
   Number();
-  const std::vector<uint32_t> insert = InsertOrder();
   GraphHeader header = MakeHeader();
   const uint64_t size = GraphFileBytes(header, key_bytes_);
   if (size > kMaxGraphFileBytes) {
@@ -186,11 +211,11 @@ StatusOr<std::shared_ptr<const GraphBase>> GraphDraft::Finish(const GraphBase* o
       MakeSketch(sketch, node.vector, norm.inverse, &sketches[i * sketch.stride()]);
     }
   }
-  const bool goes_on = insert.size() < order_.size();  // from nodes that are linked
-  FaissGraph linked;
-  if (goes_on) {
-    LARDER_ASSIGN_OR_RETURN(linked, TakeLinks(*old, stop));
+  Start start{.linked = std::vector<bool>(order_.size())};
+  if (old != nullptr) {
+    LARDER_ASSIGN_OR_RETURN(start, TakeLinks(header, *old, stop));
   }
+  const std::vector<uint32_t> insert = InsertOrder(start.linked);
   LARDER_ASSIGN_OR_RETURN(FaissGraph graph,
                           BuildFaissGraph({.vectors = high,
                                            .dim = header.dim,
@@ -199,7 +224,7 @@ StatusOr<std::shared_ptr<const GraphBase>> GraphDraft::Finish(const GraphBase* o
                                            .degree = options_.degree,
                                            .ef_construction = options_.ef_construction,
                                            .threads = options_.threads,
-                                           .linked = goes_on ? &linked : nullptr,
+                                           .linked = start.graph.has_value() ? &*start.graph : nullptr,
                                            .insert = insert},
                                           progress, stop));
   header.entry_node = graph.entry_node;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <stop_token>
 #include <string_view>
@@ -48,15 +49,22 @@ class GraphDraft {
  private:
   struct Node {
     VectorView vector;
-    uint64_t draw = 0;  // of vector and seed; of new nodes
+    uint64_t draw = 0;  // of vector and seed
     uint8_t level = 0;
   };
 
+  // What the new graph goes on from.
+  struct Start {
+    std::optional<FaissGraph> graph = std::nullopt;  // nothing: from no link at all
+    std::vector<bool> linked;                        // by number: it has its links in there
+  };
+
   void Number();
-  std::vector<uint32_t> InsertOrder() const;
+  std::vector<uint32_t> InsertOrder(const std::vector<bool>& linked) const;
   std::vector<uint32_t> RowsByNode() const;
   GraphHeader MakeHeader() const;
-  StatusOr<FaissGraph> TakeLinks(const GraphBase& old, const std::stop_token& stop) const;
+  StatusOr<Start> TakeLinks(const GraphHeader& header, const GraphBase& old,
+                            const std::stop_token& stop) const;
 
   const GraphOptions options_;
   std::vector<Node> nodes_;  // as added: the old ones first

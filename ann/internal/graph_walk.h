@@ -36,8 +36,8 @@ class VisitedMarks {
     uint64_t& word = words_[node / 64];
     const uint64_t bit = uint64_t{1} << (node % 64);
     if ((word & bit) != 0) return false;
+    seen_.push_back(node);  // first: if it throws, no mark is left behind
     word |= bit;
-    seen_.push_back(node);
     return true;
   }
 

@@ -7,6 +7,13 @@
 #include "ann/internal/prefetch.h"
 
 namespace larder::ann {
+namespace {
+
+bool Contains(const std::vector<uint32_t>& links, uint32_t node) {
+  return std::find(links.begin(), links.end(), node) != links.end();
+}
+
+}  // namespace
 
 float LinkRepair::Similarity(uint32_t a, uint32_t b) const {
   const auto dot = static_cast<float>(
@@ -35,8 +42,10 @@ std::span<const uint32_t> LinkRepair::Links(uint32_t level, uint32_t node) {
   links_.clear();
   beyond_.clear();
   const std::span<const uint32_t> before = graph_.links(level, node);
+  size_t had = 0;
   for (const uint32_t link : before) {
     if (link == kNoNode) break;
+    ++had;
     if (gone_[link]) {
       Collect(level, node, link);
     } else {
@@ -47,7 +56,7 @@ std::span<const uint32_t> LinkRepair::Links(uint32_t level, uint32_t node) {
   beyond_.erase(std::unique(beyond_.begin(), beyond_.end()), beyond_.end());
   candidates_.clear();
   for (const uint32_t link : beyond_) {
-    if (std::find(links_.begin(), links_.end(), link) != links_.end()) continue;
+    if (Contains(links_, link)) continue;
     candidates_.push_back({link, Similarity(node, link)});
   }
   std::sort(candidates_.begin(), candidates_.end(), [](const Candidate& a, const Candidate& b) {
@@ -56,6 +65,10 @@ std::span<const uint32_t> LinkRepair::Links(uint32_t level, uint32_t node) {
   for (const Candidate& candidate : candidates_) {
     if (links_.size() == before.size()) break;
     if (IsApart(candidate)) links_.push_back(candidate.node);
+  }
+  for (const Candidate& candidate : candidates_) {
+    if (links_.size() >= had) break;
+    if (!Contains(links_, candidate.node)) links_.push_back(candidate.node);
   }
   return links_;
 }

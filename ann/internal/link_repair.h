@@ -11,8 +11,9 @@
 namespace larder::ann {
 
 // The links of a graph's nodes once some nodes are gone. In place of a lost link comes one to what
-// that node was linked to, so that paths through it stay: as many as there is room for, the nearest
-// first, none that is nearer to one taken already than to the node itself.
+// that node was linked to, so that paths through it stay: first those that are nearer to the node
+// than to what it is linked to, the nearest first, as many as there is room for; then others, up to
+// as many links as it had.
 //
 // Thread-safety: single-thread.
 // Cost: some 20 µs for a node that loses links; the others' are copied.

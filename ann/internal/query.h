@@ -57,14 +57,15 @@ class Query {
     return static_cast<float>(3 * error / norm_.inverse);
   }
   // The same as Threshold for a sketch's estimate: what is below is not worth a closer look.
-  float SketchThreshold(double bound) const {
+  // Errors are about normal: of vectors just at the bound one in thirty is missed, of those above
+  // it far fewer. `full`: there are k hits already. Until then each that reaches the bound, which
+  // is the minimum score, is one more, and next to none may be missed.
+  float SketchThreshold(double bound, bool full = true) const {
     // All are wanted, and an estimate may be far below any cosine: of a vector with few components.
     if (bound <= -1) return -std::numeric_limits<float>::infinity();
-    // Of vectors just at the bound one in thirty is missed, since errors are about normal; of
-    // those above it far fewer.
-    constexpr double kErrors = 1.8;
+    const double errors = full ? 1.8 : 4;
     const double error = sketch_error_ * std::sqrt(std::max(0.0, 1 - bound * bound));
-    return static_cast<float>((bound - kErrors * error) / norm_.inverse);
+    return static_cast<float>((bound - errors * error) / norm_.inverse);
   }
   // A sketch's estimate of dot * inverse norm, from its bits' sum.
   float Estimate(int32_t bits_sum, float scale) const {

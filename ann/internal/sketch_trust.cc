@@ -48,7 +48,8 @@ bool MayTrustSketches(const GraphSections& s) {
       if (query.Estimate(sum, scale) < query.SketchThreshold(cosine - kRounding)) ++too_low;
     }
   }
-  return static_cast<double>(too_low) <= kMostTooLow * static_cast<double>(compared);
+  return compared > 0 &&
+         static_cast<double>(too_low) <= kMostTooLow * static_cast<double>(compared);
 }
 
 }  // namespace larder::ann

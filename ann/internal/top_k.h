@@ -37,6 +37,7 @@ class TopK {
   }
 
   size_t size() const { return hits_.size(); }
+  bool full() const { return hits_.size() == k_; }
 
   // The hits, best first. Ends the use of this object.
   std::vector<Hit> Take() {

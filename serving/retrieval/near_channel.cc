@@ -106,7 +106,7 @@ StatusOr<NearSearch> PrepareNear(const registry::Channel& channel, const RecipeR
   search.k = admission.has_where() ? OverFetch(channel.take) : channel.take;
   search.excluded = admission.excluded();
   search.effort = EffortOf(run, search.k + search.excluded.size());
-  search.needs_filter = search.excluded.size() > ann::kMaxK;
+  search.needs_filter = search.excluded.size() > ann::kMaxExcluded;
   search.deadline = admission.context().deadline;
   return search;
 }

@@ -138,8 +138,8 @@ TEST(VectorIndex, RefusesWhatDoesNotFit) {
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("15 codes, expected 16")));
   EXPECT_THAT(index.Search(Near(Axis(0), 0)),
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("k is 0")));
-  EXPECT_THAT(index.Search(Near(Axis(0), 2001)),
-              StatusIs(StatusCode::kInvalidArgument, HasSubstr("k is 2001")));
+  EXPECT_THAT(index.Search(Near(Axis(0), kMaxK + 1)),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("k is 10001")));
 
   const auto query = Axis(0);
   SearchRequest request = Near(query);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <new>
 
 namespace larder {
 namespace {
@@ -15,6 +16,10 @@ TEST(AtLowPriority, GivesWayAndLeavesTheCallerAsItWas) {
       AtLowPriority([] { return std::make_unique<int>(getpriority(PRIO_PROCESS, 0)); });
   EXPECT_EQ(*inside, std::min(before + 10, 19));
   EXPECT_EQ(getpriority(PRIO_PROCESS, 0), before);
+}
+
+TEST(AtLowPriority, ThrowsWhatTheWorkThrows) {
+  EXPECT_THROW(AtLowPriority([]() -> int { throw std::bad_alloc(); }), std::bad_alloc);
 }
 
 }  // namespace
