@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "ann/vector_index.h"
 #include "base/clock.h"
 
 namespace larder::serving {
@@ -99,7 +100,8 @@ Status ServerOptions::Validate() const {
   LARDER_RETURN_IF_ERROR(CheckRange("index_quiet", index_quiet, kZero, kHour));
   LARDER_RETURN_IF_ERROR(CheckRange("index_patience", index_patience, kZero, 24 * kHour));
   LARDER_RETURN_IF_ERROR(CheckRange("index_interval", index_interval, kZero, 24 * kHour));
-  LARDER_RETURN_IF_ERROR(CheckRange("max_delta", max_delta, 1'024, size_t{1} << 32));
+  LARDER_RETURN_IF_ERROR(
+      CheckRange("max_delta", max_delta, 1'024, ann::VectorIndexOptions().max_ids));
   LARDER_RETURN_IF_ERROR(CheckShare("recall_budget", recall_budget));
   LARDER_RETURN_IF_ERROR(CheckShare("epoch_min_recall", epoch_min_recall));
   LARDER_RETURN_IF_ERROR(CheckShare("epoch_min_overlap", epoch_min_overlap));

@@ -50,11 +50,13 @@ struct ServerOptions {
   std::chrono::milliseconds index_quiet{2'000};
   // ... or has wanted one for so long, 0 to 24 h.
   std::chrono::milliseconds index_patience{30'000};
-  // ... and not sooner than so long after the last one, 0 to 24 h: each base is a new file.
+  // ... and not sooner than so long after the last one, 0 to 24 h: each base is a new file. An
+  // index that is full waits for none of the three.
   std::chrono::milliseconds index_interval{60'000};
-  // Vectors that an index may have outside of its base, 1,024 to 2^32: past it, batches for the
-  // source of the vectors answer RESOURCE_EXHAUSTED until the index has another base. The batches
-  // that wait to be applied come on top. Searches scan them, about 10 ns each.
+  // Vectors that an index may have outside of its base, 1,024 to 2^27, as many as it can have at
+  // all: with so many it is full, and batches for the source of the vectors answer
+  // RESOURCE_EXHAUSTED until it has another base. The batches that wait to be applied come on top.
+  // Each search scans them.
   size_t max_delta = size_t{1} << 20;
   // Share of one core, 0 to 1, that may go into searching a few of the live searches again exactly,
   // for larder_live_recall. 0: none are.

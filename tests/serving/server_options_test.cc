@@ -80,6 +80,13 @@ TEST(ServerOptions, NameAFieldThatIsOutOfItsRange) {
   options.cached_keys = 0;
   EXPECT_THAT(options.Validate(), StatusIs(StatusCode::kInvalidArgument,
                                            HasSubstr("cached_keys: expected 1 to 1000000000")));
+  options = Good();
+  options.max_delta = size_t{1} << 27;
+  EXPECT_OK(options.Validate());
+  ++options.max_delta;
+  EXPECT_THAT(options.Validate(),
+              StatusIs(StatusCode::kInvalidArgument,
+                       HasSubstr("max_delta: expected 1024 to 134217728, got 134217729")));
 }
 
 }  // namespace
