@@ -8,6 +8,7 @@
 namespace larder::registry {
 namespace {
 
+// As many hits as a search of the index gives: ann::kMaxK, which registry does not know.
 constexpr int64_t kMaxTake = 10'000;
 constexpr int64_t kMaxSample = 2'000;
 

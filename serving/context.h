@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 
+#include "ann/search.h"
 #include "base/status.h"
 #include "featurestore/artifact_store.h"
 #include "featurestore/store.h"
@@ -30,7 +31,9 @@ inline constexpr size_t kMaxSearchTextBytes = size_t{64} << 10;
 inline constexpr size_t kMaxKeyBytes = 256;
 inline constexpr size_t kMaxNameBytes = 1'024;
 inline constexpr size_t kMaxListValues = 10'000;
+// Of Search; a `near` channel takes up to ann::kMaxK.
 inline constexpr size_t kMaxSearchHits = 2'000;
+inline constexpr size_t kMaxSearchEffort = ann::kMaxEffort;
 inline constexpr size_t kMaxChunkBytes = size_t{4} << 20;
 // Of one gRPC message: a batch of 16 MiB and what goes around it; the largest reply.
 inline constexpr int kMaxReceiveBytes = 20 << 20;

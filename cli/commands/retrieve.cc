@@ -11,11 +11,10 @@
 #include "cli/read_request.h"
 #include "cli/reply_columns.h"
 #include "larder/v1/retrieval_service.grpc.pb.h"
+#include "serving/context.h"
 
 namespace larder::cli {
 namespace {
-
-constexpr uint64_t kMaxEffort = 10'000;
 
 struct Options {
   std::string recipe;
@@ -268,7 +267,7 @@ void AddAllOptions(CLI::App* command, Options& options) {
           ->type_name("FILE")
           ->needs(all);
   all->needs(out);
-  AddNumber(command, "--effort", file.effort, {1, kMaxEffort},
+  AddNumber(command, "--effort", file.effort, {1, serving::kMaxSearchEffort},
             "Candidates that --all keeps while searching", "96")
       ->needs(all);
   command->add_flag("--restart", file.restart, "Throw away what an interrupted --all left")

@@ -88,12 +88,14 @@ void AddSearch(CLI::App& app, Cli& cli) {
   CLI::App* command = AddCommand(app, cli, "search",
                                  "Find the nearest neighbours of a text or key, without a recipe",
                                  kExamples, Needs::kServer);
-  command->add_option("FEATURE", options->feature, "A vector feature, VIEW.NAME")->required();
+  command
+      ->add_option("FEATURE", options->feature, "A vector feature, VIEW.NAME or TABLE.COLUMN")
+      ->required();
   command->add_option("TEXT", options->text, "What to look for");
   command->add_option("--key,-k", options->key, "Look for the neighbours of this key instead")
       ->type_name("KEY");
   AddNumber(command, "--limit,-n", options->limit, {1, serving::kMaxSearchHits}, "How many");
-  AddNumber(command, "--effort", options->effort, {1, kMaxUint32},
+  AddNumber(command, "--effort", options->effort, {1, serving::kMaxSearchEffort},
             "Candidates kept while searching", "by limit");
   command->add_flag("--exact", options->exact, "Compare with every vector");
   command->add_option("--min-score", options->min_score, "Only neighbours of at least this cosine")

@@ -17,6 +17,8 @@ namespace {
 constexpr char kExamples[] =
     "  larder serve --data ./data\n"
     "  larder serve --data ./data --listen 127.0.0.1:0 --ports-file ports.json\n"
+    "  larder serve --data ./data --index-interval 10m --index-threads 2 --max-delta 200000\n"
+    "  larder serve --data ./data --epoch-min-recall 0.9 --epoch-min-overlap 0.2\n"
     "SIGTERM and SIGINT stop it cleanly; a second one stops it at once, and nothing that was\n"
     "acknowledged is lost either way.";
 

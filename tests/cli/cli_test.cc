@@ -61,6 +61,8 @@ TEST(Cli, NumbersThatDoNotFitAreWrongUsage) {
       {"similar", "r", "--min-position", "-1"},
       {"get", "s", "--min-position", "-1"},
       {"search", "f", "t", "--limit", "2001"},
+      {"search", "f", "t", "--effort", "10001"},
+      {"retrieve", "r", "--all", "--out", "x", "--effort", "10001"},
       {"search", "f", "t", "--min-position", "-5"},
       {"serve", "--data", "/nonexistent", "--cached-keys", "-1"},
       {"tokenizer", "train", "--items", "x", "--out", "y", "--seed", "-1"}};
