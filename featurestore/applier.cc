@@ -333,13 +333,20 @@ void Applier::RemoveOldBases() {
   }
 }
 
-// Those that were made but not activated, because of a crash or an error between the two.
+// Those that were made but not activated, because of a crash or an error between the two. A base is
+// one file and nothing else: what a client put there, as an encoder, is never taken for one.
 void Applier::RemoveLostBases() {
   const auto artifacts = p_.artifacts.List();
   if (!artifacts.ok()) return NoteArtifactError(artifacts.status());
   for (const Digest& artifact : *artifacts) {
     const auto dir = p_.artifacts.Path(artifact);
-    if (dir.ok() && p_.fs.Exists(JoinPath(*dir, kBaseFileName))) bases_.AddUnneeded(artifact);
+    if (!dir.ok()) continue;
+    const auto files = p_.fs.List(*dir);
+    if (!files.ok()) {
+      NoteArtifactError(files.status());
+    } else if (files->size() == 1 && files->front() == kBaseFileName) {
+      bases_.AddUnneeded(artifact);
+    }
   }
   RemoveOldBases();
 }

@@ -321,12 +321,20 @@ TEST_F(StoreTest, ABaseThatWasNeverActivatedIsRemovedAtTheNextStart) {
   ASSERT_OK(t_.store->Activate({Activation::Kind::kIndexBase, feature, used}));
   ASSERT_OK_AND_ASSIGN(const Digest lost, t_.PutArtifact(name, "2"));
   ASSERT_OK_AND_ASSIGN(const Digest other, t_.PutArtifact("model.bin", "2"));
+  // What a client may put beside the files of its encoder.
+  ASSERT_OK_AND_ASSIGN(const auto writer, t_.artifacts->Create());
+  for (const std::string& file : {name, std::string("model.bin")}) {
+    ASSERT_OK(writer->BeginFile(file));
+    ASSERT_OK(writer->Append("3"));
+  }
+  ASSERT_OK_AND_ASSIGN(const Digest encoder, writer->Commit(Digest{}));
 
   ASSERT_OK(t_.Reopen());
 
   EXPECT_TRUE(t_.artifacts->Contains(used));
   EXPECT_FALSE(t_.artifacts->Contains(lost));
   EXPECT_TRUE(t_.artifacts->Contains(other));
+  EXPECT_TRUE(t_.artifacts->Contains(encoder));
   EXPECT_THAT(t_.sink->installed, HasSubstr(used.Hex()));
   EXPECT_EQ(t_.store->Stats().artifact_errors, 0U);
 }
