@@ -6,7 +6,6 @@
 #include <bit>
 #include <chrono>
 #include <exception>
-#include <iterator>
 #include <new>
 #include <optional>
 #include <set>
@@ -236,28 +235,32 @@ class CatalogRun {
       const size_t begin = round.next.fetch_add(wanted);
       if (begin >= round.keys.size()) return;
       const size_t size = std::min(wanted, round.keys.size() - begin);
-      Status status;
+      Made made;
       try {
-        status = MakeBatch(round.keys.subspan(begin, size),
-                           std::span(round.results).subspan(begin, size), size == wanted);
+        made = MakeBatch(round.keys.subspan(begin, size),
+                         std::span(round.results).subspan(begin, size), size == wanted);
       } catch (const std::bad_alloc&) {
-        status = ResourceExhausted("out of memory");
+        made.status = ResourceExhausted("out of memory");
       } catch (const std::exception& error) {
-        status = Internal("unexpected: ", error.what());
+        made.status = Internal("unexpected: ", error.what());
       }
-      if (!status.ok()) return round.Fail(begin, std::move(status));
+      if (!made.status.ok()) return round.Fail(begin + made.count, std::move(made.status));
     }
   }
 
+  // How a batch ended, and if it failed, how many of its first results are there.
+  struct Made {
+    Status status;
+    size_t count = 0;
+  };
+
   // Learns how many keys to take next from a batch that is `whole`: not the rest of a round.
-  Status MakeBatch(std::span<const std::string> keys, std::span<v1::KeyResult> results,
-                   bool whole) {
+  Made MakeBatch(std::span<const std::string> keys, std::span<v1::KeyResult> results, bool whole) {
     // Whether the caller is gone is looked at between batches only: threads would wait for each
     // other to ask gRPC.
     const Context batch_context{.backend = context_.backend, .deadline = context_.deadline};
-    const auto* pause = std::begin(kPauses);
-    LARDER_RETURN_IF_ERROR(CheckDeadline(context_));
-    for (;;) {
+    for (const std::chrono::milliseconds pause : kPauses) {
+      if (Status status = CheckDeadline(context_); !status.ok()) return {.status = std::move(status)};
       const Steady::time_point start = Steady::now();
       const StatusOr<Steady::duration> shared = RunKeyBatch(job_, keys, batch_context, results);
       if (shared.ok()) {
@@ -266,13 +269,21 @@ class CatalogRun {
           batch_ = NextSize(keys.size(), took, std::max<Steady::duration>(kBatchTime, *shared),
                             kMaxBatch);
         }
-        return OkStatus();
+        return {};
       }
-      LARDER_RETURN_IF_ERROR(CheckDeadline(context_));
-      if (pause == std::end(kPauses)) return shared.status();
-      std::this_thread::sleep_for(*pause++);
-      LARDER_RETURN_IF_ERROR(CheckDeadline(context_));
+      if (Status status = CheckDeadline(context_); !status.ok()) return {.status = std::move(status)};
+      std::this_thread::sleep_for(pause);
     }
+    // The last time one by one, so that the keys before the one that fails have their results.
+    for (size_t i = 0; i < keys.size(); ++i) {
+      Status status = CheckDeadline(context_);
+      if (status.ok()) {
+        status = RunKeyBatch(job_, keys.subspan(i, 1), batch_context, results.subspan(i, 1))
+                     .status();
+      }
+      if (!status.ok()) return {.status = std::move(status), .count = i};
+    }
+    return {};
   }
 
   template <typename Send>
