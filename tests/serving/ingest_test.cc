@@ -71,6 +71,8 @@ TEST(IngestBatch, WaitsWhileAnIndexHasTooManyVectorsOutsideOfItsBase) {
   const v1::IngestResponse full = IngestBatch(Batch(1), world.context());
   EXPECT_EQ(full.code(), static_cast<uint32_t>(StatusCode::kResourceExhausted));
   EXPECT_THAT(full.message(), HasSubstr("the index of 'text_of.vec' has 3 vectors outside"));
+  EXPECT_THAT(full.message(), HasSubstr("once it has another base, which a job makes: `larder "
+                                        "status` shows it, and why it fails if it does"));
   v1::IngestRequest clicks = Batch(1);
   clicks.set_source("clicks");
   EXPECT_EQ(IngestBatch(clicks, world.context()).code(), 0U) << "it has no vectors";
