@@ -99,15 +99,15 @@ void SetIndexes(const featurestore::StoreStats& stats, const IndexSink& indexes,
       out->set_masked_vectors(index.masked_rows);
       out->set_next_base_bytes(index.next_base_bytes);
       out->set_next_epoch_bytes(index.next_epoch_bytes);
+      if (const auto recall = jobs.RecallOf(*live); recall.has_value()) {
+        out->set_recall_at_10(recall->at_10);
+        out->set_recall_queries(recall->queries);
+      }
     }
     const Jobs::BaseWrites writes = jobs.WritesOf(vector.feature);
     out->set_bases_written(writes.bases);
     out->set_base_bytes_written(writes.bytes);
     out->set_base_vectors_added(writes.vectors);
-    if (const auto recall = jobs.RecallOf(vector.feature); recall.has_value()) {
-      out->set_recall_at_10(recall->at_10);
-      out->set_recall_queries(recall->queries);
-    }
     out->mutable_epoch()->set_feature(vector.name);
     out->mutable_epoch()->set_feature_digest(vector.feature.Hex());
   }
@@ -235,7 +235,7 @@ void AddIndexGauges(const IndexSink& indexes, const featurestore::Snapshot& snap
                static_cast<double>(writes.bytes), true, labels);
     gauges.Add("larder_index_base_vectors_total", "Vectors that bases brought into the graph",
                static_cast<double>(writes.vectors), true, labels);
-    if (const auto recall = jobs.RecallOf(live->feature); recall.has_value()) {
+    if (const auto recall = jobs.RecallOf(*live); recall.has_value()) {
       gauges.Add("larder_index_recall", "Recall@10 of an index, measured when it got its base",
                  recall->at_10, false, labels);
     }

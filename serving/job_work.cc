@@ -123,7 +123,7 @@ Status Jobs::ActivateEpoch(const Task& task, const std::stop_token& stop) {
 
 StatusOr<Jobs::CheckedEpoch> Jobs::Check(const Task& task, const Digest& old,
                                          const std::stop_token& stop) {
-  CheckedEpoch checked;
+  CheckedEpoch checked{.old = old, .base_digest = {}, .check = {}};
   std::vector<uint32_t> ids;
   {
     LARDER_ASSIGN_OR_RETURN(const auto snapshot,

@@ -2,7 +2,9 @@
 #include "serving/jobs.h"
 
 #include <algorithm>
+#include <exception>
 #include <memory>
+#include <new>
 
 #include "ann/graph_base.h"
 #include "serving/index_epoch.h"
@@ -57,36 +59,36 @@ StatusOr<std::vector<Jobs::Task>> Jobs::Find() const {
     } else if (WantsBase(*live)) {
       tasks.push_back({Kind::kIndexBase, live->feature, live->name});
     } else if (live->base_digest != Digest()) {
-      const std::optional<Recall> recall = RecallOf(live->feature);
-      if (!recall.has_value() || recall->base_digest != live->base_digest) {
+      if (!RecallOf(*live).has_value()) {
         tasks.push_back({Kind::kRecall, live->feature, live->name});
       }
     }
   }
   for (const featurestore::VectorStats& stats : ready) {
     const LiveIndex* live = parts_.indexes.Find(stats.feature, *snapshot);
-    if (live == nullptr || IsRefused(*live)) continue;
+    if (live == nullptr) continue;
     // One that no name of the live revision means has nothing to take the place of.
     const registry::VectorFeature* feature = FindLive(stats.feature, *snapshot);
     if (feature == nullptr) continue;
     // What would take the place of another is not slower than that: it has its base first.
     LARDER_ASSIGN_OR_RETURN(const NamedVector named, FindVector(feature->name, *snapshot));
-    if (!named.active || HasBase(*live->index)) {
-      tasks.push_back({Kind::kEpoch, stats.feature, feature->name});
+    if (named.active && (!HasBase(*live->index) || IsRefused(*live, named.feature->digest))) {
+      continue;
     }
+    tasks.push_back({Kind::kEpoch, stats.feature, feature->name});
   }
   return tasks;
 }
 
-bool Jobs::IsRefused(const LiveIndex& live) const {
+bool Jobs::IsRefused(const LiveIndex& live, const Digest& old) const {
   MutexLock lock(mu_);
   const auto it = checks_.find(live.feature);
   if (it == checks_.end() || it->second.check.refusal.empty()) return false;
-  // Other vectors may pass.
+  // Other vectors may pass, and the same ones beside another epoch.
   constexpr double kSameSize = 0.1;
   const auto size = static_cast<double>(live.index->size());
   const auto checked = static_cast<double>(it->second.size);
-  return it->second.base_digest == live.base_digest &&
+  return it->second.old == old && it->second.base_digest == live.base_digest &&
          std::abs(size - checked) <= kSameSize * checked;
 }
 
@@ -160,6 +162,23 @@ void Jobs::Loop(const std::stop_token& stop) {
   }
 }
 
+Status Jobs::Work(const Task& task, const std::stop_token& stop) {
+  try {
+    switch (task.kind) {
+      case Kind::kVectors: return Backfill(task, stop);
+      case Kind::kIndexCheck: return CheckBase(task, stop);
+      case Kind::kIndexBase: return BuildBase(task, stop);
+      case Kind::kEpoch: return ActivateEpoch(task, stop);
+      case Kind::kRecall: return MeasureRecall(task, stop);
+    }
+    return OkStatus();
+  } catch (const std::bad_alloc&) {
+    return ResourceExhausted("out of memory");
+  } catch (const std::exception& error) {
+    return Internal("unexpected: ", error.what());
+  }
+}
+
 void Jobs::RunTask(const Task& task, const std::stop_token& stop) {
   {
     MutexLock lock(mu_);
@@ -173,14 +192,7 @@ void Jobs::RunTask(const Task& task, const std::stop_token& stop) {
                  .error = {},
                  .elapsed = {}};
   }
-  Status status;
-  switch (task.kind) {
-    case Kind::kVectors: status = Backfill(task, stop); break;
-    case Kind::kIndexCheck: status = CheckBase(task, stop); break;
-    case Kind::kIndexBase: status = BuildBase(task, stop); break;
-    case Kind::kEpoch: status = ActivateEpoch(task, stop); break;
-    case Kind::kRecall: status = MeasureRecall(task, stop); break;
-  }
+  const Status status = Work(task, stop);
   watches_.erase(task.feature);
   MutexLock lock(mu_);
   running_.reset();
@@ -205,10 +217,11 @@ void Jobs::Progress(uint64_t done, uint64_t total) {
   progress_.total = total;
 }
 
-std::optional<Jobs::Recall> Jobs::RecallOf(const Digest& feature) const {
+std::optional<Jobs::Recall> Jobs::RecallOf(const LiveIndex& live) const {
   MutexLock lock(mu_);
-  const auto it = recalls_.find(feature);
-  return it == recalls_.end() ? std::nullopt : std::optional(it->second);
+  const auto it = recalls_.find(live.feature);
+  if (it == recalls_.end() || it->second.base_digest != live.base_digest) return std::nullopt;
+  return it->second;
 }
 
 std::optional<EpochCheck> Jobs::CheckOf(const Digest& feature) const {

@@ -78,12 +78,13 @@ class Jobs {
     uint32_t queries = 0;
     double at_10 = 1;
   };
-  // The last one measured of the feature's index; nothing if none was.
-  std::optional<Recall> RecallOf(const Digest& feature) const;
+  // The last one measured of the feature's index; nothing if none was, or not since it has the base
+  // that it has.
+  std::optional<Recall> RecallOf(const LiveIndex& live) const;
 
   // What the last check of a feature's epoch found; nothing if there was none, as for the first
   // epoch of a name. One that is refused is checked again once its index has another base, or a
-  // tenth more vectors or fewer.
+  // tenth more vectors or fewer, or once another epoch is live than the one it was compared with.
   std::optional<EpochCheck> CheckOf(const Digest& feature) const;
 
   // What the bases of a feature's index have cost since the server's start.
@@ -123,8 +124,10 @@ class Jobs {
     Steady::time_point wanted;
   };
 
-  // The check of a feature's epoch, and the base and size that its index had then.
+  // The check of a feature's epoch, the epoch it was compared with, and the base and size that its
+  // index had then.
   struct CheckedEpoch {
+    Digest old;
     Digest base_digest;
     size_t size = 0;
     EpochCheck check;
@@ -134,12 +137,15 @@ class Jobs {
   // Everything that there is to do, in the order in which it is to be done.
   StatusOr<std::vector<Task>> Find() const;
   bool WantsBase(const LiveIndex& live) const;
-  bool IsRefused(const LiveIndex& live) const;
+  // `old`: the feature whose epoch is live now.
+  bool IsRefused(const LiveIndex& live, const Digest& old) const;
   bool IsDue(const Task& task, Steady::time_point now);
   // Its index has so large a delta that ingest waits: its base is due at once.
   bool IsFull(const Task& task) const;
   bool IsQuiet(const Task& task, Steady::time_point now);
   void RunTask(const Task& task, const std::stop_token& stop);
+  // Errors: what the job says, and what it threw.
+  Status Work(const Task& task, const std::stop_token& stop);
   Status Backfill(const Task& task, const std::stop_token& stop);
   Status CheckBase(const Task& task, const std::stop_token& stop);
   Status BuildBase(const Task& task, const std::stop_token& stop);

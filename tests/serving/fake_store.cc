@@ -261,6 +261,7 @@ StatusOr<std::unique_ptr<featurestore::Snapshot>> FakeStore::Read(
 }
 
 StatusOr<std::vector<featurestore::VectorInput>> FakeStore::MissingVectors(const Digest& feature) {
+  if (on_missing) on_missing();
   ReaderLock lock(lock_);
   const auto it = inactive_.find(feature);
   if (it == inactive_.end()) return std::vector<featurestore::VectorInput>{};

@@ -46,6 +46,8 @@ class FakeStore : public featurestore::Store {
   std::function<StatusOr<featurestore::IngestResult>(const featurestore::IngestRequest&)> on_ingest;
   // Called for every read of a stored feature; its error is the read's.
   std::function<Status(const registry::StoredFeature&, std::span<const registry::Ordinal>)> on_read;
+  // Called by MissingVectors; it may throw.
+  std::function<void()> on_missing;
   std::atomic<bool> broken{false};
   // Errors to give, the next first.
   std::vector<Status> activate_errors;

@@ -4,12 +4,16 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <functional>
+#include <new>
 #include <random>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "serving/admin.h"
+#include "serving/registry_handlers.h"
 #include "tests/serving/serving_world.h"
 #include "tests/support/eventually.h"
 #include "tests/support/status_matchers.h"
@@ -101,7 +105,7 @@ TEST(Jobs, BuildsABaseWhenTheDeltaIsLarge) {
   ASSERT_NE(live, nullptr);
   EXPECT_EQ(live->base_digest, world.store->activations[0].artifact);
   EXPECT_EQ(live->index->GetStats().delta_size, 0U);
-  const auto recall = jobs.RecallOf(live->feature);
+  const auto recall = jobs.RecallOf(*live);
   ASSERT_TRUE(recall.has_value());
   EXPECT_EQ(recall->base_digest, live->base_digest);
   EXPECT_EQ(recall->queries, 200U);
@@ -114,23 +118,25 @@ TEST(Jobs, MeasureTheRecallOfABaseOnce) {
   for (int i = 0; i < 4'200; ++i) {
     world.AddItem(std::to_string(i), "apple " + std::to_string(i));
   }
-  Digest feature;
+  const auto is_measured = [&](const Jobs& jobs) {
+    const auto snapshot = *world.store->Read({}, std::chrono::steady_clock::now());
+    return jobs.RecallOf(*world.indexes.All(*snapshot).front()).has_value();
+  };
   {
     const Jobs jobs(PartsOf(world), Fast());
     ASSERT_TRUE(Eventually([&] { return IsIdle(jobs); }));
-    feature = world.store->activations.at(0).feature;
     ASSERT_EQ(Done(jobs).size(), 3U);
     EXPECT_EQ(Done(jobs)[0].kind, Jobs::Kind::kRecall);
     EXPECT_EQ(Done(jobs)[1].kind, Jobs::Kind::kIndexCheck);
     EXPECT_EQ(Done(jobs)[2].kind, Jobs::Kind::kIndexBase);
-    EXPECT_FALSE(jobs.RecallOf(Sha256("another")).has_value());
+    EXPECT_TRUE(is_measured(jobs));
   }
   // After a restart nothing is to be built, but what is not stored is measured again.
   const Jobs jobs(PartsOf(world), Fast());
   ASSERT_TRUE(Eventually([&] { return IsIdle(jobs); }));
   EXPECT_EQ(world.store->activations.size(), 1U);
   EXPECT_EQ(Done(jobs).size(), 1U);
-  EXPECT_TRUE(jobs.RecallOf(feature).has_value());
+  EXPECT_TRUE(is_measured(jobs));
 }
 
 TEST(Jobs, FoldsTheDeltaIntoTheBase) {
@@ -262,6 +268,25 @@ TEST(Jobs, TriesAFailedJobAgainAndSaysWhy) {
   }
 }
 
+// It ends neither the thread nor the server; it waits to be tried again as any other failure.
+TEST(Jobs, WhatAJobThrowsIsItsFailure) {
+  const auto failure_of = [](const std::function<void()>& work) {
+    ServingWorld world;
+    world.store->SetInactive("text_of.vec", {{"a", {}, "apple"}});
+    world.store->on_missing = work;
+    JobsOptions slow = Fast();
+    slow.retry = slow.retry_max = std::chrono::hours(1);
+    const Jobs jobs(PartsOf(world), slow);
+    EXPECT_TRUE(Eventually([&] {
+      const auto reports = jobs.Reports();
+      return reports.size() == 1 && reports[0].state == Jobs::State::kRetrying;
+    }));
+    return jobs.Reports().at(0).error;
+  };
+  EXPECT_EQ(failure_of([] { throw std::bad_alloc(); }), "out of memory");
+  EXPECT_EQ(failure_of([] { throw std::runtime_error("it broke"); }), "unexpected: it broke");
+}
+
 // What was encoded, or built, is not thrown away.
 TEST(Jobs, WaitsForRoomInTheQueueWithWhatItMade) {
   ServingWorld world;
@@ -291,6 +316,64 @@ TEST(Jobs, StopsInTheMiddleOfAJob) {
     }));
   }
   EXPECT_TRUE(world.store->activations.empty());
+}
+
+// One that was refused beside another epoch may do beside the one that is live now.
+TEST(Jobs, CheckARefusedEpochAgainOnceAnotherOneIsLive) {
+  ServingWorld world;
+  const auto apply = [&](const std::string& embed) {
+    std::string definitions(kTestDefinitions);
+    const std::string from = "embed(titles, title)";
+    definitions.replace(definitions.find(from), from.size(), embed);
+    v1::ApplyRequest request = world.Definitions<v1::ApplyRequest>(definitions);
+    request.set_base_revision(world.store->Stats().revision);
+    ASSERT_OK(Apply(request, world.context()));
+  };
+  for (int i = 0; i < 20; ++i) world.AddItem(std::to_string(i), "apple pie");
+  // An epoch without vectors. The store takes it for live until it is told.
+  apply("embed(titles, language)");
+  world.store->SetInactive("text_of.vec", {});
+  const Digest fresh = world.store->Stats().vectors.at(0).feature;
+  const Jobs jobs(PartsOf(world), Fast());
+  ASSERT_TRUE(Eventually([&] { return IsIdle(jobs); }));
+  ASSERT_TRUE(jobs.CheckOf(fresh).has_value());
+  ASSERT_THAT(jobs.CheckOf(fresh)->refusal, HasSubstr("it has a vector for 0 of the keys"));
+  ASSERT_EQ(world.store->activations.size(), 1U) << "its vectors";
+
+  apply("embed(titles, title, language)");  // live at once, and as empty
+  apply("embed(titles, language)");
+
+  ASSERT_TRUE(Eventually([&] { return IsIdle(jobs); }));
+  EXPECT_EQ(jobs.CheckOf(fresh)->refusal, "");
+  ASSERT_EQ(world.store->activations.size(), 2U);
+  EXPECT_EQ(world.store->activations[1].kind, Activation::Kind::kEpoch);
+  EXPECT_EQ(world.store->activations[1].feature, fresh);
+}
+
+// A recall is shown with the base that it was measured on, not with the next one.
+TEST(Status, ShowsNoRecallOfABaseThatIsGone) {
+  ServingWorld world;
+  for (int i = 0; i < 4'200; ++i) world.AddItem(std::to_string(i), "apple " + std::to_string(i));
+  JobsOptions hourly = Fast();
+  hourly.index_interval = std::chrono::hours(1);
+  const Jobs jobs(PartsOf(world), hourly);
+  ASSERT_TRUE(Eventually([&] { return IsIdle(jobs); }));
+  const ServerFacts facts{"some/dir", 0, std::chrono::steady_clock::now(), jobs};
+  const auto shows_recall = [&] {
+    const auto gauges = CollectGauges(facts, world.context());
+    const bool has_gauge = std::any_of(gauges.begin(), gauges.end(), [](const auto& gauge) {
+      return gauge.name == "larder_index_recall";
+    });
+    const auto reply = GetServerStatus(v1::StatusRequest(), facts, world.context());
+    EXPECT_OK(reply);
+    return std::pair(has_gauge, reply.ok() && reply->indexes(0).has_recall_at_10());
+  };
+  EXPECT_EQ(shows_recall(), std::pair(true, true));
+
+  const Digest feature = world.store->activations.at(0).feature;
+  ASSERT_OK(world.store->Activate({Activation::Kind::kNoBase, feature, {}}));
+
+  EXPECT_EQ(shows_recall(), std::pair(false, false));
 }
 
 TEST(Status, SaysWhatTheServerHoldsAndDoes) {
