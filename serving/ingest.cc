@@ -66,9 +66,9 @@ Status CheckIndexes(const std::string& source, const Context& context) {
     const registry::VectorFeature* feature = FindLive(live->feature, *snapshot);
     if (feature == nullptr || !IsActive(*feature, *snapshot)) continue;
     return ResourceExhausted("the index of '", live->name, "' has ", live->index->delta_size(),
-                             " vectors outside of its base, the most that --max-delta allows; it takes ",
-                             "more once it has another base, which a job makes: `larder status` "
-                             "shows it, and why it fails if it does");
+                             " vectors outside of its base, the most that --max-delta allows; it ",
+                             "takes more once it has another base, which a job makes: `larder "
+                             "status` shows it, and why it fails if it does");
   }
   return OkStatus();
 }

@@ -260,7 +260,7 @@ class CatalogRun {
     // other to ask gRPC.
     const Context batch_context{.backend = context_.backend, .deadline = context_.deadline};
     for (const std::chrono::milliseconds pause : kPauses) {
-      if (Status status = CheckDeadline(context_); !status.ok()) return {.status = std::move(status)};
+      if (Status late = CheckDeadline(context_); !late.ok()) return {.status = std::move(late)};
       const Steady::time_point start = Steady::now();
       const StatusOr<Steady::duration> shared = RunKeyBatch(job_, keys, batch_context, results);
       if (shared.ok()) {
@@ -271,7 +271,7 @@ class CatalogRun {
         }
         return {};
       }
-      if (Status status = CheckDeadline(context_); !status.ok()) return {.status = std::move(status)};
+      if (Status late = CheckDeadline(context_); !late.ok()) return {.status = std::move(late)};
       std::this_thread::sleep_for(pause);
     }
     // The last time one by one, so that the keys before the one that fails have their results.

@@ -8,7 +8,12 @@
 #include <string>
 #include <vector>
 
+#include "ann/graph_base.h"
+#include "ann/recall.h"
+#include "serving/admin.h"
+#include "serving/jobs.h"
 #include "serving/live_recall.h"
+#include "serving/metrics.h"
 #include "serving/search.h"
 #include "tests/serving/serving_world.h"
 #include "tests/support/eventually.h"
@@ -115,14 +120,120 @@ TEST(LiveRecall, MeasuresEveryShapeOfFilter) {
   EXPECT_EQ(recall.Reports()[1].shape, FilterShape::kTenth);
 }
 
+// An index of wide vectors without any order: so the planner walks its graph, and a walk that keeps
+// few candidates misses much of what is near.
+class BadlySearched {
+ public:
+  explicit BadlySearched(ServingWorld& world) : world_(world) {
+    constexpr uint32_t kDim = 256;
+    constexpr uint32_t kIds = 3'000;
+    registry::VectorFeature feature;
+    feature.digest = digest_;
+    feature.space = digest_;
+    feature.name = "wide.vec";
+    feature.entity = "item";
+    feature.dimensions = kDim;
+    world.indexes.AddVectorFeature(feature);
+    std::mt19937_64 random(3);
+    std::vector<int8_t> codes(size_t{kIds} * kDim);
+    for (int8_t& code : codes) code = static_cast<int8_t>(random());
+    std::vector<std::string> keys(kIds);
+    for (uint32_t id = 0; id < kIds; ++id) {
+      keys[id] = Concat("item-", id);
+      world.AddItem(keys[id], "apple");
+      world.indexes.SetVector(digest_, id, std::span(codes).subspan(id * kDim, kDim));
+    }
+    ann::GraphOptions options;
+    options.shape = {.dim = kDim};
+    options.space = digest_;
+    const std::string dir = world.dir.path() + "/base";
+    const auto base = ann::BuildGraphBase(options, codes, keys);
+    LARDER_CHECK(base.ok() && (*base)->Save(FileSystem::Posix(), dir).ok());
+    const auto snapshot = Read(world);
+    const auto loaded = world.indexes.LoadBase(digest_, dir, *snapshot);
+    LARDER_CHECK(loaded.ok());
+    world.indexes.InstallBase(digest_, **loaded);
+    LARDER_CHECK((*Find(*snapshot).index->base()).Load().ok());
+  }
+
+  const LiveIndex& Find(const featurestore::Snapshot& snapshot) const {
+    return *world_.indexes.Find(digest_, snapshot);
+  }
+  // Searches until one search has missed something, tells `live_recall` of that one, and returns
+  // its recall; 1 if none has.
+  double Serve(LiveRecall& live_recall) const {
+    const auto snapshot = Read(world_);
+    const LiveIndex& live = Find(*snapshot);
+    for (const uint32_t id : live.index->Ids()) {
+      const std::vector<int8_t> codes = live.index->Find(id).Codes();
+      ann::SearchRequest request{.query = codes, .space = digest_, .effort = 10};
+      const auto result = live.index->Search(request);
+      LARDER_CHECK(result.ok());
+      EXPECT_EQ(result->plan, ann::Plan::kGraph);
+      ann::SearchRequest all = request;
+      all.exact = true;
+      const auto exact = live.index->Search(all);
+      LARDER_CHECK(exact.ok());
+      const double recall = ann::Recall(result->hits, exact->hits);
+      if (recall == 1) continue;
+      live_recall.Offer(live, request, *result);
+      return recall;
+    }
+    return 1;
+  }
+
+ private:
+  ServingWorld& world_;
+  const Digest digest_ = Sha256("wide");
+};
+
+TEST(LiveRecall, ShowsWhatBadSearchesMiss) {
+  ServingWorld world;
+  world.live_recall.emplace(*world.store, world.indexes, 1.0);
+  const BadlySearched index(world);
+  const double recall = index.Serve(*world.live_recall);
+  ASSERT_LT(recall, 1);
+  ASSERT_TRUE(Eventually([&] { return world.live_recall->Reports().size() == 1; }));
+
+  EXPECT_EQ(world.live_recall->Reports()[0].recall, recall);
+  const Jobs jobs({*world.store, *world.artifacts, *world.encoders, world.indexes}, {});
+  const ServerFacts facts{"some/dir", 0, std::chrono::steady_clock::now(), jobs};
+  EXPECT_THAT(
+      Metrics().Text(CollectGauges(facts, world.context())),
+      testing::AllOf(
+          testing::HasSubstr(Concat("larder_live_recall{feature=\"wide.vec\",epoch=\"",
+                                    Sha256("wide").Short(), "\",filter=\"none\"} ", recall)),
+          testing::HasSubstr("larder_live_recall_searches_total{feature=\"wide.vec\"")));
+}
+
 TEST(LiveRecall, WithoutABudgetNothingIsMeasured) {
   ServingWorld world;
+  AddItems(world, 300);
+  LiveRecall without(*world.store, world.indexes, 0.0);
+  LiveRecall with(*world.store, world.indexes, 1.0);
+  {
+    const auto snapshot = Read(world);
+    const LiveIndex& live = Live(world, *snapshot);
+    const std::vector<int8_t> codes = live.index->Find(3).Codes();
+    const ann::SearchRequest request{.query = codes, .space = live.index->space()};
+    ASSERT_OK_AND_ASSIGN(const ann::SearchResult result, live.index->Search(request));
+    without.Offer(live, request, result);
+    with.Offer(live, request, result);
+  }
+  ASSERT_TRUE(Eventually([&] { return !with.Reports().empty(); }));
+  EXPECT_TRUE(without.Reports().empty());
+}
+
+// What a client searches is what is measured.
+TEST(LiveRecall, IsToldOfTheSearchesThatAreServed) {
+  ServingWorld world;
+  world.live_recall.emplace(*world.store, world.indexes, 1.0);
   world.AddItem("a", "apple pie");
   v1::SearchRequest request;
   request.set_feature("text_of.vec");
   request.set_text("apple");
   ASSERT_OK(Search(request, world.context()));
-  EXPECT_TRUE(world.live_recall->Reports().empty());
+  EXPECT_TRUE(Eventually([&] { return world.live_recall->Reports().size() == 1; }));
 }
 
 }  // namespace

@@ -9,7 +9,6 @@
 #include <random>
 #include <stdexcept>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "serving/admin.h"
@@ -240,7 +239,11 @@ TEST(Jobs, AnIndexGetsOneBaseInAnInterval) {
   const size_t activations = world.store->activations.size();
 
   for (int i = 0; i < 5'000; ++i) world.AddItem(std::to_string(i), "pear " + std::to_string(i));
-  std::this_thread::sleep_for(20 * hourly.poll);
+  // Many looks at the state, each of which could begin a base.
+  for (int look = 0; look < 100; ++look) {
+    const auto last = world.store->last_deadline.load();
+    ASSERT_TRUE(Eventually([&] { return world.store->last_deadline.load() != last; }));
+  }
 
   EXPECT_FALSE(IsIdle(jobs));
   EXPECT_EQ(world.store->activations.size(), activations);
@@ -401,6 +404,36 @@ TEST(Status, SaysWhatTheServerHoldsAndDoes) {
   EXPECT_EQ(plain.encoders(0).texts(), 1U);
   EXPECT_EQ(plain.state_hash(), "");
   EXPECT_EQ(hashed.state_hash(), "00000000000000010000000000000002");
+}
+
+TEST(Status, SaysWhatIsMaskedAndWhatTheNextBaseAndEpochTake) {
+  ServingWorld world;
+  const auto title = [](int i) { return "apple " + std::to_string(i); };
+  for (int i = 0; i < 4'200; ++i) world.AddItem(std::to_string(i), title(i));
+  JobsOptions hourly = Fast();
+  hourly.index_interval = std::chrono::hours(1);
+  const Jobs jobs(PartsOf(world), hourly);
+  ASSERT_TRUE(Eventually([&] { return IsIdle(jobs); }));
+  const ServerFacts facts{"some/dir", 0, std::chrono::steady_clock::now(), jobs};
+  const auto status = [&] {
+    const auto reply = GetServerStatus(v1::StatusRequest(), facts, world.context());
+    EXPECT_OK(reply);
+    return reply.ok() ? reply->indexes(0) : v1::IndexStatus();
+  };
+  EXPECT_EQ(status().masked_vectors(), 0U);
+
+  for (int i = 0; i < 3; ++i) world.store->DeleteRow("catalog", std::to_string(i));
+  for (int i = 10; i < 15; ++i) world.AddItem(std::to_string(i), "green pear");
+  world.AddItem("20", title(20));  // as it was
+  world.AddItem("new", "green pear");
+
+  const v1::IndexStatus index = status();
+  EXPECT_EQ(index.masked_vectors(), 8U);
+  EXPECT_EQ(index.epoch().base_vectors(), 4'192U);
+  EXPECT_EQ(index.epoch().delta_vectors(), 6U);
+  constexpr size_t kVectorBytes = 16;
+  EXPECT_GE(index.next_base_bytes(), (4'192 + 6) * kVectorBytes);
+  EXPECT_GE(index.next_epoch_bytes(), (4'192 + 6) * kVectorBytes);
 }
 
 TEST(Status, SaysWhyTheStoreHasFailed) {

@@ -312,6 +312,7 @@ TEST(Retrieve, ExplainsOnRequest) {
   ASSERT_EQ(reply.explain_size(), 5);
   EXPECT_THAT(reply.explain(0), HasSubstr("exclude: 1"));
   EXPECT_THAT(reply.explain(3), HasSubstr("channel like: near text_of.vec"));
+  EXPECT_THAT(reply.explain(3), HasSubstr(": exact, scanned 30 of 30,")) << "how it searched";
 }
 
 TEST(Retrieve, KeepsTheOldListOfATopChannelForAWhile) {  // S9.2

@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -95,6 +96,29 @@ TEST(Search, RefusesVectorsThatDoNotFit) {
   request.mutable_vector()->set_values_f32le(std::string(64, '\xff'));  // all NaN
   EXPECT_THAT(Search(request, world.context()),
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("not finite")));
+}
+
+// Nothing is near a vector without a direction, in whatever form it comes.
+TEST(Search, RefusesVectorsWithoutADirection) {
+  ServingWorld world;
+  AddFruit(world);
+  v1::SearchRequest request = Request();
+  request.mutable_vector()->set_space(world.encoder_digest.Hex());
+  request.mutable_vector()->set_codes_i8(std::string(16, '\0'));
+  EXPECT_THAT(Search(request, world.context()),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("zero")));
+  request.mutable_vector()->set_values_f32le(std::string(64, '\0'));
+  EXPECT_THAT(Search(request, world.context()),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("zero")));
+  std::vector<float> values(16, 1.0F);
+  for (const float bad : {std::nanf(""), std::numeric_limits<float>::infinity()}) {
+    values[7] = bad;
+    request.mutable_vector()->set_values_f32le(
+        std::string(reinterpret_cast<const char*>(values.data()), 64));
+    EXPECT_THAT(Search(request, world.context()),
+                StatusIs(StatusCode::kInvalidArgument,
+                         HasSubstr("the vector has a component that is not finite")));
+  }
 }
 
 TEST(Search, AMinimumScoreLeavesTheRestOut) {
