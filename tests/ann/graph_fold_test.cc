@@ -33,8 +33,9 @@ GraphOptions SmallOptions(CodeShape shape = {.dim = kDim}) {
 
 // Ids [0, 1000) in the base; folding replaces the first 100 by the vectors of [1000, 1100), removes
 // the next 100 and adds [1000, 1400) of their own.
+// `reversed`: the added rows are given the last one first.
 struct Folded {
-  explicit Folded(CodeShape shape = {.dim = kDim}) {
+  explicit Folded(CodeShape shape = {.dim = kDim}, bool reversed = false) {
     codes = ClusteredVectors(4, 1400, shape.size(), 30);
     const size_t n = shape.size();
     base = *BuildGraphBase(SmallOptions(shape), std::span(codes).first(1000 * n), Keys(0, 1000));
@@ -47,6 +48,15 @@ struct Folded {
                  codes.begin() + static_cast<ptrdiff_t>(1100 * n));
     std::vector<std::string> keys = Keys(1000, 1400);
     for (std::string& key : Keys(0, 100)) keys.push_back(std::move(key));
+    if (reversed) {
+      std::reverse(keys.begin(), keys.end());
+      std::vector<int8_t> other;
+      for (size_t row = keys.size(); row-- > 0;) {
+        const auto begin = added.begin() + static_cast<ptrdiff_t>(row * n);
+        other.insert(other.end(), begin, begin + static_cast<ptrdiff_t>(n));
+      }
+      added = std::move(other);
+    }
     folded = FoldGraphBase(*base, removed, added, keys, {.ef_construction = 60});
   }
   std::vector<int8_t> codes;
@@ -156,7 +166,7 @@ TEST(GraphFold, FindsAsMuchAfterManyFoldsAsAFreshBuild) {
 
 TEST(GraphFold, OneThreadGivesTheSameBytesWhateverTheOrderOfTheInput) {
   const Folded first;
-  const Folded second;
+  const Folded second({.dim = kDim}, /*reversed=*/true);
   ASSERT_OK(first.folded);
   ASSERT_OK(second.folded);
   EXPECT_EQ((*first.folded)->bytes(), (*second.folded)->bytes());

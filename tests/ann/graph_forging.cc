@@ -2,6 +2,7 @@
 #include "tests/ann/graph_forging.h"
 
 #include <algorithm>
+#include <bit>
 #include <iterator>
 #include <span>
 #include <utility>
@@ -95,6 +96,16 @@ void ChangeKeys(GraphParts& parts, Random& random) {
   }
 }
 
+// Another one's, a multiple, or bits of any kind, not numbers among them.
+void ChangeNorm(std::vector<float>& norms, Random& random) {
+  float& norm = norms[Below(random, norms.size())];
+  switch (random() % 4) {
+    case 0: norm = norms[Below(random, norms.size())]; break;
+    case 1: norm *= static_cast<float>(random() % 5) - 2; break;
+    default: norm = std::bit_cast<float>(static_cast<uint32_t>(random())); break;
+  }
+}
+
 void ChangeShape(GraphParts& parts, Random& random) {
   GraphHeader& h = parts.header;
   switch (random() % 6) {
@@ -117,7 +128,7 @@ void ChangeShape(GraphParts& parts, Random& random) {
 
 void ChangeParts(GraphParts& parts, Random& random) {
   const uint32_t nodes = parts.header.node_count;
-  switch (random() % 10) {
+  switch (random() % 12) {
     case 0: ChangeElement(parts.vectors, random, 256); break;
     case 1: ChangeElement(parts.low, random, 256); break;
     case 2:
@@ -144,6 +155,8 @@ void ChangeParts(GraphParts& parts, Random& random) {
       }
       break;
     }
+    case 9: ChangeElement(parts.sketches, random, 256); break;
+    case 10: ChangeNorm(parts.inverse_norms, random); break;
     default: ChangeShape(parts, random); break;
   }
 }

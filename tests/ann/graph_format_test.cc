@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <filesystem>
@@ -235,6 +236,93 @@ TEST(GraphFormat, NormsMustBeThoseOfTheVectors) {
   Parts low = Parts::WithLow();
   low.header.slack *= 2;
   ExpectDamage(low.File(), "slack is");
+}
+
+// Two nodes of dim 70, of which sketches have 128 bits, a scale and 12 bytes of padding.
+struct SketchedParts : Parts {
+  SketchedParts() {
+    header.dim = kDim;
+    header.node_count = 2;
+    header.row_count = 2;
+    header.nodes_at_level = {2, 1};
+    vectors.assign(2 * kDim, 3);
+    std::fill_n(vectors.begin(), 10, int8_t{-7});
+    base_links.assign(2 * 8, kNoNode);
+    base_links[0] = 1;
+    base_links[8] = 0;
+    node_of_row = {0, 1};
+    key_ends = {1, 2};
+    keys = "ba";
+    inverse_norms.assign(2, 1);
+    sketches.assign(2 * kStride, '\0');
+    Heal();
+  }
+  void SetScale(size_t node, float scale) {
+    std::memcpy(&sketches[node * kStride + kBitsBytes], &scale, sizeof scale);
+  }
+  // With node 1's byte at `at` changed by one bit.
+  static SketchedParts Flipped(size_t at, int bit) {
+    SketchedParts parts;
+    char& byte = parts.sketches[kStride + at];
+    byte = static_cast<char>(byte ^ 1 << bit);
+    return parts;
+  }
+  static constexpr uint32_t kDim = 70;
+  static constexpr size_t kBitsBytes = 16;
+  static constexpr size_t kStride = 32;
+};
+
+TEST(GraphFormat, AFileWithSketchesOpens) {
+  ASSERT_OK_AND_ASSIGN(const auto base, GraphBase::FromBytes(SketchedParts().File(), "hand"));
+
+  EXPECT_EQ(base->dim(), 70u);
+  EXPECT_EQ(SketchShape{.dim = 70}.stride(), SketchedParts::kStride);
+  EXPECT_EQ(SketchShape{.dim = 70}.bits_bytes(), SketchedParts::kBitsBytes);
+}
+
+TEST(GraphFormat, ScalesOfSketchesMustBeNumbersInTheirRange) {
+  const float inf = std::numeric_limits<float>::infinity();
+  for (const auto& [scale, shown] :
+       {std::pair{std::nanf(""), "nan"}, {-0.5F, "-0.5"}, {-inf, "-inf"}, {257, "257"},
+        {inf, "inf"}}) {
+    SketchedParts parts;
+    parts.SetScale(1, scale);
+    ExpectDamage(parts.File(), Concat("sketch of node 1 has scale ", shown).c_str());
+  }
+}
+
+TEST(GraphFormat, SketchesMustBeThoseOfTheVectors) {
+  constexpr const char* kWrong = "sketch of node 1 is not that of its vector";
+  for (const float scale : {0.0F, 256.0F}) {
+    SketchedParts parts;
+    parts.SetScale(1, scale);
+    ExpectDamage(parts.File(), kWrong);
+  }
+  for (size_t at = 0; at < SketchedParts::kStride; ++at) {
+    for (int bit = 0; bit < 8; ++bit) {
+      // Bits of components, of none (70 to 127), and of the padding; scales are as they come.
+      const bool in_scale = at / sizeof(float) == SketchedParts::kBitsBytes / sizeof(float);
+      ExpectDamage(SketchedParts::Flipped(at, bit).File(), in_scale ? "sketch of node 1" : kWrong);
+    }
+  }
+  SketchedParts swapped;
+  std::swap_ranges(swapped.sketches.begin(), swapped.sketches.begin() + SketchedParts::kStride,
+                   swapped.sketches.begin() + SketchedParts::kStride);
+  ExpectDamage(swapped.File(), "sketch of node 0 is not that of its vector");
+}
+
+TEST(GraphFormat, NormsMustBeNumbersInTheirRange) {
+  const float inf = std::numeric_limits<float>::infinity();
+  for (const auto& [norm, shown] :
+       {std::pair{std::nanf(""), "nan"}, {0.0F, "0"}, {-0.5F, "-0.5"}, {257, "257"},
+        {inf, "inf"}}) {
+    SketchedParts parts;
+    parts.inverse_norms[1] = norm;
+    ExpectDamage(parts.File(), Concat("inverse norm of node 1 is ", shown).c_str());
+  }
+  SketchedParts parts;
+  parts.inverse_norms[1] = std::nextafter(parts.inverse_norms[1], 1.0F);
+  ExpectDamage(parts.File(), ", its vector's is ");
 }
 
 // What is checked before the first search, without a look at the vectors.
