@@ -49,8 +49,8 @@ struct SearchRequest {
   size_t effort = 0;
   // Only ids of this set are found; null means all.
   const Bitmap* filter = nullptr;
-  // Ids that are not wanted, ascending, at most kMaxExcluded: the seed itself, what a user has seen.
-  // For long lists clear them in a filter.
+  // Ids that are not wanted, ascending, at most kMaxExcluded: the seed itself, what a user has
+  // seen. For long lists clear them in a filter.
   std::span<const uint32_t> exclude{};
   // True compares with every vector that is admitted.
   bool exact = false;

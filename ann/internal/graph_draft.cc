@@ -216,6 +216,7 @@ StatusOr<std::shared_ptr<const GraphBase>> GraphDraft::Finish(const GraphBase* o
     LARDER_ASSIGN_OR_RETURN(start, TakeLinks(header, *old, stop));
   }
   const std::vector<uint32_t> insert = InsertOrder(start.linked);
+  const FaissGraph* linked = start.graph.has_value() ? &*start.graph : nullptr;
   LARDER_ASSIGN_OR_RETURN(FaissGraph graph,
                           BuildFaissGraph({.vectors = high,
                                            .dim = header.dim,
@@ -224,7 +225,7 @@ StatusOr<std::shared_ptr<const GraphBase>> GraphDraft::Finish(const GraphBase* o
                                            .degree = options_.degree,
                                            .ef_construction = options_.ef_construction,
                                            .threads = options_.threads,
-                                           .linked = start.graph.has_value() ? &*start.graph : nullptr,
+                                           .linked = linked,
                                            .insert = insert},
                                           progress, stop));
   header.entry_node = graph.entry_node;

@@ -9,8 +9,10 @@
 #include <map>
 #include <memory>
 #include <numbers>
+#include <numeric>
 #include <random>
 #include <set>
+#include <span>
 #include <vector>
 
 #include "tests/ann/ann_testing.h"
@@ -107,7 +109,56 @@ TEST(LinkRepair, GoesNoFurtherThanOneLostNode) {
   EXPECT_THAT(LinkRepair(*graph, gone).Links(0, 0), IsEmpty());
 }
 
-// On graphs as they are built, every level: what the docstring says of the links, one by one.
+// Single precision there, double here.
+constexpr double kRounding = 1e-5;
+
+double Similarity(const GraphBase& graph, uint32_t a, uint32_t b) {
+  return static_cast<double>(
+             Dot(graph.vector(a).high.data(), graph.vector(b).high.data(), graph.dim())) /
+         std::sqrt(static_cast<double>(SquaredNorm(graph.vector(a))) *
+                   static_cast<double>(SquaredNorm(graph.vector(b))));
+}
+
+// Whether `next` is nearer to one of the links than to the node.
+bool IsNear(const GraphBase& graph, uint32_t node, uint32_t next, std::span<const uint32_t> links,
+            double rounding) {
+  return std::any_of(links.begin(), links.end(), [&](uint32_t link) {
+    return Similarity(graph, next, link) >= Similarity(graph, next, node) + rounding;
+  });
+}
+
+// What the docstring says of a node's links, one by one. Returns how many are new.
+size_t CheckLinks(const GraphBase& graph, const std::vector<bool>& gone, uint32_t level,
+                  uint32_t node, std::span<const uint32_t> got) {
+  const std::vector<uint32_t> before = LinksOf(graph, level, node);
+  const size_t room = graph.links(level, node).size();
+  std::vector<uint32_t> left;
+  std::set<uint32_t> beyond;
+  for (const uint32_t link : before) {
+    if (!gone[link]) left.push_back(link);
+    if (!gone[link]) continue;
+    for (const uint32_t next : LinksOf(graph, level, link)) {
+      if (!gone[next] && next != node) beyond.insert(next);
+    }
+  }
+  for (const uint32_t link : left) beyond.erase(link);
+
+  EXPECT_LE(got.size(), room);
+  EXPECT_GE(got.size(), left.size());
+  EXPECT_TRUE(std::equal(left.begin(), left.end(), got.begin()));
+  for (size_t i = left.size(); i < got.size(); ++i) {
+    EXPECT_EQ(beyond.erase(got[i]), 1u);
+    const bool is_more = i >= before.size();
+    EXPECT_FALSE(is_more && IsNear(graph, node, got[i], got.first(i), kRounding));
+  }
+  // What is left out has no room, or is too near to one that is linked.
+  EXPECT_TRUE(beyond.empty() || got.size() >= before.size());
+  for (const uint32_t next : beyond) {
+    EXPECT_TRUE(got.size() == room || IsNear(graph, node, next, got, -kRounding));
+  }
+  return got.size() - left.size();
+}
+
 TEST(LinkRepair, KeepsItsRulesOnBuiltGraphs) {
   constexpr size_t kDim = 24;
   constexpr uint32_t kCount = 600;
@@ -116,58 +167,20 @@ TEST(LinkRepair, KeepsItsRulesOnBuiltGraphs) {
     std::mt19937_64 random(seed);
     const auto codes = ClusteredVectors(seed, kCount, kDim, 12);
     std::vector<uint32_t> ids(kCount);
-    for (uint32_t id = 0; id < kCount; ++id) ids[id] = id;
+    std::iota(ids.begin(), ids.end(), 0u);
     ASSERT_OK_AND_ASSIGN(
         const auto graph,
         BuildGraphBase({.shape = {.dim = kDim}, .space = TestSpace(), .degree = 4}, codes,
                        TestKeys(ids)));
     std::vector<bool> gone(kCount);
     for (uint32_t node = 0; node < kCount; ++node) gone[node] = random() % 10 < 2 * seed;
-    const auto similarity = [&](uint32_t a, uint32_t b) {
-      return static_cast<double>(
-                 Dot(graph->vector(a).high.data(), graph->vector(b).high.data(), kDim)) /
-             std::sqrt(static_cast<double>(SquaredNorm(graph->vector(a))) *
-                       static_cast<double>(SquaredNorm(graph->vector(b))));
-    };
-    // Single precision there, double here.
-    constexpr double kRounding = 1e-5;
     size_t added = 0;
     LinkRepair repair(*graph, gone);
     for (uint32_t level = 0; level < graph->level_count(); ++level) {
       for (uint32_t node = 0; node < graph->nodes_at_level(level); ++node) {
         if (gone[node]) continue;
-        std::vector<uint32_t> left;
-        std::set<uint32_t> beyond;
-        for (const uint32_t link : LinksOf(*graph, level, node)) {
-          if (!gone[link]) left.push_back(link);
-          if (!gone[link]) continue;
-          for (const uint32_t next : LinksOf(*graph, level, link)) {
-            if (!gone[next] && next != node) beyond.insert(next);
-          }
-        }
-        const std::span<const uint32_t> links = repair.Links(level, node);
-        const std::vector<uint32_t> got(links.begin(), links.end());
-        ASSERT_LE(got.size(), graph->links(level, node).size());
-        ASSERT_GE(got.size(), left.size());
-        ASSERT_TRUE(std::equal(left.begin(), left.end(), got.begin()));
-        for (const uint32_t link : left) beyond.erase(link);
-        // Whether it is nearer to one of the first `count` links than to the node.
-        const auto is_near = [&](uint32_t next, size_t count, double rounding) {
-          return std::any_of(got.begin(), got.begin() + static_cast<ptrdiff_t>(count),
-                             [&](uint32_t link) {
-                               return similarity(next, link) >=
-                                      similarity(next, node) + rounding;
-                             });
-        };
-        const size_t had = LinksOf(*graph, level, node).size();
-        for (size_t i = left.size(); i < got.size(); ++i, ++added) {
-          ASSERT_EQ(beyond.erase(got[i]), 1u);
-          if (i >= had) ASSERT_FALSE(is_near(got[i], i, kRounding));
-        }
-        if (got.size() == graph->links(level, node).size()) continue;
-        // There was room: what is left out is too near to one that is linked.
-        if (!beyond.empty()) ASSERT_GE(got.size(), had);
-        for (const uint32_t next : beyond) ASSERT_TRUE(is_near(next, got.size(), -kRounding));
+        added += CheckLinks(*graph, gone, level, node, repair.Links(level, node));
+        ASSERT_FALSE(HasFailure()) << "node " << node << " at level " << level;
       }
     }
     EXPECT_GT(added, kCount / 10);
