@@ -398,6 +398,88 @@ TEST_F(StoreTest, ANewEpochOfAVectorFeatureWaitsUntilItIsActivated) {
   }
 }
 
+// From the revision on, so that the vectors that were there before are all that it misses.
+TEST_F(StoreTest, WritesReachBothEpochsWhileTheNewOneIsMade) {
+  Put("catalog", {ItemRow("i0", kNow - 9, "kettle"), ItemRow("i1", kNow - 9, "pan")});
+  std::string changed(kDefinitions);
+  const std::string from = "embed(titles, title, content)";
+  changed.replace(changed.find(from), from.size(), "embed(titles, title)");
+  ASSERT_OK(t_.Define(changed));
+  const Digest old = t_.store->Stats().vectors[0].feature;
+  const Digest fresh = t_.store->Stats().vectors[1].feature;
+  using Vectors = std::map<registry::Ordinal, std::vector<int8_t>>;
+  // What the old one has of ordinals 0, 1, …: codes of these titles, and nothing of the empty ones.
+  const auto expect = [&](const std::vector<std::string>& titles, size_t first_of_fresh) {
+    Vectors all;
+    Vectors some;
+    for (size_t i = 0; i < titles.size(); ++i) {
+      if (titles[i].empty()) continue;
+      const auto ordinal = static_cast<registry::Ordinal>(i);
+      all[ordinal] = FakeEmbedder::CodesOf(titles[i] + "\n");
+      if (i >= first_of_fresh) some[ordinal] = all[ordinal];
+    }
+    const auto applied = t_.Read();  // which the sink is changed under
+    ASSERT_OK(applied);
+    EXPECT_EQ(t_.sink->vectors[old], all);
+    EXPECT_EQ(t_.sink->vectors[fresh], some);
+  };
+  expect({"kettle", "pan"}, 2);
+
+  ASSERT_EQ(t_.store->Stats().vectors[1].stage, VectorStage::kComputing);
+  Put("catalog", {ItemRow("i2", kNow - 8, "pot"), ItemRow("i1", kNow - 8, "lid")});
+  expect({"kettle", "lid", "pot"}, 1);
+  Put("catalog", {ItemDelete("i1", kNow - 7), ItemRow("i2", kNow - 7, "big pot")});
+  expect({"kettle", "", "big pot"}, 1);
+
+  ASSERT_OK_AND_ASSIGN(const auto missing, t_.store->MissingVectors(fresh));
+  ASSERT_EQ(missing.size(), 1U);
+  EXPECT_EQ(missing[0].text, "kettle\n");
+  ASSERT_OK_AND_ASSIGN(
+      const Digest artifact,
+      t_.PutArtifact("vectors.larder", t_.store->EncodeVectors(
+                                           fresh, missing,
+                                           FakeEmbedder::CodesOf(missing[0].text))));
+  ASSERT_OK(t_.store->Activate({Activation::Kind::kVectors, fresh, artifact}));
+  ASSERT_EQ(t_.store->Stats().vectors[1].stage, VectorStage::kReady);
+  Put("catalog", {ItemRow("i3", kNow - 6, "cup"), ItemRow("i0", kNow - 6, "tea kettle")});
+  expect({"tea kettle", "", "big pot", "cup"}, 0);
+}
+
+// All that it names is there, and up to date.
+TEST_F(StoreTest, ARollbackToAnEpochThatIsKeptIsOneLogEntry) {
+  Put("catalog", {ItemRow("i0", kNow - 9, "kettle")});
+  const std::string old_codes = t_.Value("text_of.vec", "i0");
+  std::string changed(kDefinitions);
+  const std::string from = "embed(titles, title, content)";
+  changed.replace(changed.find(from), from.size(), "embed(titles, content)");
+  ASSERT_OK(t_.Define(changed));
+  const Digest fresh = t_.store->Stats().vectors[1].feature;
+  ASSERT_OK_AND_ASSIGN(const Digest artifact,
+                       t_.PutArtifact("vectors.larder", t_.store->EncodeVectors(fresh, {}, {})));
+  ASSERT_OK(t_.store->Activate({Activation::Kind::kVectors, fresh, artifact}));
+  ASSERT_OK(t_.store->Activate({Activation::Kind::kEpoch, fresh, {}}));
+  Put("catalog", {ItemRow("i1", kNow - 8, "pot", R"(,"content":"of iron")")});
+  ASSERT_OK(t_.Reopen());
+  const uint64_t entry = t_.store->Stats().applied.entry();
+  const size_t encoded = t_.embedder.texts_encoded;
+  const int loads = t_.sink->loads;
+
+  ASSERT_OK(t_.Define());
+
+  const StoreStats stats = t_.store->Stats();
+  EXPECT_EQ(stats.applied.entry(), entry + 1);
+  EXPECT_EQ(t_.embedder.texts_encoded, encoded);
+  EXPECT_EQ(t_.sink->loads, loads);
+  ASSERT_EQ(stats.vectors.size(), 2U);
+  for (const VectorStats& vectors : stats.vectors) {
+    EXPECT_EQ(vectors.stage, VectorStage::kActive);
+    ASSERT_OK_AND_ASSIGN(const auto missing, t_.store->MissingVectors(vectors.feature));
+    EXPECT_TRUE(missing.empty());
+  }
+  EXPECT_EQ(t_.Value("text_of.vec", "i0"), old_codes);
+  EXPECT_NE(t_.Value("text_of.vec", "i1"), "null never_computed");
+}
+
 // One that cannot be read does not hide an older one that can, also not after a replay.
 TEST_F(StoreTest, TheNewestIndexBaseThatCanBeLoadedIsUsed) {
   const Digest feature = t_.store->Stats().vectors[0].feature;

@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "base/status.h"
+#include "featurestore/position.h"
 #include "tests/integration/larder_server.h"
 #include "tests/support/temp_dir.h"
 
@@ -77,6 +78,10 @@ class EpochTest : public testing::Test {
     }
     return states;
   }
+  // The log entry of a status' newest applied position.
+  static uint64_t Entry(const json& status) {
+    return featurestore::Position{status.at("applied").get<uint64_t>()}.entry();
+  }
   std::string Epoch(size_t i) const { return server_.Json({"status"})["indexes"][i]["epoch"]; }
   // The reply to a search; with it comes the epoch that answered.
   json Search(const std::string& text) const {
@@ -116,6 +121,33 @@ TEST_F(EpochTest, ANewViewTakesOverAfterItsCheckAndARollbackIsImmediate) {
   EXPECT_EQ(server_.Stop(), 0);
   server_.Start();
   EXPECT_EQ(States(), (std::vector<std::string>{"live", "kept"}));
+}
+
+// Nothing is computed: no vectors, no base, no check, and one entry in the log.
+TEST_F(EpochTest, ARollbackIsOneLogEntryAndNoJob) {
+  const std::string old = Epoch(0);
+  Apply("from: catalog\ndefine: {vec: 'embed(debian, title)'}\n");
+  ASSERT_EQ(States(), (std::vector<std::string>{"kept", "live"}));
+  // After a start no job is remembered.
+  ASSERT_EQ(server_.Stop(), 0);
+  server_.Start();
+  const json before = server_.Json({"status", "--wait"});
+  ASSERT_EQ(before.at("jobs"), json::array());
+
+  ASSERT_EQ(server_.Cli({"rollback", "1", "--yes"}).exit_code, 0);
+
+  const json after = server_.Json({"status", "--wait"});
+  EXPECT_EQ(after.at("revision"), 3);
+  EXPECT_EQ(Entry(after), Entry(before) + 1);
+  EXPECT_EQ(after.at("jobs"), json::array());
+  ASSERT_EQ(after.at("indexes").size(), 2U);
+  for (size_t i = 0; i < 2; ++i) {
+    for (const char* field : {"vectors", "encoded", "bases_written", "base"}) {
+      EXPECT_EQ(after.at("indexes")[i].at(field), before.at("indexes")[i].at(field)) << field;
+    }
+  }
+  EXPECT_EQ(after.at("encoders")[0].at("texts"), before.at("encoders")[0].at("texts"));
+  EXPECT_EQ(Search("web server").at("epoch").at("feature_digest"), old);
 }
 
 TEST_F(EpochTest, OneThatFailsItsCheckIsRefusedUnlessForced) {
