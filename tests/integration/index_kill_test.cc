@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cmath>
 #include <cstring>
 #include <filesystem>
 #include <iterator>
@@ -25,12 +26,11 @@ namespace {
 
 using testing::StartsWith;
 
-// Enough for sketches, so that walks and scans go by them; of few independent directions, so that
-// a walk finds what is near.
-constexpr size_t kDim = 64;
+// So many that a scan takes longer than a walk with little effort; of few independent directions,
+// so that such a walk finds what is near.
+constexpr size_t kDim = 128;
 constexpr size_t kDirections = 8;
-// With less of it the planner walks even so small a graph.
-constexpr uint32_t kEffort = 32;
+constexpr uint32_t kEffort = 10;
 constexpr size_t kBatch = 100;
 
 struct Item {
@@ -65,6 +65,7 @@ class IndexKill : public testing::Test {
         const std::vector<float> parts = RandomVector(kDirections);
         for (size_t j = 0; j < kDim; ++j) {
           for (size_t d = 0; d < kDirections; ++d) item.vector[j] += parts[d] * directions_[d][j];
+          item.vector[j] = std::round(100 * item.vector[j]);  // short in JSON
         }
         records.push_back(JsonOf(item));
         batch.push_back(std::move(item));
