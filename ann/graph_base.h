@@ -5,6 +5,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <stop_token>
@@ -14,7 +15,6 @@
 
 #include "ann/bitmap.h"
 #include "ann/codes.h"
-#include "ann/faiss_graph.h"
 #include "ann/internal/graph_format.h"
 #include "ann/internal/huge_buffer.h"
 #include "base/file_system.h"
@@ -23,6 +23,9 @@
 #include "base/sync.h"
 
 namespace larder::ann {
+
+// Called now and then by the thread that builds: `done` of `total` vectors are linked.
+using BuildProgress = std::function<void(size_t done, size_t total)>;
 
 // How a graph is built.
 struct GraphOptions {
@@ -67,7 +70,7 @@ class GraphBase {
   // Maps `dir`/index.larder and checks its structure, so that it can be searched at once; call
   // Load in the background for what has to read every vector. Some 300 are read here.
   // Errors: as FromBytes; kNotFound.
-  // Cost: 0.3 s for a million vectors of 384 dimensions in the page cache.
+  // Cost: 70 ms for a million vectors of 256 dimensions in the page cache.
   static StatusOr<std::shared_ptr<const GraphBase>> Open(const std::string& dir);
   // The base with these sections, which are copied and not checked.
   // Errors: kResourceExhausted without memory.
@@ -178,20 +181,24 @@ StatusOr<std::shared_ptr<const GraphBase>> BuildGraphBase(const GraphOptions& op
                                                           const std::stop_token& stop = {});
 
 struct FoldOptions {
+  // As in GraphOptions, but more: what is linked now makes up for what repaired links find less
+  // (ADR 13).
+  uint32_t ef_construction = 240;
   // As in GraphOptions.
-  uint32_t ef_construction = 160;
   uint32_t threads = 1;
   uint64_t seed = 1;
 };
 
 // A base with the rows of `base` that are not `removed` and the given ones, made by linking what
 // is new into a copy of its graph: far cheaper than a build. Nodes that lose all their rows are
-// left out, and those that were linked to them get other links (internal/link_repair.h).
+// left out; those that were linked to them get other links (internal/link_repair.h), or are linked
+// anew if that is more than a quarter of theirs, or if nothing leads to them any more
+// (internal/mainland.h). See ADR 13.
 //
 // Shapes: removed [base.row_count()]; codes, keys as in BuildGraphBase. A key of `base` may come
 //         again if its row is removed.
 // Thread-safety, errors: as BuildGraphBase.
-// Cost: about 0.3 ms per new vector, some 20 µs per old one if many rows are removed, and a copy of
+// Cost: about 0.5 ms per node that is linked, some 20 µs per one that loses links, and a copy of
 // the base; peak memory three times the base.
 StatusOr<std::shared_ptr<const GraphBase>> FoldGraphBase(const GraphBase& base,
                                                          const Bitmap& removed,

@@ -37,7 +37,9 @@ double LeastShare(const PlanInput& in) {
 double WalkCost(const PlanInput& in, double share) {
   const double compared = static_cast<double>(in.degree) *
                           (kDescent + static_cast<double>(in.effort) / share);
-  return std::min(compared, static_cast<double>(in.base_nodes)) * kCosts.walk;
+  const auto effort = static_cast<double>(in.effort);
+  return std::min(compared, static_cast<double>(in.base_nodes)) * kCosts.walk +
+         effort * effort * kCosts.keep;
 }
 
 // The share at which a walk costs so much.

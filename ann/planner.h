@@ -56,6 +56,7 @@ struct CostTable {
   double gather_per_line = 0;      // int8 codes in some order, per cache line of 64 bytes
   double sketch = 0;               // a sketch of 64 bytes, in order
   double walk = 0;                 // a node compared in a walk
+  double keep = 0;                 // moving a candidate for one that is nearer: effort times effort
   double look = 0;                 // a closer look: int8, then fine
   double fixed = 0;                // any search
 };
@@ -64,6 +65,7 @@ inline constexpr CostTable kCosts{.scan_per_kb = 40,
                                   .gather_per_line = 6.5,
                                   .sketch = 4,
                                   .walk = 45,
+                                  .keep = 0.1,
                                   .look = 40,
                                   .fixed = 2000};
 

@@ -30,7 +30,7 @@ struct VectorIndexOptions {
   // Default 128 Mi.
   uint32_t max_ids = uint32_t{1} << 27;
   // A new base is wanted when the delta exceeds both of these: vectors, and a share of the base's
-  // rows. Higher: fewer builds, slower searches (the delta is scanned, about 20 ns a vector).
+  // rows. Higher: fewer builds, slower searches, which scan the delta (docs/reference/search.md).
   size_t min_delta = 4096;
   double max_delta_share = 0.10;
   // ... or when more than this share of the graph's nodes has no row that is live: those are walked
@@ -46,8 +46,9 @@ struct VectorIndexOptions {
 //
 // Thread-safety: thread-compatible: the caller holds a writer lock for Upsert, Remove and
 // InstallBase, and a reader lock for everything const; any number of threads may search at once.
-// Bases are built outside of both locks: Snapshot, BuildGraphBase. So is the index that has the new
-// base, by who alone makes changes: WithBase, then the lock to put it in this one's place.
+// Bases are built outside of both locks: CopyVectors in pieces, FinishFold, then BuildGraphBase or
+// FoldGraphBase. So is the index that has the new base, by who alone makes changes: WithBase, then
+// the lock to put it in this one's place.
 class VectorIndex {
  public:
   explicit VectorIndex(const VectorIndexOptions& options);
@@ -87,8 +88,7 @@ class VectorIndex {
   // Errors: kInvalidArgument for a zero query, another dim, k or effort out of range;
   //         kFailedPrecondition for another space, naming both; kDeadlineExceeded;
   //         kDataLoss once damage was found in the base (GraphBase::Load).
-  // Cost: docs/benchmarks.md; a walk 0.2 µs per candidate of effort, a scan 4 ns per vector by
-  // sketches and, of 384 dimensions, 15 ns without: as long as there is no base.
+  // Cost: docs/reference/search.md.
   StatusOr<SearchResult> Search(const SearchRequest& request) const;
 
   // Result i is what Search(requests[i]) gives, sooner: several walks go on at once, so that one's
@@ -98,11 +98,12 @@ class VectorIndex {
   // True when a new base would make searching faster: see the options.
   bool WantsBase() const;
 
-  // A copy of all vectors, for a build in the background.
+  // Vectors that were copied, for a build in the background.
   struct Snapshot {
     std::vector<uint32_t> ids;    // ascending
     std::vector<int8_t> codes;  // row-major [ids, shape.size()]
   };
+  // Of all, at once.
   Snapshot TakeSnapshot() const;
   // Appends the vectors of ids from `begin` to before `end` to `out`, or only those outside of the
   // base: for who holds the lock piece by piece.

@@ -140,9 +140,10 @@ class MaintenanceTime {
   }
 
   void Look() {
-    std::error_code error;  // of a thread that ends meanwhile
-    for (const auto& entry : std::filesystem::directory_iterator(tasks_, error)) {
-      std::ifstream file(entry.path() / "stat");
+    std::error_code error;  // of a thread, or the process, that ends meanwhile
+    std::filesystem::directory_iterator entry(tasks_, error);
+    for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
+      std::ifstream file(entry->path() / "stat");
       std::string line;
       std::getline(file, line);
       const size_t name_end = line.rfind(')');  // proc(5)
@@ -151,7 +152,7 @@ class MaintenanceTime {
       const std::vector<std::string> fields{std::istream_iterator<std::string>(rest), {}};
       constexpr size_t kUser = 11, kSystem = 12, kNice = 16;
       if (fields.size() <= kNice || std::stoi(fields[kNice]) <= 0) continue;
-      ticks_[entry.path().filename()] = std::stol(fields[kUser]) + std::stol(fields[kSystem]);
+      ticks_[entry->path().filename()] = std::stol(fields[kUser]) + std::stol(fields[kSystem]);
     }
   }
   // Since this was made.
@@ -174,9 +175,14 @@ struct Phase {
   double seconds = 0;
 };
 
-// Searches at their rate while upserts come at theirs, and adds a row. Returns how many vectors the
-// delta had at most.
-StatusOr<uint64_t> RunPhase(const ServerProcess& server, Items& items, const Phase& phase,
+// How many vectors the delta of a phase had.
+struct Delta {
+  uint64_t at_start = 0;
+  uint64_t most = 0;
+};
+
+// Searches at their rate while upserts come at theirs, and adds a row.
+StatusOr<Delta> RunPhase(const ServerProcess& server, Items& items, const Phase& phase,
                             Report& report) {
   Progress(Concat(phase.name, ": ", phase.seconds, " s"));
   LARDER_ASSIGN_OR_RETURN(const v1::IndexStatus before, IndexOf(server));
@@ -185,7 +191,7 @@ StatusOr<uint64_t> RunPhase(const ServerProcess& server, Items& items, const Pha
   for (std::string& text : texts) text = items.Text();
   std::atomic<bool> stop{false};
   std::atomic<bool> folding{false};
-  uint64_t most_delta = 0;
+  Delta delta{.at_start = before.epoch().delta_vectors()};
   MaintenanceTime maintenance(server.pid());
   StatusOr<Upserts> upserts = Internal("not run");
   std::vector<double> in_fold;
@@ -207,7 +213,7 @@ StatusOr<uint64_t> RunPhase(const ServerProcess& server, Items& items, const Pha
         folding = running;
         for (const v1::IndexStatus& index : status->indexes()) {
           if (index.epoch().feature() != kFeature) continue;
-          most_delta = std::max(most_delta, index.epoch().delta_vectors());
+          delta.most = std::max(delta.most, index.epoch().delta_vectors());
         }
       }
     });
@@ -233,12 +239,12 @@ StatusOr<uint64_t> RunPhase(const ServerProcess& server, Items& items, const Pha
                   {{"upserts_per_s", records / upserts->seconds},
                    {"ack_p99_us", Percentile(upserts->ack_us, 99)},
                    {"folds", static_cast<double>(after.bases_written() - before.bases_written())},
-                   {"most_delta", static_cast<double>(most_delta)},
+                   {"most_delta", static_cast<double>(delta.most)},
                    {"bytes_per_upsert", records == 0 ? 0 : static_cast<double>(bytes) / records},
                    {"maintenance_cores", maintenance.seconds() / upserts->seconds},
                    {"fold_p99_us", Percentile(in_fold, 99)}},
                   *searches);
-  return most_delta;
+  return delta;
 }
 
 // Recall@10 of searching against scanning.
@@ -298,7 +304,7 @@ Status Run(const Options& options, Report& report) {
   for (std::string& text : texts) text = items.Text();
   double live_recall = 0;
   double folded_recall = 0;
-  uint64_t most_delta = 0;
+  Delta delta;
   {
     LARDER_ASSIGN_OR_RETURN(const auto server, ServerProcess::Start(dir));
     LARDER_RETURN_IF_ERROR(server->WaitUntilIdle());
@@ -311,7 +317,7 @@ Status Run(const Options& options, Report& report) {
   {
     LARDER_ASSIGN_OR_RETURN(const auto server, ServerProcess::Start(dir));
     LARDER_RETURN_IF_ERROR(server->WaitUntilIdle());
-    LARDER_ASSIGN_OR_RETURN(most_delta, RunPhase(*server, items, steady, report));
+    LARDER_ASSIGN_OR_RETURN(delta, RunPhase(*server, items, steady, report));
     LARDER_ASSIGN_OR_RETURN(live_recall, MeasureRecall(*server, texts));
     LARDER_RETURN_IF_ERROR(server->WaitUntilIdle());
     LARDER_ASSIGN_OR_RETURN(folded_recall, MeasureRecall(*server, texts));
@@ -323,8 +329,9 @@ Status Run(const Options& options, Report& report) {
       RunWithoutFolds(store, scratch.File("burst-still"), still, items, report));
   still = steady;
   still.name += ", no folds";
-  // From the same state and as long as it takes to the same delta.
-  still.seconds = std::max(1.0, static_cast<double>(most_delta) / steady.per_second);
+  // From the same state, and as long as it takes to the same delta if all of them add to it.
+  still.seconds = std::max(1.0, static_cast<double>(delta.most - delta.at_start) /
+                                    steady.per_second);
   LARDER_RETURN_IF_ERROR(
       RunWithoutFolds(grown, scratch.File("steady-still"), still, items, report));
   RemoveBases(dir);

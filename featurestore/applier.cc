@@ -334,7 +334,7 @@ void Applier::RemoveOldBases() {
 }
 
 // Those that were made but not activated, because of a crash or an error between the two. A base is
-// one file and nothing else: what a client put there, as an encoder, is never taken for one.
+// one file and nothing else: an encoder that a client put there is never taken for one.
 void Applier::RemoveLostBases() {
   const auto artifacts = p_.artifacts.List();
   if (!artifacts.ok()) return NoteArtifactError(artifacts.status());

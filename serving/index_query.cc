@@ -70,11 +70,11 @@ StatusOr<std::vector<ann::Hit>> IndexQueries::Exact(const IndexQuery& query) {
     request.filter = &piece;
     LARDER_ASSIGN_OR_RETURN(const ann::SearchResult found, held.live->index->Search(request));
     hits.insert(hits.end(), found.hits.begin(), found.hits.end());
+    std::sort(hits.begin(), hits.end(), [](const ann::Hit& a, const ann::Hit& b) {
+      return std::pair(-a.score, a.id) < std::pair(-b.score, b.id);
+    });
+    hits.resize(std::min(hits.size(), query.k));
   }
-  std::sort(hits.begin(), hits.end(), [](const ann::Hit& a, const ann::Hit& b) {
-    return std::pair(-a.score, a.id) < std::pair(-b.score, b.id);
-  });
-  hits.resize(std::min(hits.size(), query.k));
   return hits;
 }
 

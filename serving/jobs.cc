@@ -220,7 +220,9 @@ void Jobs::Progress(uint64_t done, uint64_t total) {
 std::optional<Jobs::Recall> Jobs::RecallOf(const LiveIndex& live) const {
   MutexLock lock(mu_);
   const auto it = recalls_.find(live.feature);
-  if (it == recalls_.end() || it->second.base_digest != live.base_digest) return std::nullopt;
+  const bool measured = it != recalls_.end() && live.base_digest != Digest() &&
+                        it->second.base_digest == live.base_digest;
+  if (!measured) return std::nullopt;
   return it->second;
 }
 

@@ -10,7 +10,7 @@ namespace larder::serving {
 
 // RetrievalService.Search: the neighbours of a text, key or vector in one vector feature.
 //
-// The feature is the newest of its name whose vectors are complete (S7.5), else the newest.
+// The feature is the newest of its name that is active (S7.5), else the newest.
 // Errors: as the proto says.
 StatusOr<larder::v1::SearchResponse> Search(const larder::v1::SearchRequest& request,
                                             const Context& context);

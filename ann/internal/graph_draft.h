@@ -11,8 +11,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "ann/faiss_graph.h"
 #include "ann/graph_base.h"
+#include "ann/internal/faiss_graph.h"
 #include "base/status.h"
 
 namespace larder::ann {

@@ -89,6 +89,7 @@ void GraphWalk::Begin(const GraphBase& base, const Query& query, const Options& 
   compared_ = 0;
   gave_up_ = false;
   next_probe_ = 0;
+  next_look_ = 0;
   BeginLevel(base.level_count() - 1, base.entry_node());
 }
 
@@ -169,7 +170,12 @@ void GraphWalk::CompareVectors() {
 // comes nearer, so it looks again each time that it has compared twice as many.
 bool GraphWalk::ShouldGiveUp() {
   constexpr size_t kProbe = 100;  // nodes: the share is known within a tenth
+  constexpr size_t kLookEvery = 4'096;  // nodes: a fifth of a millisecond
   gave_up_ = compared_ >= options_.max_compared;
+  if (compared_ >= next_look_) {
+    next_look_ = compared_ + kLookEvery;
+    gave_up_ = gave_up_ || query_->Late();  // the scan that follows says so
+  }
   if (options_.min_share > 0 && level_ == 0 && compared_ >= next_probe_ &&
       buffer_.all().size() >= kProbe) {
     next_probe_ = 2 * compared_;

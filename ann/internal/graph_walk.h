@@ -139,6 +139,7 @@ class GraphWalk {
   size_t compared_ = 0;
   bool gave_up_ = false;
   size_t next_probe_ = 0;  // compared nodes
+  size_t next_look_ = 0;   // at the time, likewise
   uint32_t level_ = 0;
   CandidateBuffer buffer_;
   VisitedMarks marks_;

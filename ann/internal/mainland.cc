@@ -3,13 +3,12 @@
 
 #include <algorithm>
 
-#include "ann/codes.h"
 #include "ann/internal/graph_format.h"
 
 namespace larder::ann {
 namespace {
 
-constexpr size_t kTries = 64;
+constexpr size_t kTries = 16;
 
 // Marks what links lead to from `start`, but for `taboo`; returns how many nodes.
 size_t Reach(std::span<const uint32_t> links, size_t width, uint32_t start,
@@ -49,13 +48,22 @@ void IsolateLevel(const std::vector<bool>& kept, size_t width, std::span<uint32_
 std::optional<Mainland> FindMainland(const FaissGraph& graph, size_t width,
                                      std::span<const uint32_t> starts) {
   const size_t count = graph.base_links.size() / width;
-  std::vector<bool> islands(count);
-  for (size_t i = 0; i < std::min(kTries, starts.size()); ++i) {
-    Mainland mainland{.entry = starts[i], .nodes = std::vector<bool>(count)};
-    const size_t reached =
-        Reach(graph.base_links, width, mainland.entry, islands, mainland.nodes);
+  std::vector<bool> failed(count);   // starts
+  std::vector<bool> islands(count);  // what they lead to, which leads no further
+  size_t tries = 0;
+  for (const uint32_t start : starts) {
+    if (islands[start]) {
+      failed[start] = true;
+      continue;
+    }
+    Mainland mainland{.entry = start, .nodes = std::vector<bool>(count)};
+    const size_t reached = Reach(graph.base_links, width, start, failed, mainland.nodes);
     if (2 * reached > starts.size()) return mainland;
-    islands[mainland.entry] = true;
+    if (++tries == kTries) break;
+    failed[start] = true;
+    for (size_t node = 0; node < count; ++node) {
+      if (mainland.nodes[node]) islands[node] = true;
+    }
   }
   return std::nullopt;
 }

@@ -7,7 +7,7 @@
 #include <span>
 #include <vector>
 
-#include "ann/faiss_graph.h"
+#include "ann/internal/faiss_graph.h"
 
 namespace larder::ann {
 
@@ -24,7 +24,7 @@ struct Mainland {
 // Shapes: starts: all nodes that are linked, those that should be the entry first; `width` links
 //         per node on level 0.
 // Nothing if none of the first few starts reaches as many: the graph is in pieces.
-// Cost: one pass over the links.
+// Cost: a pass over the links, in the worst case sixteen.
 std::optional<Mainland> FindMainland(const FaissGraph& graph, size_t width,
                                      std::span<const uint32_t> starts);
 

@@ -10,7 +10,7 @@ namespace larder::ann {
 // for. They are not where a few components outweigh the many: those have as little say in a sketch
 // as any other. All vectors sharing a few large components is such a case, vectors of few
 // components are another: estimates fall far below the cosine, and what is near would never get a
-// closer look. False without sketches.
+// closer look. False without sketches, and without links to judge them by.
 //
 // Thread-safety: thread-safe.
 // Cost: compares some 250 vectors, spread over the base, with their neighbours in the graph.

@@ -13,7 +13,7 @@ filter is 0.95. Every engine is asked twice and only the second time counts; Lar
 in so many rounds, of which each number is the median. A peer's cell ends after some seconds:
 `queries` tells how many it did.
 
-With --json, a line for the set-up and one for each cell.
+With --json, a line for the set-up, one for each cell, and the costs.
 """
 
 import argparse
@@ -36,7 +36,9 @@ CELL_SECONDS = 4
 
 def parse():
     """The options."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    summary, usage = __doc__.split("\n", maxsplit=1)
+    parser = argparse.ArgumentParser(description=summary, epilog=usage,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--engines", default=",".join(ENGINES), help="[%(default)s]")
     parser.add_argument("--queries", type=int, default=200, help="at most 2,000 [200]")
     parser.add_argument("--rounds", type=int, default=3, help="of Larder's plans [3]")
@@ -204,6 +206,20 @@ def print_tables(cells, heads):
         print(line)
 
 
+def costs(cells):
+    """Plan -> nanoseconds for each vector that it compares: the slope of its medians over filters
+    by chance. What the planner's table (ann/planner.h) is made of."""
+    found = {}
+    for plan in PLANS:
+        points = [(cell["larder"][plan]["compared"], 1000 * cell["larder"][plan]["p50_us"])
+                  for cell in cells if cell["filter"] == "random"
+                  and "error" not in cell.get("larder", {"error": ""})
+                  and cell["larder"][plan]["plans"] == f"{plan}:{cell['queries']}"]
+        if len({compared for compared, _ in points}) > 1:
+            found[plan] = statistics.linear_regression(*zip(*points)).slope
+    return found
+
+
 def set_a(options):
     """The vectors of set A with so many queries, and the category of each row."""
     import inputs  # pylint: disable=import-outside-toplevel
@@ -248,8 +264,12 @@ def main():
             print(json.dumps(cell), flush=True)
     for worker in started:
         worker.stop()
-    if not options.json:
+    if options.json:
+        print(json.dumps({"ns_per_vector": costs(cells)}), flush=True)
+    else:
         print_tables(cells, heads)
+        print("\nns for each vector compared: "
+              + ", ".join(f"{plan} {cost:.1f}" for plan, cost in costs(cells).items()))
     if not started:
         sys.exit(1)
 

@@ -41,8 +41,9 @@ def list_of(convert):
 
 def parse():
     """The options."""
-    parser = argparse.ArgumentParser(prog="tools/bench ann",
-                                     description=__doc__.split("\n", maxsplit=1)[0])
+    summary, usage = __doc__.split("\n", maxsplit=1)
+    parser = argparse.ArgumentParser(prog="tools/bench ann", description=summary, epilog=usage,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--set", type=list_of(str), default=["A", "B", "C"],
                         help="of the vectors that are made here [A,B,C]")
     parser.add_argument("--data", help="the folder of the texts [../shared/data]")

@@ -147,6 +147,7 @@ Status AnswerFiltered(const Worker& worker, std::istream& words) {
   std::vector<uint32_t> ids(file.rows() * k, ann::kNoId);
   std::vector<double> latencies;
   std::map<std::string_view, size_t> plans;
+  size_t compared = 0;
   for (size_t i = 0; i < file.rows(); ++i) {
     ann::Bitmap filter(file.columns() * 8);
     for (uint32_t id = 0; id < filter.size(); ++id) {
@@ -163,6 +164,7 @@ Status AnswerFiltered(const Worker& worker, std::istream& words) {
     LARDER_ASSIGN_OR_RETURN(const ann::SearchResult result, worker.index.Search(request));
     latencies.push_back(watch.us());
     ++plans[ann::PlanName(result.plan)];
+    compared += result.walked + result.scanned;
     for (size_t j = 0; j < result.hits.size(); ++j) ids[i * k + j] = result.hits[j].id;
   }
   LARDER_RETURN_IF_ERROR(
@@ -171,8 +173,9 @@ Status AnswerFiltered(const Worker& worker, std::istream& words) {
   for (const auto& [name, count] : plans) {
     names += Concat(names.empty() ? "" : " ", name, ":", count);
   }
-  std::printf("{\"p50_us\": %.1f, \"p99_us\": %.1f, \"plans\": \"%s\"}\n",
-              Percentile(latencies, 50), Percentile(latencies, 99), names.c_str());
+  std::printf("{\"p50_us\": %.1f, \"p99_us\": %.1f, \"compared\": %.1f, \"plans\": \"%s\"}\n",
+              Percentile(latencies, 50), Percentile(latencies, 99),
+              static_cast<double>(compared) / static_cast<double>(file.rows()), names.c_str());
   return OkStatus();
 }
 

@@ -25,7 +25,8 @@ constexpr size_t kOfflineEffort = 96;
 
 size_t EffortOf(const RecipeRun& run, size_t wanted) {
   if (run.near_effort != 0 || !run.offline) return run.near_effort;
-  return std::min(ann::kMaxEffort, std::max(kOfflineEffort, 2 * wanted));
+  const size_t effort = std::max(kOfflineEffort, 2 * wanted);
+  return effort > ann::kMaxEffort ? 0 : effort;  // the index's own, which is as much then
 }
 
 std::vector<ChannelHit> ToHits(const std::vector<ann::Hit>& hits) {
@@ -105,8 +106,11 @@ StatusOr<NearSearch> PrepareNear(const registry::Channel& channel, const RecipeR
   if (search.live == nullptr) return Unavailable("there is no index of this vector feature yet");
   search.k = admission.has_where() ? OverFetch(channel.take) : channel.take;
   search.excluded = admission.excluded();
-  search.effort = EffortOf(run, search.k + search.excluded.size());
-  search.needs_filter = search.excluded.size() > ann::kMaxExcluded;
+  // Where there is no room for an over-fetch either.
+  search.needs_filter = search.excluded.size() > ann::kMaxExcluded ||
+                        (admission.has_where() && 2 * channel.take > ann::kMaxK);
+  search.effort = EffortOf(run, search.needs_filter ? channel.take
+                                                    : search.k + search.excluded.size());
   search.deadline = admission.context().deadline;
   return search;
 }

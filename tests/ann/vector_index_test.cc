@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include <cmath>
+#include <numeric>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -151,6 +153,13 @@ TEST(VectorIndex, RefusesWhatDoesNotFit) {
   request.exclude = unsorted;
   EXPECT_THAT(index.Search(request),
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("ascending")));
+  std::vector<uint32_t> many(kMaxExcluded + 1);
+  std::iota(many.begin(), many.end(), 0u);
+  request.exclude = many;
+  EXPECT_THAT(index.Search(request),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("2001 excluded ids")));
+  request.exclude = request.exclude.first(kMaxExcluded);
+  EXPECT_OK(index.Search(request));
 }
 
 TEST(VectorIndex, HitsBelowTheMinimumScoreAreLeftOut) {
@@ -169,6 +178,36 @@ TEST(VectorIndex, HitsBelowTheMinimumScoreAreLeftOut) {
   request.min_score = std::nan("");
   EXPECT_THAT(based.index.Search(request),
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("not a number")));
+}
+
+// Estimates may be too low for a look at what is just above the k-th best, but not for what is just
+// above a minimum while there is room.
+TEST(VectorIndex, AMinimumScoreLosesNothingToSketches) {
+  constexpr size_t kWide = 128;
+  constexpr uint32_t kCount = 2'000;
+  const auto codes = ClusteredVectors(5, kCount, kWide, 20);
+  VectorIndex index({.shape = {.dim = kWide}, .space = TestSpace()});
+  for (uint32_t id = 0; id < kCount; ++id) {
+    ASSERT_OK(index.Upsert(id, std::span(codes).subspan(id * kWide, kWide)));
+  }
+  ASSERT_OK_AND_ASSIGN(const auto base,
+                       BuildFromSnapshot(index.TakeSnapshot(), index.shape()));
+  ASSERT_FALSE(base->sketch_shape().empty());
+  ASSERT_OK(index.InstallBase(base, IdsOfRows(*base)));
+  for (uint32_t id = 0; id < 300; ++id) {
+    SearchRequest request{.query = std::span(codes).subspan(id * kWide, kWide),
+                          .space = TestSpace(),
+                          .k = 200,
+                          .exact = true};
+    ASSERT_OK_AND_ASSIGN(const SearchResult exact, index.Search(request));
+    request.exact = false;
+    request.plan = Plan::kSketches;
+    request.min_score = exact.hits[20].score;
+    ASSERT_OK_AND_ASSIGN(const SearchResult found, index.Search(request));
+
+    ASSERT_EQ(found.plan, Plan::kSketches);
+    EXPECT_GE(found.hits.size(), 21u) << id;
+  }
 }
 
 TEST(VectorIndex, ABatchGivesWhatItsSearchesGive) {

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+
 #include "tests/serving/recipe_fixture.h"
 #include "tests/support/status_matchers.h"
 
@@ -34,6 +36,37 @@ TEST(RunChannels, ADeadlineOfAChannelHoldsOnlyWhereSomebodyWaits) {  // S9.5
                   StatusIs(StatusCode::kDeadlineExceeded, HasSubstr("its deadline is 1us")));
     }
   }
+}
+
+// The most that the compiler lets a channel take, with a condition and without.
+TEST(RunChannels, NearTakesAsManyAsItMay) {
+  const std::string definitions = std::string(kTestDefinitions) + R"(
+---
+retrieval: greedy
+for: page
+candidate: item
+channels:
+  like: {near: text_of.vec, to: seed.text_of.vec, take: 10000}
+  cheap: {near: text_of.vec, to: seed.text_of.vec, take: 10000,
+    where: candidate.catalog.price <= 3}
+score: rrf(like, cheap)
+limit: 10
+)";
+  ServingWorld world(definitions);
+  for (int i = 0; i < 3'000; ++i) {
+    world.AddItem(i == 0 ? "a" : std::to_string(i), "apple pie", "en", i % 2 == 0 ? 1 : 9);
+  }
+  TestRun test(world, "greedy");
+  const RecipeRun run = test.run();
+  Admission admission(run, {});
+
+  ASSERT_OK_AND_ASSIGN(const ChannelResults results, RunChannels(run, admission));
+
+  ASSERT_EQ(results.outputs.size(), 2U);
+  for (const Status& dropped : results.dropped) EXPECT_OK(dropped);
+  ASSERT_TRUE(results.outputs[0].has_value() && results.outputs[1].has_value());
+  EXPECT_EQ(results.outputs[0]->hits.size(), 1'500U);  // cheap, by name
+  EXPECT_EQ(results.outputs[1]->hits.size(), 3'000U);
 }
 
 TEST(RunChannels, UsesWhatWasPreparedAndSearchedBefore) {

@@ -1,19 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef LARDER_ANN_FAISS_GRAPH_H_
-#define LARDER_ANN_FAISS_GRAPH_H_
+#ifndef LARDER_ANN_INTERNAL_FAISS_GRAPH_H_
+#define LARDER_ANN_INTERNAL_FAISS_GRAPH_H_
 
 #include <cstdint>
-#include <functional>
 #include <span>
 #include <stop_token>
 #include <vector>
 
+#include "ann/graph_base.h"
 #include "base/status.h"
 
 namespace larder::ann {
-
-// Called now and then by the thread that builds: `done` of `total` vectors are linked.
-using BuildProgress = std::function<void(size_t done, size_t total)>;
 
 // The links that FAISS made, flattened to rows of fixed width; unused ends hold kNoNode.
 struct FaissGraph {
@@ -31,9 +28,10 @@ struct FaissGraphInput {
   uint32_t degree = 0;
   uint32_t ef_construction = 0;
   uint32_t threads = 1;
-  // A graph of some of the nodes, with empty rows for the others; null: a new graph.
+  // A graph of some of the nodes, with empty rows for the others, to which no link leads; its entry
+  // is of the highest level that one of them has. Null: a new graph.
   const FaissGraph* linked = nullptr;
-  // The nodes to link, in this order: all the others of `linked`.
+  // The nodes to link, in this order, by falling level: all the others of `linked`.
   std::span<const uint32_t> insert;
 };
 
@@ -51,4 +49,4 @@ StatusOr<FaissGraph> BuildFaissGraph(const FaissGraphInput& input, const BuildPr
 
 }  // namespace larder::ann
 
-#endif  // LARDER_ANN_FAISS_GRAPH_H_
+#endif  // LARDER_ANN_INTERNAL_FAISS_GRAPH_H_

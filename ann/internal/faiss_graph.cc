@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "ann/faiss_graph.h"
+#include "ann/internal/faiss_graph.h"
 
 #include <faiss/impl/AuxIndexStructures.h>
 #include <faiss/impl/DistanceComputer.h>
@@ -207,6 +207,9 @@ StatusOr<FaissGraph> BuildFaissGraph(const FaissGraphInput& input, const BuildPr
   LARDER_CHECK(!input.levels.empty());
   LARDER_CHECK(input.vectors.size() == input.levels.size() * input.dim);
   LARDER_CHECK(input.inverse_norms.size() == input.levels.size());
+  LARDER_CHECK(std::is_sorted(
+      input.insert.begin(), input.insert.end(),
+      [&](uint32_t a, uint32_t b) { return input.levels[a] > input.levels[b]; }));
   try {
     Builder builder(input, progress, stop);
     LARDER_RETURN_IF_ERROR(builder.Run());
