@@ -33,7 +33,7 @@ constexpr double kSearchesPerSecond = 1'000;
 constexpr size_t kSearchClients = 16;
 constexpr std::chrono::milliseconds kBatchEvery{20};
 constexpr std::chrono::milliseconds kLookEvery{50};
-constexpr size_t kRecallQueries = 500;
+constexpr size_t kRecallQueries = 2'000;
 constexpr int kCallSeconds = 10;
 
 // Items that look like those of the catalog, without end: a title of one and a text of another.

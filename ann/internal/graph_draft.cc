@@ -30,9 +30,8 @@ uint8_t LevelOf(uint64_t draw, uint32_t degree) {
 
 uint64_t HashOf(const VectorView& v) { return Hash64(AsBytes(v.low), Hash64(AsBytes(v.high))); }
 
-// More than a quarter of its links led to what is gone: to link it anew finds more than what was
-// beyond them (recall@10 0.961 instead of 0.957 after four folds of 15 %; a fresh graph 0.963), and
-// where all of its surroundings are gone nothing is beyond them.
+// More than a quarter of its links led to what is gone: linked anew it is found more often than by
+// what was beyond them (ADR 13), and where all of its surroundings are gone nothing is.
 bool HasLostMuch(const GraphBase& graph, const std::vector<bool>& gone, uint32_t node) {
   size_t links = 0;
   size_t left = 0;

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Filtered search at every selectivity: Larder's plans forced and chosen, hnswlib, FAISS.
 
-    python3 bench/ann/filters.py [--engines larder,hnswlib,faiss-hnsw] [--queries 200] [--rounds 3]
-                                 [--effort N] [--data DIR] [--json]
+    tools/bench ann --filters [--engines larder,hnswlib,faiss-hnsw] [--queries 200] [--rounds 3]
+                              [--effort N] [--data DIR] [--json]
 
 Base A of bench/ann/run.py; one query at a time, one thread. Filters: by chance; unions of arXiv
 categories, the nearest to the query first (by the mean vector of a category) and the farthest
@@ -37,8 +37,10 @@ CELL_SECONDS = 4
 def parse():
     """The options."""
     summary, usage = __doc__.split("\n", maxsplit=1)
-    parser = argparse.ArgumentParser(description=summary, epilog=usage,
+    parser = argparse.ArgumentParser(prog="tools/bench ann --filters", description=summary,
+                                     epilog=usage,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--filters", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--engines", default=",".join(ENGINES), help="[%(default)s]")
     parser.add_argument("--queries", type=int, default=200, help="at most 2,000 [200]")
     parser.add_argument("--rounds", type=int, default=3, help="of Larder's plans [3]")

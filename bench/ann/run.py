@@ -4,6 +4,7 @@
 
     tools/bench ann [--set A,B,C] [--base X.npy --queries Y.npy] [--k 10] [--targets 0.95,0.99]
                     [--engines a,b,c | --no-peers] [--rounds 5] [--json]
+    tools/bench ann --filters [--help]         # filtered search instead: bench/ann/filters.py
 
 Called by tools/bench, which builds first. Vectors are made and cached by bench/ann/vectors.py
 outside the repository; given ones are float32 and compared by cosine. Every engine is a process of
@@ -160,6 +161,10 @@ def notes_of(rows):
 
 def main():
     """Measures set after set."""
+    if "--filters" in sys.argv:
+        import filters  # pylint: disable=import-outside-toplevel
+        filters.main()
+        return
     options = parse()
     environment.enter(PACKAGES)
     import inputs  # pylint: disable=import-outside-toplevel
