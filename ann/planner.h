@@ -48,8 +48,8 @@ struct PlanChoice {
 // The cheapest plan by the cost table below. Thread-safety: thread-safe.
 PlanChoice ChoosePlan(const PlanInput& input);
 
-// Nanoseconds, from what `tools/bench ann --filters` measured (docs/benchmarks.md). Only their ratios
-// matter to the choice.
+// Nanoseconds, from what `tools/bench ann --filters` measured (docs/benchmarks.md). Only their
+// ratios matter to the choice.
 struct CostTable {
   double scan_per_kb = 0;          // int8 codes in order
   double survivor = 0;             // finding an admitted vector

@@ -322,12 +322,13 @@ TEST_F(StoreTest, ABaseThatWasNeverActivatedIsRemovedAtTheNextStart) {
   ASSERT_OK_AND_ASSIGN(const Digest lost, t_.PutArtifact(name, "2"));
   ASSERT_OK_AND_ASSIGN(const Digest other, t_.PutArtifact("model.bin", "2"));
   // What a client may put beside the files of its encoder.
-  ASSERT_OK_AND_ASSIGN(const auto writer, t_.artifacts->Create());
+  ASSERT_OK_AND_ASSIGN(auto writer, t_.artifacts->Create());
   for (const std::string& file : {name, std::string("model.bin")}) {
     ASSERT_OK(writer->BeginFile(file));
     ASSERT_OK(writer->Append("3"));
   }
   ASSERT_OK_AND_ASSIGN(const Digest encoder, writer->Commit(Digest{}));
+  writer.reset();
 
   ASSERT_OK(t_.Reopen());
 
