@@ -22,7 +22,8 @@ inline constexpr uint32_t kNoId = 0xffffffff;
 inline constexpr size_t kMaxK = 10'000;
 // The most ids that one search excludes one by one.
 inline constexpr size_t kMaxExcluded = 2'000;
-// What a search without an effort of its own uses: recall@10 of 0.97 or more on text vectors.
+// What a search without an effort of its own uses: recall@10 of 0.96 to 0.995 on text vectors
+// (docs/reference/search.md).
 inline constexpr size_t kDefaultEffort = 160;
 inline constexpr size_t kMaxEffort = 10'000;
 

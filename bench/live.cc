@@ -183,7 +183,7 @@ struct Delta {
 
 // Searches at their rate while upserts come at theirs, and adds a row.
 StatusOr<Delta> RunPhase(const ServerProcess& server, Items& items, const Phase& phase,
-                            Report& report) {
+                         Report& report) {
   Progress(Concat(phase.name, ": ", phase.seconds, " s"));
   LARDER_ASSIGN_OR_RETURN(const v1::IndexStatus before, IndexOf(server));
   const auto calls = static_cast<size_t>(phase.seconds * kSearchesPerSecond);

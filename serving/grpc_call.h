@@ -5,11 +5,11 @@
 #include <grpcpp/grpcpp.h>
 
 #include <chrono>
-#include <new>
 #include <string_view>
 #include <utility>
 
 #include "base/status.h"
+#include "serving/caught.h"
 #include "serving/context.h"
 #include "serving/metrics.h"
 
@@ -33,14 +33,7 @@ class CallRunner {
   template <typename Work>
   grpc::Status Run(std::string_view method, const grpc::ServerContext& call, Work&& work) const {
     const auto start = std::chrono::steady_clock::now();
-    Status status;
-    try {
-      status = work(MakeContext(call));
-    } catch (const std::bad_alloc&) {
-      status = ResourceExhausted("out of memory");
-    } catch (const std::exception& error) {
-      status = Internal("unexpected: ", error.what());
-    }
+    const Status status = Caught([&] { return work(MakeContext(call)); });
     metrics_.RecordCall(
         method, status.code(),
         std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());

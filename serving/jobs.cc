@@ -2,11 +2,10 @@
 #include "serving/jobs.h"
 
 #include <algorithm>
-#include <exception>
 #include <memory>
-#include <new>
 
 #include "ann/graph_base.h"
+#include "serving/caught.h"
 #include "serving/index_epoch.h"
 #include "serving/index_query.h"
 
@@ -102,21 +101,10 @@ StatusOr<bool> Jobs::Idle() const {
   return tasks.empty() && !running_.has_value();
 }
 
-bool Jobs::IsFull(const Task& task) const {
-  const auto snapshot = parts_.store.Read({}, Steady::now() + kReadWait);
-  if (!snapshot.ok()) return false;
-  const LiveIndex* live = parts_.indexes.Find(task.feature, **snapshot);
-  return live != nullptr && parts_.indexes.IsFull(*live);
-}
-
-bool Jobs::IsQuiet(const Task& task, Steady::time_point now) {
-  const auto snapshot = parts_.store.Read({}, now + kReadWait);
-  if (!snapshot.ok()) return false;
-  const LiveIndex* live = parts_.indexes.Find(task.feature, **snapshot);
-  if (live == nullptr) return false;
-  const ann::VectorIndex::Stats stats = live->index->GetStats();
+bool Jobs::IsQuiet(const LiveIndex& live, Steady::time_point now) {
+  const ann::VectorIndex::Stats stats = live.index->GetStats();
   const size_t changes = stats.delta_size + stats.masked_rows;
-  const auto [it, is_new] = watches_.try_emplace(task.feature);
+  const auto [it, is_new] = watches_.try_emplace(live.feature);
   Watch& watch = it->second;
   if (is_new) watch.wanted = now;
   if (is_new || watch.changes != changes) {
@@ -133,8 +121,13 @@ bool Jobs::IsDue(const Task& task, Steady::time_point now) {
     const auto it = failures_.find(task);
     if (it != failures_.end() && now < it->second.next) return false;
   }
-  if (task.kind != Kind::kIndexBase || IsFull(task)) return true;
-  const bool quiet = IsQuiet(task, now);  // also where it is too soon: it notes since when
+  if (task.kind != Kind::kIndexBase) return true;
+  const auto snapshot = parts_.store.Read({}, now + kReadWait);
+  if (!snapshot.ok()) return false;
+  const LiveIndex* live = parts_.indexes.Find(task.feature, **snapshot);
+  if (live == nullptr) return false;
+  if (parts_.indexes.IsFull(*live)) return true;  // ingest waits for it
+  const bool quiet = IsQuiet(*live, now);  // also where it is too soon: it notes since when
   const auto built = built_.find(task.feature);
   // It is about as long until the next base is activated as it was for the last one.
   return quiet && (built == built_.end() || now + built->second.took - built->second.activated >=
@@ -163,20 +156,14 @@ void Jobs::Loop(const std::stop_token& stop) {
 }
 
 Status Jobs::Work(const Task& task, const std::stop_token& stop) {
-  try {
-    switch (task.kind) {
-      case Kind::kVectors: return Backfill(task, stop);
-      case Kind::kIndexCheck: return CheckBase(task, stop);
-      case Kind::kIndexBase: return BuildBase(task, stop);
-      case Kind::kEpoch: return ActivateEpoch(task, stop);
-      case Kind::kRecall: return MeasureRecall(task, stop);
-    }
-    return OkStatus();
-  } catch (const std::bad_alloc&) {
-    return ResourceExhausted("out of memory");
-  } catch (const std::exception& error) {
-    return Internal("unexpected: ", error.what());
+  switch (task.kind) {
+    case Kind::kVectors: return Backfill(task, stop);
+    case Kind::kIndexCheck: return CheckBase(task, stop);
+    case Kind::kIndexBase: return BuildBase(task, stop);
+    case Kind::kEpoch: return ActivateEpoch(task, stop);
+    case Kind::kRecall: return MeasureRecall(task, stop);
   }
+  return OkStatus();
 }
 
 void Jobs::RunTask(const Task& task, const std::stop_token& stop) {
@@ -192,7 +179,7 @@ void Jobs::RunTask(const Task& task, const std::stop_token& stop) {
                  .error = {},
                  .elapsed = {}};
   }
-  const Status status = Work(task, stop);
+  const Status status = Caught([&] { return Work(task, stop); });
   watches_.erase(task.feature);
   MutexLock lock(mu_);
   running_.reset();

@@ -140,11 +140,8 @@ class Jobs {
   // `old`: the feature whose epoch is live now.
   bool IsRefused(const LiveIndex& live, const Digest& old) const;
   bool IsDue(const Task& task, Steady::time_point now);
-  // Its index has so large a delta that ingest waits: its base is due at once.
-  bool IsFull(const Task& task) const;
-  bool IsQuiet(const Task& task, Steady::time_point now);
+  bool IsQuiet(const LiveIndex& live, Steady::time_point now);
   void RunTask(const Task& task, const std::stop_token& stop);
-  // Errors: what the job says, and what it threw.
   Status Work(const Task& task, const std::stop_token& stop);
   Status Backfill(const Task& task, const std::stop_token& stop);
   Status CheckBase(const Task& task, const std::stop_token& stop);

@@ -5,8 +5,6 @@
 #include <atomic>
 #include <bit>
 #include <chrono>
-#include <exception>
-#include <new>
 #include <optional>
 #include <set>
 #include <span>
@@ -18,6 +16,7 @@
 #include "ann/search.h"
 #include "base/parallel.h"
 #include "base/sync.h"
+#include "serving/caught.h"
 #include "serving/read_info.h"
 #include "serving/request_values.h"
 #include "serving/retrieval/key_batch.h"
@@ -236,15 +235,12 @@ class CatalogRun {
       if (begin >= round.keys.size()) return;
       const size_t size = std::min(wanted, round.keys.size() - begin);
       Made made;
-      try {
+      Status status = Caught([&] {
         made = MakeBatch(round.keys.subspan(begin, size),
                          std::span(round.results).subspan(begin, size), size == wanted);
-      } catch (const std::bad_alloc&) {
-        made.status = ResourceExhausted("out of memory");
-      } catch (const std::exception& error) {
-        made.status = Internal("unexpected: ", error.what());
-      }
-      if (!made.status.ok()) return round.Fail(begin + made.count, std::move(made.status));
+        return made.status;
+      });
+      if (!status.ok()) return round.Fail(begin + made.count, std::move(status));
     }
   }
 

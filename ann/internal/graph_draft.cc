@@ -21,6 +21,9 @@ uint64_t Mix(uint64_t z) {
   return z ^ (z >> 31);
 }
 
+// A node's, by the hash of its vector.
+uint64_t DrawOf(uint64_t hash, uint64_t seed) { return Mix(hash ^ Mix(seed)); }
+
 // Each further level is reached with probability 1 / degree (Malkov & Yashunin 2018, §4.1).
 uint8_t LevelOf(uint64_t draw, uint32_t degree) {
   uint8_t level = 0;
@@ -62,7 +65,7 @@ uint32_t GraphDraft::Add(const VectorView& vector) {
   const auto node = static_cast<uint32_t>(nodes_.size());
   const auto [it, is_new] = by_hash_.try_emplace(hash, node);
   if (!is_new && nodes_[it->second].vector == vector) return it->second;
-  const uint64_t draw = Mix(hash ^ Mix(options_.seed));
+  const uint64_t draw = DrawOf(hash, options_.seed);
   nodes_.push_back({vector, draw, LevelOf(draw, options_.degree)});
   return node;
 }
@@ -70,7 +73,7 @@ uint32_t GraphDraft::Add(const VectorView& vector) {
 void GraphDraft::AddOld(const VectorView& vector, uint32_t level) {
   const uint64_t hash = HashOf(vector);
   by_hash_.try_emplace(hash, static_cast<uint32_t>(nodes_.size()));
-  nodes_.push_back({vector, Mix(hash ^ Mix(options_.seed)), static_cast<uint8_t>(level)});
+  nodes_.push_back({vector, DrawOf(hash, options_.seed), static_cast<uint8_t>(level)});
   old_count_ = nodes_.size();
 }
 

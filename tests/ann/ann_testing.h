@@ -2,6 +2,8 @@
 #ifndef LARDER_TESTS_ANN_ANN_TESTING_H_
 #define LARDER_TESTS_ANN_ANN_TESTING_H_
 
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -112,6 +114,17 @@ inline StatusOr<std::shared_ptr<const GraphBase>> BuildFromSnapshot(
   return BuildGraphBase(
       {.shape = shape, .space = TestSpace(), .degree = 8, .ef_construction = ef_construction},
       snapshot.codes, TestKeys(snapshot.ids));
+}
+
+// An index of the vectors that the base has, all of them served by it.
+inline VectorIndex IndexOver(const std::shared_ptr<const GraphBase>& base) {
+  VectorIndex index({.shape = base->shape(), .space = base->space()});
+  const std::vector<uint32_t> ids = IdsOfRows(*base);
+  for (size_t row = 0; row < ids.size(); ++row) {
+    EXPECT_OK(index.Upsert(ids[row], base->vector(base->node_of_row(row)).Codes()));
+  }
+  EXPECT_OK(index.InstallBase(base, ids));
+  return index;
 }
 
 }  // namespace larder::ann

@@ -107,14 +107,8 @@ TEST(GraphFold, EveryNodeIsReachable) {
 TEST(GraphFold, FindsAsMuchAsAFreshBuild) {
   const Folded made;
   ASSERT_OK(made.folded);
-  VectorIndex index({.shape = {.dim = kDim}, .space = TestSpace()});
-  const GraphBase& folded = **made.folded;
-  std::vector<uint32_t> ids;
-  for (size_t row = 0; row < folded.row_count(); ++row) {
-    ids.push_back(IdOfTestKey(folded.key(row)));
-    ASSERT_OK(index.Upsert(ids.back(), folded.vector(folded.node_of_row(row)).Codes()));
-  }
-  ASSERT_OK(index.InstallBase(*made.folded, ids));
+  VectorIndex index = IndexOver(*made.folded);
+  const std::vector<uint32_t> ids = IdsOfRows(**made.folded);
   const RecallOptions walks{.effort = 20, .plan = Plan::kGraph};
   ASSERT_OK_AND_ASSIGN(const RecallReport after, MeasureRecall(index, ids, walks));
   ASSERT_OK_AND_ASSIGN(const auto fresh,
@@ -148,13 +142,8 @@ TEST(GraphFold, FindsAsMuchAfterManyFoldsAsAFreshBuild) {
   }
   EXPECT_EQ(base->node_count(), kCount);
 
-  VectorIndex index({.shape = shape, .space = TestSpace()});
-  for (uint32_t row = 0; row < base->row_count(); ++row) {
-    ASSERT_OK(index.Upsert(IdOfTestKey(base->key(row)),
-                           base->vector(base->node_of_row(row)).Codes()));
-  }
+  VectorIndex index = IndexOver(base);
   const std::vector<uint32_t> ids = IdsOfRows(*base);
-  ASSERT_OK(index.InstallBase(base, ids));
   const RecallOptions walks{.effort = 20, .plan = Plan::kGraph};
   ASSERT_OK_AND_ASSIGN(const RecallReport folded, MeasureRecall(index, ids, walks));
   ASSERT_OK_AND_ASSIGN(const auto fresh, BuildFromSnapshot(index.TakeSnapshot(), shape, 60));

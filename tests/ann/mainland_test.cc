@@ -98,14 +98,9 @@ TEST(Mainland, AFoldLosesNothingOfAClusterThatIsNearlyGone) {
     }
     ASSERT_OK_AND_ASSIGN(const auto folded, FoldGraphBase(*base, removed, {}, {}));
 
-    VectorIndex index({.shape = {.dim = kDim}, .space = TestSpace()});
-    const std::vector<uint32_t> left = IdsOfRows(*folded);
-    for (const uint32_t id : left) {
-      ASSERT_OK(index.Upsert(id, std::span(codes).subspan(id * kDim, kDim)));
-    }
-    ASSERT_OK(index.InstallBase(folded, left));
+    const VectorIndex index = IndexOver(folded);
     size_t of_cluster = 0;
-    for (const uint32_t id : left) {
+    for (const uint32_t id : IdsOfRows(*folded)) {
       if (id % kClusters != cluster) continue;
       ++of_cluster;
       const SearchRequest request{.query = std::span(codes).subspan(id * kDim, kDim),

@@ -186,14 +186,12 @@ TEST(VectorIndex, AMinimumScoreLosesNothingToSketches) {
   constexpr size_t kWide = 128;
   constexpr uint32_t kCount = 2'000;
   const auto codes = ClusteredVectors(5, kCount, kWide, 20);
-  VectorIndex index({.shape = {.dim = kWide}, .space = TestSpace()});
-  for (uint32_t id = 0; id < kCount; ++id) {
-    ASSERT_OK(index.Upsert(id, std::span(codes).subspan(id * kWide, kWide)));
-  }
+  std::vector<uint32_t> ids(kCount);
+  std::iota(ids.begin(), ids.end(), 0u);
   ASSERT_OK_AND_ASSIGN(const auto base,
-                       BuildFromSnapshot(index.TakeSnapshot(), index.shape()));
+                       BuildFromSnapshot({.ids = ids, .codes = codes}, {.dim = kWide}));
   ASSERT_FALSE(base->sketch_shape().empty());
-  ASSERT_OK(index.InstallBase(base, IdsOfRows(*base)));
+  const VectorIndex index = IndexOver(base);
   for (uint32_t id = 0; id < 300; ++id) {
     SearchRequest request{.query = std::span(codes).subspan(id * kWide, kWide),
                           .space = TestSpace(),

@@ -30,6 +30,14 @@ class StoreTest : public testing::Test {
     ASSERT_OK_AND_ASSIGN(const IngestResult result, t_.Ingest(source, records));
     for (const RecordResult& record : result.records) ASSERT_OK(record.status);
   }
+  // As the job that has made them does.
+  void ActivateVectors(const Digest& feature, const std::vector<VectorInput>& inputs,
+                       const std::vector<int8_t>& codes) {
+    ASSERT_OK_AND_ASSIGN(
+        const Digest artifact,
+        t_.PutArtifact("vectors.larder", t_.store->EncodeVectors(feature, inputs, codes)));
+    ASSERT_OK(t_.store->Activate({Activation::Kind::kVectors, feature, artifact}));
+  }
   static constexpr TimeUs kNow = kStartTime;
 
   TempDir dir_;
@@ -375,12 +383,7 @@ TEST_F(StoreTest, ANewEpochOfAVectorFeatureWaitsUntilItIsActivated) {
 
   ASSERT_OK_AND_ASSIGN(const auto missing, t_.store->MissingVectors(fresh));
   ASSERT_EQ(missing.size(), 1U);
-  ASSERT_OK_AND_ASSIGN(
-      const Digest artifact,
-      t_.PutArtifact("vectors.larder", t_.store->EncodeVectors(
-                                           fresh, missing,
-                                           FakeEmbedder::CodesOf(missing[0].text))));
-  ASSERT_OK(t_.store->Activate({Activation::Kind::kVectors, fresh, artifact}));
+  ActivateVectors(fresh, missing, FakeEmbedder::CodesOf(missing[0].text));
   EXPECT_EQ(stages(), std::pair(VectorStage::kActive, VectorStage::kReady));
   ASSERT_OK(t_.Reopen());
   EXPECT_EQ(stages(), std::pair(VectorStage::kActive, VectorStage::kReady));
@@ -435,12 +438,7 @@ TEST_F(StoreTest, WritesReachBothEpochsWhileTheNewOneIsMade) {
   ASSERT_OK_AND_ASSIGN(const auto missing, t_.store->MissingVectors(fresh));
   ASSERT_EQ(missing.size(), 1U);
   EXPECT_EQ(missing[0].text, "kettle\n");
-  ASSERT_OK_AND_ASSIGN(
-      const Digest artifact,
-      t_.PutArtifact("vectors.larder", t_.store->EncodeVectors(
-                                           fresh, missing,
-                                           FakeEmbedder::CodesOf(missing[0].text))));
-  ASSERT_OK(t_.store->Activate({Activation::Kind::kVectors, fresh, artifact}));
+  ActivateVectors(fresh, missing, FakeEmbedder::CodesOf(missing[0].text));
   ASSERT_EQ(t_.store->Stats().vectors[1].stage, VectorStage::kReady);
   Put("catalog", {ItemRow("i3", kNow - 6, "cup"), ItemRow("i0", kNow - 6, "tea kettle")});
   expect({"tea kettle", "", "big pot", "cup"}, 0);
@@ -455,9 +453,7 @@ TEST_F(StoreTest, ARollbackToAnEpochThatIsKeptIsOneLogEntry) {
   changed.replace(changed.find(from), from.size(), "embed(titles, content)");
   ASSERT_OK(t_.Define(changed));
   const Digest fresh = t_.store->Stats().vectors[1].feature;
-  ASSERT_OK_AND_ASSIGN(const Digest artifact,
-                       t_.PutArtifact("vectors.larder", t_.store->EncodeVectors(fresh, {}, {})));
-  ASSERT_OK(t_.store->Activate({Activation::Kind::kVectors, fresh, artifact}));
+  ActivateVectors(fresh, {}, {});
   ASSERT_OK(t_.store->Activate({Activation::Kind::kEpoch, fresh, {}}));
   Put("catalog", {ItemRow("i1", kNow - 8, "pot", R"(,"content":"of iron")")});
   ASSERT_OK(t_.Reopen());

@@ -35,6 +35,13 @@ JobsOptions Fast() {
           .retry_max = milliseconds(20)};
 }
 
+// One base of an index in an hour.
+JobsOptions Hourly() {
+  JobsOptions options = Fast();
+  options.index_interval = std::chrono::hours(1);
+  return options;
+}
+
 Jobs::Parts PartsOf(ServingWorld& world) {
   return {*world.store, *world.artifacts, *world.encoders, world.indexes};
 }
@@ -232,9 +239,7 @@ TEST(Jobs, AFullIndexGetsABaseAtOnce) {
 TEST(Jobs, AnIndexGetsOneBaseInAnInterval) {
   ServingWorld world;
   for (int i = 0; i < 5'000; ++i) world.AddItem(std::to_string(i), "apple " + std::to_string(i));
-  JobsOptions hourly = Fast();
-  hourly.index_interval = std::chrono::hours(1);
-  const Jobs jobs(PartsOf(world), hourly);
+  const Jobs jobs(PartsOf(world), Hourly());
   ASSERT_TRUE(Eventually([&] { return IsIdle(jobs); }));
   const size_t activations = world.store->activations.size();
 
@@ -357,9 +362,7 @@ TEST(Jobs, CheckARefusedEpochAgainOnceAnotherOneIsLive) {
 TEST(Status, ShowsNoRecallOfABaseThatIsGone) {
   ServingWorld world;
   for (int i = 0; i < 4'200; ++i) world.AddItem(std::to_string(i), "apple " + std::to_string(i));
-  JobsOptions hourly = Fast();
-  hourly.index_interval = std::chrono::hours(1);
-  const Jobs jobs(PartsOf(world), hourly);
+  const Jobs jobs(PartsOf(world), Hourly());
   ASSERT_TRUE(Eventually([&] { return IsIdle(jobs); }));
   const ServerFacts facts{"some/dir", 0, std::chrono::steady_clock::now(), jobs};
   const auto shows_recall = [&] {
@@ -410,9 +413,7 @@ TEST(Status, SaysWhatIsMaskedAndWhatTheNextBaseAndEpochTake) {
   ServingWorld world;
   const auto title = [](int i) { return "apple " + std::to_string(i); };
   for (int i = 0; i < 4'200; ++i) world.AddItem(std::to_string(i), title(i));
-  JobsOptions hourly = Fast();
-  hourly.index_interval = std::chrono::hours(1);
-  const Jobs jobs(PartsOf(world), hourly);
+  const Jobs jobs(PartsOf(world), Hourly());
   ASSERT_TRUE(Eventually([&] { return IsIdle(jobs); }));
   const ServerFacts facts{"some/dir", 0, std::chrono::steady_clock::now(), jobs};
   const auto status = [&] {
