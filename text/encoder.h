@@ -7,27 +7,54 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/file_system.h"
 #include "base/hash.h"
 #include "base/status.h"
+#include "text/tokenizer.h"
 
 namespace larder::text {
 
-enum class EncoderKind { kStatic };
+enum class EncoderKind { kStatic, kTransformer };
 
-// The name of a kind in encoder.json: "static".
+// The name of a kind in encoder.json: "static", "transformer".
 std::string_view EncoderKindName(EncoderKind kind);
+
+// What an encoder's own vectors are made of. A kInt8 encoder's vector *is* int8; a kFloat encoder's
+// is float32 of length 1, which is stored in 16-bit fixed point (base/fixed_point.h).
+enum class VectorElement { kInt8, kFloat };
 
 // What is known about an artifact without loading its tables.
 struct EncoderInfo {
   Digest digest{};  // DirectoryDigest of the artifact: the `space` of its vectors
   EncoderKind kind = EncoderKind::kStatic;
   int32_t dimensions = 0;
+
+  VectorElement element() const {
+    return kind == EncoderKind::kStatic ? VectorElement::kInt8 : VectorElement::kFloat;
+  }
+  // The codes of one vector, as the store and the index hold it: [dimensions] int8 of a kInt8
+  // encoder; the high halves, then the low ones, of a kFloat one.
+  size_t code_size() const {
+    const auto size = static_cast<size_t>(dimensions);
+    return element() == VectorElement::kFloat ? 2 * size : size;
+  }
 };
 
-// Turns texts into int8 vectors. Vectors of one digest are comparable by cosine or dot product;
-// vectors of two digests never are.
+// How a text is used: encoders trained with prompts put another one before each.
+enum class TextRole { kDocument, kQuery };
+
+// A text as an encoder reads it.
+struct TokenizedText {
+  std::vector<int32_t> ids;  // with its prompt and the symbols around it, at most max_tokens
+  bool truncated = false;    // the text has more tokens than `ids` holds
+};
+
+// Turns texts into vectors. Vectors of one digest are comparable by cosine or dot product; vectors
+// of two digests never are. The same text has the same bits on every machine that gives kInt8
+// vectors, and always in every batch and thread. A text of which nothing is known (an empty one,
+// for a static encoder) has the zero vector, whose cosine with anything is null (S4.1).
 //
 // Thread-safety: thread-safe.
 class Encoder {
@@ -40,27 +67,49 @@ class Encoder {
   int32_t dimensions() const { return info_.dimensions; }
   EncoderKind kind() const { return info_.kind; }
   const Digest& digest() const { return info_.digest; }
+  const Tokenizer& tokenizer() const { return *tokenizer_; }
+  // Of one text, with its prompt and the symbols around it.
+  size_t max_tokens() const { return max_tokens_; }
 
-  // Writes the vector of each text. The same text has the same bits on every machine, in every
-  // batch and thread. A text of which nothing is known (an empty one, say) has the zero vector,
-  // whose cosine with anything is null (S4.1).
+  // Splits a text into what the encoder reads; beyond max_tokens() its end is cut off.
+  // Errors: kInvalidArgument for a text over kMaxTextBytes.
+  // Cost: that of the tokenizer.
+  virtual Status Tokenize(std::string_view text, TextRole role, TokenizedText& out) const = 0;
+
+  // The vectors of tokenized texts: as codes, or as floats of length 1.
   //
-  // Shapes: out [texts.size(), dimensions()] row-major, values in [-127, 127].
-  // Errors: kInvalidArgument if `out` has another size or a text is over kMaxTextBytes; its
-  //         message names the text's place, counted from `first`, which is that of texts[0].
-  //         Nothing in `out` is to be used then.
-  Status Encode(std::span<const std::string_view> texts, std::span<int8_t> out,
-                size_t first = 0) const;
+  // Shapes: codes [texts.size(), info().code_size()] row-major; vectors [texts.size(),
+  // dimensions()]. Ids must be in [0, tokenizer().vocab_size()), at most max_tokens() of a text.
+  // Errors: kInvalidArgument if the output has another size or an id is out of range.
+  Status EncodeTokens(std::span<const TokenizedText> texts, std::span<int8_t> codes) const;
+  Status EncodeTokens(std::span<const TokenizedText> texts, std::span<float> vectors) const;
+
+  // The codes of texts, as documents unless `role` says otherwise.
+  //
+  // Shapes: codes [texts.size(), info().code_size()] row-major.
+  // Errors: as Tokenize and EncodeTokens; the message names the text's place, counted from `first`,
+  //         which is that of texts[0]. Nothing in `codes` is to be used then.
+  Status Encode(std::span<const std::string_view> texts, std::span<int8_t> codes,
+                size_t first = 0, TextRole role = TextRole::kDocument) const;
 
  protected:
-  explicit Encoder(const EncoderInfo& info) : info_(info) {}
+  Encoder(const EncoderInfo& info, std::unique_ptr<const Tokenizer> tokenizer, size_t max_tokens);
 
  private:
-  // As Encode; `out` has the size that it must have.
-  virtual Status EncodeTexts(std::span<const std::string_view> texts, std::span<int8_t> out,
-                             size_t first) const = 0;
+  // As Encode, of a kInt8 encoder; `codes` has the size that it must have. Derived from the two
+  // below unless there is a shorter way.
+  virtual Status EncodeTexts(std::span<const std::string_view> texts, std::span<int8_t> codes,
+                             size_t first, TextRole role) const;
+  // In the encoder's own element, of ids and output that were checked. The other is derived.
+  virtual void EncodeInt8(std::span<const TokenizedText> texts, std::span<int8_t> out) const;
+  virtual void EncodeFloat(std::span<const TokenizedText> texts, std::span<float> out) const;
+
+  // `size` values of output for `texts`, of which each needs `per_text`.
+  Status CheckTokens(std::span<const TokenizedText> texts, size_t size, size_t per_text) const;
 
   const EncoderInfo info_;
+  const std::unique_ptr<const Tokenizer> tokenizer_;
+  const size_t max_tokens_;
 };
 
 // Opens the artifact directory `dir` (docs/formats/encoder.md). Its files are not trusted.

@@ -16,7 +16,6 @@ using internal::Json;
 using internal::JsonString;
 
 constexpr std::string_view kFormat = "larder-encoder-1";
-constexpr std::string_view kTokenizerKind = "sentencepiece";
 constexpr std::string_view kPooling = "weighted_sum";
 constexpr uint64_t kMaxConfigBytes = 64u << 10;
 constexpr std::array<std::string_view, 8> kKeys = {"format",     "kind",     "dimensions",
@@ -50,7 +49,7 @@ Status CheckKeys(const Json& object, std::span<const std::string_view> known,
   return OkStatus();
 }
 
-StatusOr<std::string> TokenizerFile(const Json& json, std::string_view file) {
+Status ReadTokenizer(const Json& json, std::string_view file, EncoderConfig& config) {
   const Json* tokenizer = json.Find("tokenizer");
   if (tokenizer == nullptr || !tokenizer->is(Json::Kind::kObject)) {
     return DataLoss(file, ": 'tokenizer' is missing or no object");
@@ -59,16 +58,20 @@ StatusOr<std::string> TokenizerFile(const Json& json, std::string_view file) {
   LARDER_RETURN_IF_ERROR(CheckKeys(*tokenizer, kTokenizerKeys, Concat(file, ": tokenizer")));
   LARDER_ASSIGN_OR_RETURN(const std::string kind,
                           Text(*tokenizer, "kind", Concat(file, ": tokenizer")));
-  if (kind != kTokenizerKind) {
-    return Unimplemented(file, ": tokenizer kind '", kind, "', this version knows ",
-                         kTokenizerKind);
+  if (kind == TokenizerKindName(TokenizerKind::kSentencePiece)) {
+    config.tokenizer_kind = TokenizerKind::kSentencePiece;
+  } else if (kind == TokenizerKindName(TokenizerKind::kWordPiece)) {
+    config.tokenizer_kind = TokenizerKind::kWordPiece;
+  } else {
+    return Unimplemented(file, ": tokenizer kind '", kind,
+                         "', this version knows sentencepiece and wordpiece");
   }
-  LARDER_ASSIGN_OR_RETURN(std::string name,
+  LARDER_ASSIGN_OR_RETURN(config.tokenizer_file,
                           Text(*tokenizer, "file", Concat(file, ": tokenizer")));
-  if (!IsSafeRelativePath(name)) {
+  if (!IsSafeRelativePath(config.tokenizer_file)) {
     return DataLoss(file, ": tokenizer: 'file' must stay inside the artifact's directory");
   }
-  return name;
+  return OkStatus();
 }
 
 Status ReadNotes(const Json& json, std::string_view file, EncoderConfig& config) {
@@ -106,6 +109,7 @@ std::string JsonNumber(double value) {
 std::string_view EncoderKindName(EncoderKind kind) {
   switch (kind) {
     case EncoderKind::kStatic: return "static";
+    case EncoderKind::kTransformer: return "transformer";
   }
   return "?";
 }
@@ -125,7 +129,7 @@ StatusOr<EncoderConfig> ParseEncoderConfig(std::string_view text, std::string_vi
   LARDER_RETURN_IF_ERROR(CheckKeys(json, kKeys, file));
   EncoderConfig config;
   LARDER_ASSIGN_OR_RETURN(config.dimensions, Count(json, "dimensions", kMaxDimensions, file));
-  LARDER_ASSIGN_OR_RETURN(config.tokenizer_file, TokenizerFile(json, file));
+  LARDER_RETURN_IF_ERROR(ReadTokenizer(json, file, config));
   LARDER_ASSIGN_OR_RETURN(const std::string pooling, Text(json, "pooling", file));
   if (pooling != kPooling) {
     return Unimplemented(file, ": pooling '", pooling, "', this version knows ", kPooling);
@@ -150,7 +154,7 @@ std::string WriteEncoderConfig(const EncoderConfig& config) {
       "{\n  \"format\": ", JsonString(kFormat),
       ",\n  \"kind\": ", JsonString(EncoderKindName(config.kind)),
       ",\n  \"dimensions\": ", config.dimensions,
-      ",\n  \"tokenizer\": {\"kind\": ", JsonString(kTokenizerKind),
+      ",\n  \"tokenizer\": {\"kind\": ", JsonString(TokenizerKindName(config.tokenizer_kind)),
       ", \"file\": ", JsonString(config.tokenizer_file), "}",
       ",\n  \"pooling\": ", JsonString(kPooling), ",\n  \"max_tokens\": ", config.max_tokens);
   std::string_view separator = "\n    ";

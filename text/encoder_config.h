@@ -23,6 +23,7 @@ inline constexpr int32_t kMaxTokensLimit = 1 << 20;
 struct EncoderConfig {
   EncoderKind kind = EncoderKind::kStatic;
   int32_t dimensions = 0;
+  TokenizerKind tokenizer_kind = TokenizerKind::kSentencePiece;
   std::string tokenizer_file = "tokenizer.model";
   // Tokens after the first so many do not count; 1 to kMaxTokensLimit.
   int32_t max_tokens = 8'192;

@@ -85,29 +85,39 @@ StatusOr<std::unique_ptr<const StaticEncoder>> StaticEncoder::Create(
 
 StaticEncoder::StaticEncoder(const EncoderInfo& info, int32_t max_tokens,
                              std::unique_ptr<const Tokenizer> tokenizer, StaticTables tables)
-    : Encoder(info),
-      max_tokens_(static_cast<size_t>(max_tokens)),
-      tokenizer_(std::move(tokenizer)),
+    : Encoder(info, std::move(tokenizer), static_cast<size_t>(max_tokens)),
       tables_(std::move(tables)) {}
 
+Status StaticEncoder::Tokenize(std::string_view text, TextRole, TokenizedText& out) const {
+  // What is too long to be a text stays whole: the tokenizer refuses it.
+  const std::string_view head =
+      text.size() > kMaxTextBytes ? text : Utf8Prefix(text, max_tokens() * kMaxBytesPerToken);
+  LARDER_RETURN_IF_ERROR(tokenizer().Encode(head, out.ids));
+  out.truncated = head.size() < text.size() || out.ids.size() > max_tokens();
+  out.ids.resize(std::min(out.ids.size(), max_tokens()));
+  return OkStatus();
+}
+
 Status StaticEncoder::EncodeTexts(std::span<const std::string_view> texts, std::span<int8_t> out,
-                                  size_t first) const {
+                                  size_t first, TextRole role) const {
   const auto dim = static_cast<size_t>(dimensions());
-  std::vector<int32_t> ids;
-  std::vector<int64_t> sums(dim);
+  TokenizedText tokenized;
   for (size_t i = 0; i < texts.size(); ++i) {
-    // What is too long to be a text stays whole: the tokenizer refuses it.
-    const std::string_view text = texts[i].size() > kMaxTextBytes
-                                      ? texts[i]
-                                      : Utf8Prefix(texts[i], max_tokens_ * kMaxBytesPerToken);
-    if (const Status status = tokenizer_->Encode(text, ids); !status.ok()) {
+    if (const Status status = Tokenize(texts[i], role, tokenized); !status.ok()) {
       return Annotate(status, Concat("text ", first + i));
     }
-    const size_t count = std::min(ids.size(), max_tokens_);
-    SumTokens(tables_, std::span<const int32_t>(ids).first(count), sums);
-    ScaleToInt8(sums, out.subspan(i * dim, dim));
+    EncodeInt8(std::span(&tokenized, 1), out.subspan(i * dim, dim));
   }
   return OkStatus();
+}
+
+void StaticEncoder::EncodeInt8(std::span<const TokenizedText> texts, std::span<int8_t> out) const {
+  const auto dim = static_cast<size_t>(dimensions());
+  std::vector<int64_t> sums(dim);
+  for (size_t i = 0; i < texts.size(); ++i) {
+    SumTokens(tables_, texts[i].ids, sums);
+    ScaleToInt8(sums, out.subspan(i * dim, dim));
+  }
 }
 
 std::string WriteStaticModel(const StaticTables& tables) {

@@ -56,14 +56,16 @@ class StaticEncoder final : public Encoder {
       const EncoderInfo& info, const EncoderConfig& config,
       std::unique_ptr<const Tokenizer> tokenizer, StaticTables tables, std::string_view file);
 
- private:
-  Status EncodeTexts(std::span<const std::string_view> texts, std::span<int8_t> out,
-                     size_t first) const override;
+  // Roles make no difference.
+  Status Tokenize(std::string_view text, TextRole role, TokenizedText& out) const override;
 
+ private:
   StaticEncoder(const EncoderInfo& info, int32_t max_tokens,
                 std::unique_ptr<const Tokenizer> tokenizer, StaticTables tables);
-  const size_t max_tokens_;
-  const std::unique_ptr<const Tokenizer> tokenizer_;
+  Status EncodeTexts(std::span<const std::string_view> texts, std::span<int8_t> out,
+                     size_t first, TextRole role) const override;
+  void EncodeInt8(std::span<const TokenizedText> texts, std::span<int8_t> out) const override;
+
   const StaticTables tables_;
 };
 

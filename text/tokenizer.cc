@@ -1,53 +1,55 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "text/tokenizer.h"
 
-#include <string>
 #include <utility>
 
-#include "text/internal/sentencepiece_bridge.h"
-#include "text/internal/sentencepiece_check.h"
+#include "text/sentencepiece/sentencepiece_tokenizer.h"
 
 namespace larder::text {
+namespace {
 
-StatusOr<std::unique_ptr<const Tokenizer>> Tokenizer::Open(std::string_view model_bytes,
-                                                           std::string_view name) {
-  if (model_bytes.size() > kMaxTokenizerBytes) {
-    return DataLoss(name, ": a tokenizer of ", model_bytes.size(), " bytes, the limit is ",
-                    kMaxTokenizerBytes);
-  }
-  LARDER_RETURN_IF_ERROR(internal::CheckSentencePieceModel(model_bytes, name));
-  std::string error;
-  auto model = internal::SentencePieceModel::Load(model_bytes, error);
-  if (model == nullptr) {
-    return DataLoss(name, ": libsentencepiece refuses the model: ", error);
-  }
-  return std::unique_ptr<const Tokenizer>(new Tokenizer(std::move(model)));
+Status CheckSize(std::string_view text) {
+  if (text.size() <= kMaxTextBytes) return OkStatus();
+  return InvalidArgument("a text of ", text.size(), " bytes, the limit is ", kMaxTextBytes);
 }
 
-Tokenizer::Tokenizer(std::unique_ptr<const internal::SentencePieceModel> model)
-    : model_(std::move(model)),
-      vocab_size_(model_->size()),
-      unknown_id_(model_->unknown_id()) {}
+}  // namespace
 
-Tokenizer::~Tokenizer() = default;
+std::string_view TokenizerKindName(TokenizerKind kind) {
+  switch (kind) {
+    case TokenizerKind::kSentencePiece: return "sentencepiece";
+    case TokenizerKind::kWordPiece: return "wordpiece";
+  }
+  return "?";
+}
+
+StatusOr<std::unique_ptr<const Tokenizer>> Tokenizer::Open(TokenizerKind kind,
+                                                           std::string_view bytes,
+                                                           std::string_view name) {
+  switch (kind) {
+    case TokenizerKind::kSentencePiece: return OpenSentencePiece(bytes, name);
+    case TokenizerKind::kWordPiece: break;
+  }
+  return Unimplemented(name, ": tokenizers of kind ", TokenizerKindName(kind));
+}
+
+Tokenizer::Tokenizer(int32_t vocab_size, int32_t unknown_id, std::vector<int32_t> before,
+                     std::vector<int32_t> after)
+    : vocab_size_(vocab_size),
+      unknown_id_(unknown_id),
+      before_(std::move(before)),
+      after_(std::move(after)) {}
 
 Status Tokenizer::Encode(std::string_view text, std::vector<int32_t>& ids) const {
-  if (text.size() > kMaxTextBytes) {
-    ids.clear();
-    return InvalidArgument("a text of ", text.size(), " bytes, the limit is ", kMaxTextBytes);
-  }
-  std::string error;
-  if (!model_->Encode(text, ids, error)) return Internal("libsentencepiece failed: ", error);
-  return OkStatus();
+  ids.clear();
+  LARDER_RETURN_IF_ERROR(CheckSize(text));
+  return EncodeText(text, ids);
 }
 
-bool Tokenizer::is_control(int32_t id) const {
-  return id >= 0 && id < vocab_size_ && model_->is_control(id);
-}
-
-std::string_view Tokenizer::piece(int32_t id) const {
-  if (id < 0 || id >= vocab_size_) return {};
-  return model_->piece(id);
+Status Tokenizer::EncodeWithOffsets(std::string_view text, std::vector<Token>& tokens) const {
+  tokens.clear();
+  LARDER_RETURN_IF_ERROR(CheckSize(text));
+  return EncodeTextWithOffsets(text, tokens);
 }
 
 }  // namespace larder::text

@@ -12,9 +12,9 @@
 #include "cli/number_option.h"
 #include "cli/progress.h"
 #include "cli/table.h"
-#include "text/evaluate.h"
-#include "text/static_trainer.h"
-#include "text/tokenizer.h"
+#include "text/evaluation/evaluate.h"
+#include "text/training/static_trainer.h"
+#include "text/sentencepiece/sentencepiece_tokenizer.h"
 
 namespace larder::cli {
 namespace {
@@ -88,7 +88,7 @@ StatusOr<int> RunTrain(Cli& cli, const TrainOptions& options) {
                             FileSystem::Posix().Read(options.tokenizer, kMaxTokenizerBytes));
     // The trainer would not know what the file is called.
     LARDER_RETURN_IF_ERROR(
-        text::Tokenizer::Open(training.tokenizer_model, options.tokenizer).status());
+        text::OpenSentencePiece(training.tokenizer_model, options.tokenizer).status());
   }
   LARDER_ASSIGN_OR_RETURN(const auto documents, ReadDocuments(options.items, options.fields));
   Progress progress(cli.io.err);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "text/tokenizer.h"
+#include "text/sentencepiece/sentencepiece_tokenizer.h"
 
 #include <ostream>
 #include <utility>
@@ -13,7 +13,7 @@
 #include "cli/output_file.h"
 #include "cli/progress.h"
 #include "cli/read_request.h"
-#include "text/tokenizer_trainer.h"
+#include "text/sentencepiece/tokenizer_trainer.h"
 
 namespace larder::cli {
 namespace {
@@ -40,7 +40,7 @@ StatusOr<int> Run(Cli& cli, const Options& options) {
   progress.Show(Concat("training on ", FormatCount(texts.size()), " texts"));
   LARDER_ASSIGN_OR_RETURN(const std::string bytes, text::TrainTokenizer(views, training));
   progress.Finish();
-  LARDER_ASSIGN_OR_RETURN(const auto tokenizer, text::Tokenizer::Open(bytes, options.out));
+  LARDER_ASSIGN_OR_RETURN(const auto tokenizer, text::OpenSentencePiece(bytes, options.out));
   LARDER_RETURN_IF_ERROR(WriteFileAtomically(FileSystem::Posix(), options.out, bytes));
   if (cli.json) {
     cli.io.out << DumpJson({{"out", options.out},

@@ -79,7 +79,7 @@ TEST(EncoderConfig, WhatALaterVersionMayBringIsUnimplemented) {
       {Replaced("larder-encoder-1", "larder-encoder-2"), "format 'larder-encoder-2'"},
       {Replaced("\"kind\": \"static\"", "\"kind\": \"transformer\", \"layers\": 6"),
        "encoder kind 'transformer'"},
-      {Replaced("sentencepiece", "wordpiece"), "tokenizer kind 'wordpiece'"},
+      {Replaced("sentencepiece", "bytes"), "tokenizer kind 'bytes'"},
       {Replaced("weighted_sum", "cls"), "pooling 'cls'"},
   };
   for (const auto& [json, message] : cases) {

@@ -8,7 +8,8 @@
 
 #include "base/file_system.h"
 #include "tests/support/status_matchers.h"
-#include "text/tokenizer_trainer.h"
+#include "text/sentencepiece/sentencepiece_tokenizer.h"
+#include "text/sentencepiece/tokenizer_trainer.h"
 
 namespace larder::text {
 namespace {
@@ -63,7 +64,7 @@ const std::string& SampleTokenizerBytes() {
 }
 
 std::unique_ptr<const Tokenizer> SampleTokenizer() {
-  auto tokenizer = Tokenizer::Open(SampleTokenizerBytes(), "sample");
+  auto tokenizer = OpenSentencePiece(SampleTokenizerBytes(), "sample");
   LARDER_CHECK(tokenizer.ok());
   return *std::move(tokenizer);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "text/tokenizer_trainer.h"
+#include "text/sentencepiece/tokenizer_trainer.h"
 
 #include <algorithm>
 #include <utility>
@@ -7,7 +7,7 @@
 
 #include "base/bytes.h"
 #include "text/internal/random.h"
-#include "text/internal/sentencepiece_bridge.h"
+#include "text/sentencepiece/sentencepiece_bridge.h"
 
 namespace larder::text {
 namespace {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef LARDER_TEXT_INTERNAL_TFIDF_H_
-#define LARDER_TEXT_INTERNAL_TFIDF_H_
+#ifndef LARDER_TEXT_EVALUATION_TFIDF_H_
+#define LARDER_TEXT_EVALUATION_TFIDF_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -48,4 +48,4 @@ std::vector<std::string> SplitWords(std::string_view text);
 
 }  // namespace larder::text::internal
 
-#endif  // LARDER_TEXT_INTERNAL_TFIDF_H_
+#endif  // LARDER_TEXT_EVALUATION_TFIDF_H_

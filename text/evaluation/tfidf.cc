@@ -2,7 +2,7 @@
 #include <cmath>
 #include <utility>
 
-#include "text/internal/tfidf.h"
+#include "text/evaluation/tfidf.h"
 
 namespace larder::text::internal {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "text/static_trainer.h"
+#include "text/training/static_trainer.h"
 
 #include <algorithm>
 #include <cmath>
@@ -9,7 +9,8 @@
 
 #include "text/encoder_config.h"
 #include "text/internal/random.h"
-#include "text/internal/truncated_svd.h"
+#include "text/sentencepiece/sentencepiece_tokenizer.h"
+#include "text/training/truncated_svd.h"
 
 namespace larder::text {
 namespace {
@@ -212,7 +213,7 @@ StatusOr<TrainedEncoder> TrainStaticEncoder(FileSystem& fs, const std::string& d
   config.dimensions = options.table.dimensions;
   DescribeTraining(documents, options, config);
   LARDER_ASSIGN_OR_RETURN(auto tokenizer,
-                          Tokenizer::Open(tokenizer_bytes, config.tokenizer_file));
+                          OpenSentencePiece(tokenizer_bytes, config.tokenizer_file));
   LARDER_ASSIGN_OR_RETURN(const StaticTables tables,
                           TrainStaticTables(documents, *tokenizer, options.table, progress));
 

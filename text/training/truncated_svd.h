@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef LARDER_TEXT_INTERNAL_TRUNCATED_SVD_H_
-#define LARDER_TEXT_INTERNAL_TRUNCATED_SVD_H_
+#ifndef LARDER_TEXT_TRAINING_TRUNCATED_SVD_H_
+#define LARDER_TEXT_TRAINING_TRUNCATED_SVD_H_
 
 #include <Eigen/Dense>
 #include <cstddef>
@@ -51,4 +51,4 @@ FloatMatrix RandomRotation(int32_t rows, int32_t columns, uint64_t seed);
 
 }  // namespace larder::text::internal
 
-#endif  // LARDER_TEXT_INTERNAL_TRUNCATED_SVD_H_
+#endif  // LARDER_TEXT_TRAINING_TRUNCATED_SVD_H_

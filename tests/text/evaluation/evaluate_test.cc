@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "text/evaluate.h"
+#include "text/evaluation/evaluate.h"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 
 #include "tests/support/status_matchers.h"
 #include "tests/text/text_testing.h"
-#include "text/internal/tfidf.h"
+#include "text/evaluation/tfidf.h"
 
 namespace larder::text {
 namespace {
@@ -18,11 +18,14 @@ using testing::HasSubstr;
 // Counts letters: simple enough to work out by hand what is near what.
 class LetterEncoder final : public Encoder {
  public:
-  LetterEncoder() : Encoder({.dimensions = 26}) {}
+  LetterEncoder() : Encoder({.dimensions = 26}, SampleTokenizer(), 100) {}
+  Status Tokenize(std::string_view, TextRole, TokenizedText&) const override {
+    return Unimplemented("letters are not tokens");
+  }
 
  private:
   Status EncodeTexts(std::span<const std::string_view> texts, std::span<int8_t> out,
-                     size_t) const override {
+                     size_t, TextRole) const override {
     std::fill(out.begin(), out.end(), int8_t{0});
     for (size_t i = 0; i < texts.size(); ++i) {
       for (const char c : texts[i]) {
@@ -36,10 +39,14 @@ class LetterEncoder final : public Encoder {
 // Refuses everything.
 class BrokenEncoder final : public Encoder {
  public:
-  BrokenEncoder() : Encoder({.dimensions = 4}) {}
+  BrokenEncoder() : Encoder({.dimensions = 4}, SampleTokenizer(), 100) {}
+  Status Tokenize(std::string_view, TextRole, TokenizedText&) const override {
+    return Internal("broken");
+  }
 
  private:
-  Status EncodeTexts(std::span<const std::string_view>, std::span<int8_t>, size_t) const override {
+  Status EncodeTexts(std::span<const std::string_view>, std::span<int8_t>, size_t,
+                     TextRole) const override {
     return Internal("broken");
   }
 };

@@ -5,7 +5,7 @@
 #include <exception>
 #include <unordered_map>
 
-#include "text/internal/sentencepiece_bridge.h"
+#include "text/sentencepiece/sentencepiece_bridge.h"
 
 namespace larder::text::internal {
 namespace {

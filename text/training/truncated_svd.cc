@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "text/internal/truncated_svd.h"
+#include "text/training/truncated_svd.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef LARDER_TEXT_STATIC_TRAINER_H_
-#define LARDER_TEXT_STATIC_TRAINER_H_
+#ifndef LARDER_TEXT_TRAINING_STATIC_TRAINER_H_
+#define LARDER_TEXT_TRAINING_STATIC_TRAINER_H_
 
 #include <cstdint>
 #include <span>
@@ -10,11 +10,11 @@
 #include "base/status.h"
 #include "text/document.h"
 #include "text/encoder.h"
-#include "text/evaluate.h"
+#include "text/evaluation/evaluate.h"
 #include "text/progress.h"
 #include "text/static_encoder.h"
 #include "text/tokenizer.h"
-#include "text/tokenizer_trainer.h"
+#include "text/sentencepiece/tokenizer_trainer.h"
 
 namespace larder::text {
 
@@ -71,4 +71,4 @@ StatusOr<TrainedEncoder> TrainStaticEncoder(FileSystem& fs, const std::string& d
 
 }  // namespace larder::text
 
-#endif  // LARDER_TEXT_STATIC_TRAINER_H_
+#endif  // LARDER_TEXT_TRAINING_STATIC_TRAINER_H_

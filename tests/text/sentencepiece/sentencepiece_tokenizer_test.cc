@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "text/tokenizer.h"
+#include "text/sentencepiece/sentencepiece_tokenizer.h"
 
 #include <gtest/gtest.h>
 
@@ -137,23 +137,23 @@ TEST(Tokenizer, ThreadsGetTheSameIds) {
 }
 
 TEST(TokenizerOpen, RefusesEmptyAndForeignBytes) {
-  EXPECT_THAT(Tokenizer::Open("", "t.model"),
+  EXPECT_THAT(OpenSentencePiece("", "t.model"),
               StatusIs(StatusCode::kDataLoss, HasSubstr("t.model")));
-  EXPECT_THAT(Tokenizer::Open("{\"model\": 1}", "t.model"),
+  EXPECT_THAT(OpenSentencePiece("{\"model\": 1}", "t.model"),
               StatusIs(StatusCode::kDataLoss, HasSubstr("t.model")));
-  EXPECT_THAT(Tokenizer::Open(std::string(100, '\0'), "t.model"),
+  EXPECT_THAT(OpenSentencePiece(std::string(100, '\0'), "t.model"),
               StatusIs(StatusCode::kDataLoss, HasSubstr("t.model")));
 }
 
 TEST(TokenizerOpen, RefusesAModelOverTheLimitBeforeReadingIt) {
-  EXPECT_THAT(Tokenizer::Open(std::string(kMaxTokenizerBytes + 1, 'x'), "t.model"),
+  EXPECT_THAT(OpenSentencePiece(std::string(kMaxTokenizerBytes + 1, 'x'), "t.model"),
               StatusIs(StatusCode::kDataLoss, HasSubstr("the limit is")));
 }
 
 TEST(TokenizerOpen, TruncationIsNeverACrash) {
   const std::string& bytes = SampleTokenizerBytes();
   for (size_t size = 0; size < bytes.size(); size += 1 + bytes.size() / 200) {
-    const auto opened = Tokenizer::Open(std::string_view(bytes).substr(0, size), "t.model");
+    const auto opened = OpenSentencePiece(std::string_view(bytes).substr(0, size), "t.model");
     // A cut between two fields is a smaller, valid model.
     if (!opened.ok()) {
       EXPECT_THAT(opened, StatusIs(StatusCode::kDataLoss, HasSubstr("t.model")));
@@ -172,7 +172,7 @@ TEST(TokenizerOpen, FlippedBitsNeverCrashOpenOrEncode) {
       char& c = damaged[random() % damaged.size()];
       c = static_cast<char>(static_cast<unsigned char>(c) ^ (1u << (random() % 8)));
     }
-    const auto opened = Tokenizer::Open(damaged, "t.model");
+    const auto opened = OpenSentencePiece(damaged, "t.model");
     if (!opened.ok()) {
       EXPECT_THAT(opened, StatusIs(StatusCode::kDataLoss, HasSubstr("t.model")));
       continue;
@@ -214,7 +214,7 @@ std::string NormaliserField(const std::vector<uint32_t>& units) {
 }
 
 TEST(TokenizerOpen, AcceptsASmallHandMadeModel) {
-  ASSERT_OK_AND_ASSIGN(const auto tokenizer, Tokenizer::Open(Forged(""), "t.model"));
+  ASSERT_OK_AND_ASSIGN(const auto tokenizer, OpenSentencePiece(Forged(""), "t.model"));
 
   EXPECT_EQ(tokenizer->vocab_size(), 3);
   EXPECT_EQ(Encode(*tokenizer, "a a"), (std::vector<int32_t>{1, 2, 1, 2}));
@@ -240,7 +240,7 @@ TEST(TokenizerOpen, NamesTheForgedField) {
       {Forged(BytesField(0x1a, BytesField(0x12, "\xff\xff\xff\xff"))), "double array"},
   };
   for (const auto& [bytes, message] : cases) {
-    EXPECT_THAT(Tokenizer::Open(bytes, "t.model"),
+    EXPECT_THAT(OpenSentencePiece(bytes, "t.model"),
                 StatusIs(StatusCode::kDataLoss, HasSubstr(message)));
   }
 }
@@ -261,7 +261,7 @@ TEST(Tokenizer, GivesTheGoldenIdsOfPublishedModels) {
   for (const std::string model : {"nai-t5", "mistral01", "xlnet_base_cased"}) {
     ASSERT_OK_AND_ASSIGN(
         const auto tokenizer,
-        Tokenizer::Open(ReadFile(base + "sentencepiece/" + model + ".model"), model));
+        OpenSentencePiece(ReadFile(base + "sentencepiece/" + model + ".model"), model));
     const auto expected =
         LinesOf(base + "golden/sentencepiece/mixed_tokens_" + model + ".txt");
     ASSERT_EQ(inputs.size(), expected.size());

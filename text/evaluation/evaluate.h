@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef LARDER_TEXT_EVALUATE_H_
-#define LARDER_TEXT_EVALUATE_H_
+#ifndef LARDER_TEXT_EVALUATION_EVALUATE_H_
+#define LARDER_TEXT_EVALUATION_EVALUATE_H_
 
 #include <cstdint>
 #include <span>
@@ -56,4 +56,4 @@ StatusOr<Evaluation> EvaluateEncoder(const Encoder& encoder, std::span<const Doc
 
 }  // namespace larder::text
 
-#endif  // LARDER_TEXT_EVALUATE_H_
+#endif  // LARDER_TEXT_EVALUATION_EVALUATE_H_

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef LARDER_TEXT_TOKENIZER_TRAINER_H_
-#define LARDER_TEXT_TOKENIZER_TRAINER_H_
+#ifndef LARDER_TEXT_SENTENCEPIECE_TOKENIZER_TRAINER_H_
+#define LARDER_TEXT_SENTENCEPIECE_TOKENIZER_TRAINER_H_
 
 #include <cstdint>
 #include <span>
@@ -41,4 +41,4 @@ StatusOr<std::string> TrainTokenizer(std::span<const std::string_view> texts,
 
 }  // namespace larder::text
 
-#endif  // LARDER_TEXT_TOKENIZER_TRAINER_H_
+#endif  // LARDER_TEXT_SENTENCEPIECE_TOKENIZER_TRAINER_H_

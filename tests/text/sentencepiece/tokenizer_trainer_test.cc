@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "text/tokenizer_trainer.h"
+#include "text/sentencepiece/tokenizer_trainer.h"
 
 #include <gtest/gtest.h>
 
 #include "tests/support/status_matchers.h"
 #include "tests/text/text_testing.h"
-#include "text/tokenizer.h"
+#include "text/sentencepiece/sentencepiece_tokenizer.h"
 
 namespace larder::text {
 namespace {
@@ -50,14 +50,14 @@ TEST(TrainTokenizer, TheSeedChoosesTheSample) {
 TEST(TrainTokenizer, MakesTheVocabularyThatWasAskedFor) {
   ASSERT_OK_AND_ASSIGN(const std::string bytes,
                        Train(Texts(300), {.model = TokenizerModel::kBpe, .vocab_size = 200}));
-  ASSERT_OK_AND_ASSIGN(const auto tokenizer, Tokenizer::Open(bytes, "bpe"));
+  ASSERT_OK_AND_ASSIGN(const auto tokenizer, OpenSentencePiece(bytes, "bpe"));
 
   EXPECT_EQ(tokenizer->vocab_size(), 200);
 }
 
 TEST(TrainTokenizer, ASmallCorpusGetsASmallerVocabulary) {
   ASSERT_OK_AND_ASSIGN(const std::string bytes, Train(Texts(20), {.vocab_size = 16'000}));
-  ASSERT_OK_AND_ASSIGN(const auto tokenizer, Tokenizer::Open(bytes, "small"));
+  ASSERT_OK_AND_ASSIGN(const auto tokenizer, OpenSentencePiece(bytes, "small"));
 
   EXPECT_LT(tokenizer->vocab_size(), 16'000);
   EXPECT_GT(tokenizer->vocab_size(), 20);
@@ -66,7 +66,7 @@ TEST(TrainTokenizer, ASmallCorpusGetsASmallerVocabulary) {
 TEST(TrainTokenizer, FoldCaseIsAnOption) {
   ASSERT_OK_AND_ASSIGN(const std::string bytes,
                        Train(Texts(100), {.vocab_size = 150, .fold_case = false}));
-  ASSERT_OK_AND_ASSIGN(const auto tokenizer, Tokenizer::Open(bytes, "cased"));
+  ASSERT_OK_AND_ASSIGN(const auto tokenizer, OpenSentencePiece(bytes, "cased"));
   std::vector<int32_t> upper;
   std::vector<int32_t> lower;
 
@@ -90,7 +90,7 @@ TEST(TrainTokenizer, SurvivesOddTexts) {
 
   ASSERT_OK_AND_ASSIGN(const std::string bytes, Train(texts, {.vocab_size = 150}));
 
-  EXPECT_OK(Tokenizer::Open(bytes, "odd"));
+  EXPECT_OK(OpenSentencePiece(bytes, "odd"));
 }
 
 TEST(TrainTokenizer, ReportsProgress) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef LARDER_TEXT_INTERNAL_SENTENCEPIECE_BRIDGE_H_
-#define LARDER_TEXT_INTERNAL_SENTENCEPIECE_BRIDGE_H_
+#ifndef LARDER_TEXT_SENTENCEPIECE_SENTENCEPIECE_BRIDGE_H_
+#define LARDER_TEXT_SENTENCEPIECE_SENTENCEPIECE_BRIDGE_H_
 
 // A plain interface to libsentencepiece. Its headers and absl's define `absl::string_view`
 // differently, so neither this header nor the source behind it may include absl (or base/status.h).
@@ -40,4 +40,4 @@ std::string TrainSentencePieceModel(
 
 }  // namespace larder::text::internal
 
-#endif  // LARDER_TEXT_INTERNAL_SENTENCEPIECE_BRIDGE_H_
+#endif  // LARDER_TEXT_SENTENCEPIECE_SENTENCEPIECE_BRIDGE_H_

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "text/static_trainer.h"
+#include "text/training/static_trainer.h"
 
 #include <gtest/gtest.h>
 

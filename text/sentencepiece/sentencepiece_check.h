@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef LARDER_TEXT_INTERNAL_SENTENCEPIECE_CHECK_H_
-#define LARDER_TEXT_INTERNAL_SENTENCEPIECE_CHECK_H_
+#ifndef LARDER_TEXT_SENTENCEPIECE_SENTENCEPIECE_CHECK_H_
+#define LARDER_TEXT_SENTENCEPIECE_SENTENCEPIECE_CHECK_H_
 
 #include <string_view>
 
@@ -20,4 +20,4 @@ Status CheckSentencePieceModel(std::string_view bytes, std::string_view name);
 
 }  // namespace larder::text::internal
 
-#endif  // LARDER_TEXT_INTERNAL_SENTENCEPIECE_CHECK_H_
+#endif  // LARDER_TEXT_SENTENCEPIECE_SENTENCEPIECE_CHECK_H_

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "text/evaluate.h"
+#include "text/evaluation/evaluate.h"
 
 #include <algorithm>
 #include <array>
@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "text/internal/random.h"
-#include "text/internal/tfidf.h"
+#include "text/evaluation/tfidf.h"
 
 namespace larder::text {
 namespace {

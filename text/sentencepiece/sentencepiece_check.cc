@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "text/internal/sentencepiece_check.h"
+#include "text/sentencepiece/sentencepiece_check.h"
 
 #include <bit>
 #include <cmath>
