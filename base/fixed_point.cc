@@ -25,4 +25,13 @@ std::vector<int8_t> ToFixedPoint(std::span<const float> values) {
   return halves;
 }
 
+void FromFixedPoint(std::span<const int8_t> halves, std::span<float> values) {
+  const size_t n = values.size();
+  const auto code = [&](size_t i) { return 256 * halves[i] + halves[n + i]; };
+  int64_t squares = 0;
+  for (size_t i = 0; i < n; ++i) squares += int64_t{code(i)} * code(i);
+  const double norm = squares > 0 ? std::sqrt(static_cast<double>(squares)) : 1;
+  for (size_t i = 0; i < n; ++i) values[i] = static_cast<float>(code(i) / norm);
+}
+
 }  // namespace larder

@@ -15,6 +15,11 @@ namespace larder {
 // Shapes: values [n]; the result is the high halves [n], then the low ones [n].
 std::vector<int8_t> ToFixedPoint(std::span<const float> values);
 
+// The vector of length 1 that the halves stand for; all zero for zero. ToFixedPoint of it gives the
+// same halves if they came from there.
+// Shapes: halves [2 * values.size()].
+void FromFixedPoint(std::span<const int8_t> halves, std::span<float> values);
+
 }  // namespace larder
 
 #endif  // LARDER_BASE_FIXED_POINT_H_

@@ -58,7 +58,8 @@ StatusOr<Definitions> ReadDefinitions(FileSystem& fs, const std::string& dir) {
       definitions.unreadable[path] = Message(info.status());
       continue;
     }
-    definitions.encoders.push_back({path, info->digest, static_cast<uint32_t>(info->dimensions)});
+    definitions.encoders.push_back({path, info->digest, static_cast<uint32_t>(info->dimensions),
+                                    info->element() == text::VectorElement::kFloat});
   }
   return definitions;
 }

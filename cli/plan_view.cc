@@ -65,6 +65,7 @@ Request RequestWith(const Definitions& definitions) {
     sent->set_path(facts.path);
     sent->set_digest(facts.digest.Hex());
     sent->set_dimensions(facts.dimensions);
+    sent->set_floats(facts.floats);
   }
   return request;
 }

@@ -12,7 +12,7 @@
 #include "featurestore/state_reader.h"
 #include "featurestore/value_bytes.h"
 #include "featurestore/vector_text.h"
-#include "featurestore/vectors_file.h"
+#include "featurestore/vector_list.h"
 
 namespace larder::featurestore {
 
@@ -134,8 +134,13 @@ void Applier::PublishRows(PreparedBatch& batch, size_t begin, size_t end) {
       batch.vector_changes.begin(), batch.vector_changes.end(), begin,
       [](const PreparedBatch::VectorChange& change, size_t row) { return change.row < row; });
   for (auto change = first; change != batch.vector_changes.end() && change->row < end; ++change) {
-    change->table->Set(ordinals[change->row], change->content, change->codes);
-    p_.sink.SetVector(change->table->feature().digest, ordinals[change->row], change->codes);
+    VectorTable& vectors = *change->table;
+    if (change->deferred) {
+      vectors.Want(ordinals[change->row], change->content);
+    } else {
+      vectors.Set(ordinals[change->row], change->content, change->codes);
+      p_.sink.SetVector(vectors.feature().digest, ordinals[change->row], change->codes);
+    }
   }
 }
 
@@ -245,6 +250,7 @@ Applier::Outcome Applier::ApplyActivation(const Entry& entry, uint64_t checksum)
   if (status.ok()) {
     switch (activation->kind) {
       case Activation::Kind::kVectors: status = InstallVectors(*activation); break;
+      case Activation::Kind::kAllVectors:
       case Activation::Kind::kEpoch: break;
       case Activation::Kind::kIndexBase:
       case Activation::Kind::kNoBase:
@@ -257,7 +263,8 @@ Applier::Outcome Applier::ApplyActivation(const Entry& entry, uint64_t checksum)
   {
     WriterLock lock(p_.lock);
     if (status.ok()) RaiseStage(*activation);
-    if (activation.ok()) {
+    // Vectors are in the state's blobs, so that no restart needs the record.
+    if (activation.ok() && activation->kind != Activation::Kind::kVectors) {
       p_.state.new_notes.push_back({Position::Of(entry.number, 0), entry.arrival, entry.kind,
                                     entry.control, {}, status.ok() && loaded});
     }
@@ -269,28 +276,22 @@ Applier::Outcome Applier::ApplyActivation(const Entry& entry, uint64_t checksum)
   return outcome;
 }
 
-// Vectors for rows that are older than their feature; those whose text changed since are dropped
-// (S7.3). Until the feature is active nobody reads them, so they may go in piece by piece.
+// Vectors that a job made; those of rows whose text changed since are dropped (S7.3).
 Status Applier::InstallVectors(const Activation& activation) {
   VectorTable& table = *p_.state.FindVectors(activation.feature);
   const SourceState& source = *p_.state.FindSource(table.feature().source);
   const auto use = std::find_if(source.vectors.begin(), source.vectors.end(),
                                 [&](const auto& candidate) { return candidate.vectors == &table; });
   LARDER_CHECK(use != source.vectors.end());
-  LARDER_ASSIGN_OR_RETURN(const std::string dir, p_.artifacts.Path(activation.artifact));
-  LARDER_ASSIGN_OR_RETURN(
-      const VectorsFile file,
-      VectorsFile::Read(p_.fs, JoinPath(dir, kVectorsFileName), activation.feature,
-                        table.feature().dimensions));
-  std::vector<VectorsFile::Item> items;
-  file.ForEach([&](const VectorsFile::Item& item) { items.push_back(item); });
+  LARDER_ASSIGN_OR_RETURN(const std::vector<ListedVector> items,
+                          DecodeVectorList(activation.vectors, table.feature().code_size()));
   const KeyTable& keys = source.key_uses[source.row_key].entity->keys();
   for (size_t begin = 0; begin < items.size(); begin += kActivateChunk) {
     const auto chunk =
         std::span(items).subspan(begin, std::min(kActivateChunk, items.size() - begin));
     std::vector<Ordinal> ordinals;
     std::vector<const Row*> rows;
-    for (const VectorsFile::Item& item : chunk) {
+    for (const ListedVector& item : chunk) {
       ordinals.push_back(keys.Find(item.key));
       rows.push_back(std::as_const(*source.rows).Find(ordinals.back()));
     }
@@ -300,8 +301,8 @@ Status Applier::InstallVectors(const Activation& activation) {
       for (size_t i = at; i < std::min(at + kPublishRecords, chunk.size()); ++i) {
         if (!texts[i].has_value() || ContentHash(*texts[i]) != chunk[i].content) continue;
         if (table.Has(ordinals[i]) && table.content(ordinals[i]) == chunk[i].content) continue;
-        table.Set(ordinals[i], chunk[i].content, chunk[i].vector);
-        p_.sink.SetVector(activation.feature, ordinals[i], chunk[i].vector);
+        table.Set(ordinals[i], chunk[i].content, chunk[i].codes);
+        p_.sink.SetVector(activation.feature, ordinals[i], chunk[i].codes);
       }
     }
   }
@@ -310,7 +311,7 @@ Status Applier::InstallVectors(const Activation& activation) {
 
 void Applier::RaiseStage(const Activation& activation) {
   VectorTable& vectors = *p_.state.FindVectors(activation.feature);
-  if (activation.kind == Activation::Kind::kVectors) vectors.Raise(VectorStage::kReady);
+  if (activation.kind == Activation::Kind::kAllVectors) vectors.Raise(VectorStage::kReady);
   // Not one that misses vectors after all, because their artifact was lost: a job makes them anew.
   if (activation.kind == Activation::Kind::kEpoch && vectors.stage() == VectorStage::kReady) {
     vectors.Raise(VectorStage::kActive);

@@ -267,7 +267,7 @@ void Checkpointer::WriteVector(VectorTable& table, const EntityState& entity, Or
   const std::string blob_key = VectorBlobKey(table.feature().digest, key);
   SubtractShare(running_sum_, table.share(ordinal));
   table.ClearDirty(ordinal);
-  if (!table.Has(ordinal)) {
+  if (!table.HasBlob(ordinal)) {
     table.share(ordinal) = {};
     batch_->Delete(blob_key);
     return;

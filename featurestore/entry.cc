@@ -15,7 +15,9 @@ namespace {
 
 // docs/formats/log.md
 constexpr uint8_t kEntryFormat = 1;
-constexpr uint8_t kActivationFormat = 2;  // 1 has no kEpoch and no kNoBase
+// 1 has no kEpoch and no kNoBase; 2 and 1 have no list of vectors: their kVectors names an artifact
+// that this version does not read, so that a job makes its vectors again.
+constexpr uint8_t kActivationFormat = 3;
 constexpr size_t kChecksumBytes = sizeof(uint64_t);
 // Keeps every length of a column within 32 bits.
 constexpr size_t kMaxEntryBytes = size_t{1} << 30;
@@ -236,6 +238,7 @@ std::string EncodeActivation(const Activation& activation) {
   out.Fixed(static_cast<uint8_t>(activation.kind));
   out.Raw(activation.feature.view());
   out.Raw(activation.artifact.view());
+  out.Raw(activation.vectors);
   return bytes;
 }
 
@@ -249,15 +252,17 @@ StatusOr<Activation> DecodeActivation(std::string_view bytes) {
   const auto kind = in.Fixed<uint8_t>();
   const std::string_view feature = in.Raw(32);
   const std::string_view artifact = in.Raw(32);
+  const std::string_view vectors = format < 3 ? std::string_view() : in.Raw(in.remaining());
   LARDER_RETURN_IF_ERROR(in.Finish("activation"));
   Activation activation;
   if (format == 0 || kind < static_cast<uint8_t>(Activation::Kind::kIndexBase) ||
-      kind > static_cast<uint8_t>(Activation::Kind::kNoBase)) {
+      kind > static_cast<uint8_t>(Activation::Kind::kAllVectors)) {
     return DataLoss("activation: format ", format, ", unknown kind ", kind);
   }
   activation.kind = static_cast<Activation::Kind>(kind);
   LARDER_ASSIGN_OR_RETURN(activation.feature, Digest::FromBytes(feature));
   LARDER_ASSIGN_OR_RETURN(activation.artifact, Digest::FromBytes(artifact));
+  activation.vectors = vectors;
   return activation;
 }
 

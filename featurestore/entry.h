@@ -46,19 +46,21 @@ StatusOr<Entry> DecodeNextEntry(std::string_view bytes, uint64_t number,
 // The checksum at the end of an encoded entry (the next entry's previous_checksum).
 uint64_t EntryChecksum(std::string_view bytes);
 
-// Makes an artifact visible (R4, S7.3, S7.4).
+// Makes visible what was made outside of apply (R4, S7.3, S7.4).
 struct Activation {
   enum class Kind : uint8_t {
-    kIndexBase = 1,  // artifact: an `ann` graph base of vector feature `feature`
-    kVectors = 2,    // artifact: vectors of `feature` for rows older than it (featurestore's file)
-    kEpoch = 3,      // `feature` is active from here on; no artifact
-    kNoBase = 4,     // the index of `feature` goes on without the base that it has; no artifact
+    kIndexBase = 1,   // artifact: an `ann` graph base of vector feature `feature`
+    kVectors = 2,     // `vectors` of `feature` for some of its rows, which a job made
+    kEpoch = 3,       // `feature` is active from here on
+    kNoBase = 4,      // the index of `feature` goes on without the base that it has
+    kAllVectors = 5,  // all rows have had their vectors of `feature`
   };
-  bool HasArtifact() const { return kind == Kind::kIndexBase || kind == Kind::kVectors; }
+  bool HasArtifact() const { return kind == Kind::kIndexBase; }
 
   Kind kind = Kind::kIndexBase;
-  Digest feature;   // the VectorFeature
-  Digest artifact;  // in the artifact store; zero if the kind has none
+  Digest feature;       // the VectorFeature
+  Digest artifact{};    // in the artifact store; zero if the kind has none
+  std::string vectors{};  // a list of vectors (vector_list.h); empty if the kind has none
 };
 std::string EncodeActivation(const Activation& activation);
 StatusOr<Activation> DecodeActivation(std::string_view bytes);

@@ -180,20 +180,23 @@ class Preparer {
         if (content.has_value()) ++use.vectors->reused;
         continue;
       }
-      if (content.has_value()) encode.push_back(out_.vector_changes.size());
-      out_.vector_changes.push_back({row, use.vectors, content.value_or(Hash128{}), {}});
+      const bool deferred = content.has_value() && use.feature->deferred();
+      if (content.has_value() && !deferred) encode.push_back(out_.vector_changes.size());
+      out_.vector_changes.push_back(
+          {row, use.vectors, content.value_or(Hash128{}), deferred});
     }
     return Encode(use, texts, encode);
   }
 
-  // Whether the row's content differs from what its key's vector is made of at that moment.
+  // Whether the row's content differs from what its key's vector is, or will be, made of at that
+  // moment.
   bool ContentChanges(
       const VectorTable& vectors, size_t row, const std::optional<Hash128>& content,
       std::unordered_map<std::string_view, std::optional<Hash128>>& contents) const {
     const PreparedBatch::Keys& keys = out_.keys[out_.source->row_key];
     const auto [at, first] = contents.try_emplace(keys.texts[row]);
-    if (first && keys.ordinals[row] != kNoOrdinal && vectors.Has(keys.ordinals[row])) {
-      at->second = vectors.content(keys.ordinals[row]);
+    if (first && keys.ordinals[row] != kNoOrdinal) {
+      at->second = vectors.LatestContent(keys.ordinals[row]);
     }
     if (at->second == content) return false;
     at->second = content;
@@ -206,20 +209,20 @@ class Preparer {
                 const std::vector<std::optional<std::string>>& texts,
                 const std::vector<size_t>& changes) {
     if (changes.empty()) return OkStatus();
-    const size_t dimensions = use.feature->dimensions;
+    const size_t size = use.feature->code_size();
     std::vector<std::string_view> views;
     for (const size_t change : changes) views.push_back(*texts[out_.vector_changes[change].row]);
-    std::vector<int8_t> codes(changes.size() * dimensions);
-    const Status status = embedder_.Embed(use.feature->space, views, codes);
+    std::vector<int8_t> codes(changes.size() * size);
+    const Status status = embedder_.Embed(use.feature->space, registry::TextRole::kDocument, views,
+                                          codes);
     if (!status.ok()) {
       return Annotate(status, Concat("vector feature '", use.feature->name, "': encoder artifact ",
                                      use.feature->space.Hex()));
     }
     use.vectors->encoded += changes.size();
     for (size_t i = 0; i < changes.size(); ++i) {
-      const auto first = codes.begin() + static_cast<std::ptrdiff_t>(i * dimensions);
-      out_.vector_changes[changes[i]].codes.assign(
-          first, first + static_cast<std::ptrdiff_t>(dimensions));
+      const auto vector = std::span(codes).subspan(i * size, size);
+      out_.vector_changes[changes[i]].codes.assign(vector.begin(), vector.end());
     }
     return OkStatus();
   }
@@ -228,7 +231,7 @@ class Preparer {
     for (size_t row = 0; row < batch_.size(); ++row) {
       if (out_.rows[row] == nullptr) continue;
       const std::vector<float> values = ExternalVector(use, *out_.rows[row]);
-      PreparedBatch::VectorChange change{row, use.vectors, {}, {}};
+      PreparedBatch::VectorChange change{.row = row, .table = use.vectors, .content = {}};
       if (!values.empty()) {
         change.content = HashTo128(AsBytes(std::span<const float>(values)));
         change.codes = ToFixedPoint(values);

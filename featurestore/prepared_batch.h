@@ -35,12 +35,14 @@ struct PreparedBatch {
     const registry::Column* argument = nullptr;
     const registry::Column* condition = nullptr;
   };
-  // The vector of one row changed; `codes` empty: it has none any more.
+  // The vector of one row changed; `codes` empty: it has none any more. Or, if `deferred`, a job
+  // will make the one of this content.
   struct VectorChange {
     size_t row = 0;
     VectorTable* table = nullptr;
     Hash128 content;
-    std::vector<int8_t> codes;
+    bool deferred = false;
+    std::vector<int8_t> codes{};
   };
 
   const Entry* entry = nullptr;

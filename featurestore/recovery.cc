@@ -173,17 +173,14 @@ class Recovery {
                           table = p_.state.FindVectorsByPrefix(digest);
                         }
                         if (table == nullptr) return Orphan(BlobKind::kVector, rest, blob);
-                        ByteReader in(blob.body);
-                        const Hash128 content = DecodeHash(in);
-                        const std::string_view codes = in.Raw(table->feature().code_size());
-                        if (!in.ok() || in.remaining() > 0)
-                          return in.Finish(BlobName(Concat('v', rest)));
                         const Ordinal ordinal =
                             p_.state.FindEntity(table->feature().entity)->Add(key);
-                        const std::span<const int8_t> vector(
-                            reinterpret_cast<const int8_t*>(codes.data()), codes.size());
-                        table->Install(ordinal, content, vector, blob.share);
-                        p_.sink.SetVector(table->feature().digest, ordinal, vector);
+                        LARDER_RETURN_IF_ERROR(table->InstallBlob(
+                            ordinal, blob.body, blob.share, BlobName(Concat('v', rest))));
+                        if (table->Has(ordinal)) {
+                          p_.sink.SetVector(table->feature().digest, ordinal,
+                                            table->Find(ordinal));
+                        }
                         return OkStatus();
                       });
   }

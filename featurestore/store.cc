@@ -11,7 +11,7 @@
 #include "featurestore/checkpoint.h"
 #include "featurestore/dedupe.h"
 #include "featurestore/housekeeper.h"
-#include "featurestore/missing_vectors.h"
+#include "featurestore/pending_vectors.h"
 #include "featurestore/record_parser.h"
 #include "featurestore/recovery.h"
 #include "featurestore/rocksdb_log.h"
@@ -19,7 +19,6 @@
 #include "featurestore/sequencer.h"
 #include "featurestore/snapshot.h"
 #include "featurestore/store_state.h"
-#include "featurestore/vectors_file.h"
 #include "registry/nearest_name.h"
 
 namespace larder::featurestore {
@@ -167,6 +166,10 @@ class StoreImpl : public Store {
       return FailedPrecondition("artifact ", activation.artifact.Short(),
                                 " is not in the artifact store");
     }
+    if (activation.vectors.size() > kMaxBatchBytes) {
+      return InvalidArgument("a list of vectors of ", activation.vectors.size(), " bytes, at most ",
+                             kMaxBatchBytes);
+    }
     {
       ReaderLock lock(lock_);
       if (state_.FindVectors(activation.feature) == nullptr) {
@@ -189,19 +192,9 @@ class StoreImpl : public Store {
                         [this](LoadedKeys keys) { housekeeper_->Warm(std::move(keys)); });
   }
 
-  StatusOr<std::vector<VectorInput>> MissingVectors(const Digest& feature) override {
-    return FindMissingVectors(state_, lock_, feature, embedder_);
-  }
-
-  std::string EncodeVectors(const Digest& feature, std::span<const VectorInput> inputs,
-                            std::span<const int8_t> vectors) const override {
-    uint32_t dimensions = 0;
-    {
-      ReaderLock lock(lock_);
-      const VectorTable* table = state_.FindVectors(feature);
-      if (table != nullptr) dimensions = table->feature().dimensions;
-    }
-    return EncodeVectorsFile(feature, dimensions, inputs, vectors);
+  StatusOr<PendingVectors> FindPendingVectors(const Digest& feature, registry::Ordinal from,
+                                              const PendingLimits& limits) override {
+    return featurestore::FindPendingVectors(state_, lock_, feature, from, limits, embedder_);
   }
 
   StatusOr<StateHash> ComputeStateHash() override {
@@ -283,7 +276,7 @@ StoreStats StoreImpl::Stats() const {
     for (const auto& vectors : state_.vectors()) {
       stats.vectors.push_back({vectors->feature().name, vectors->feature().digest,
                                vectors->stage(), vectors->size(), vectors->encoded,
-                               vectors->reused});
+                               vectors->reused, vectors->wanted_count()});
     }
   }
   stats.synced = Position::Of(sequencer_->synced() + 1, 0);

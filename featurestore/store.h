@@ -119,6 +119,7 @@ struct VectorStats {
   uint64_t vectors = 0;
   uint64_t encoded = 0;     // texts encoded since start
   uint64_t reused = 0;      // unchanged content, not encoded again
+  uint64_t wanted = 0;      // from the job, of rows that changed since the feature was there
 };
 
 struct StoreStats {
@@ -139,11 +140,24 @@ struct StoreStats {
   std::string last_artifact_error;
 };
 
-// Texts of a vector feature whose rows are older than the feature, for its background job.
+// The text of a row that wants its vector from a job.
 struct VectorInput {
   std::string key;
   Hash128 content;   // hash of the text: the vector is dropped if it changed since (S7.3)
   std::string text;
+};
+
+// A part of the work that a vector feature's job has.
+struct PendingLimits {
+  size_t max_texts = 1;
+  size_t max_bytes = 1;  // no further text once there are so many
+};
+struct PendingVectors {
+  std::vector<VectorInput> inputs{};
+  size_t bytes = 0;            // of their texts
+  registry::Ordinal next = 0;  // where to go on
+  uint64_t left = 0;           // rows after these: at most so many want a vector
+  bool is_last = false;        // none does
 };
 
 // The log, its deterministic apply, and the state that reads are served from (§6).
@@ -181,11 +195,13 @@ class Store {
       Position min_position, std::chrono::steady_clock::time_point deadline,
       const std::function<bool()>& cancelled = {}) = 0;
 
-  // All rows of a vector feature that have no current vector, at one position.
-  virtual StatusOr<std::vector<VectorInput>> MissingVectors(const Digest& feature) = 0;
-  // The bytes of the artifact file that Activation::kVectors installs ("vectors.larder").
-  virtual std::string EncodeVectors(const Digest& feature, std::span<const VectorInput> inputs,
-                                    std::span<const int8_t> vectors) const = 0;
+  // Rows of a vector feature that want a vector from a job, as many as `limits` allow, at least one
+  // if there is one. First those whose text changed since the feature was there, then, from
+  // ordinal `from`, those that have none.
+  // Errors: kNotFound for an unknown feature.
+  virtual StatusOr<PendingVectors> FindPendingVectors(const Digest& feature,
+                                                      registry::Ordinal from,
+                                                      const PendingLimits& limits) = 0;
 
   // Order-free hash of the state (S10) and its position; flushes first.
   struct StateHash {

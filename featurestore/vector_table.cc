@@ -2,8 +2,10 @@
 #include "featurestore/vector_table.h"
 
 #include <cstring>
+#include <unordered_set>
 
 #include "base/bytes.h"
+#include "base/fixed_point.h"
 #include "featurestore/hash_bytes.h"
 
 namespace larder::featurestore {
@@ -31,9 +33,57 @@ void VectorTable::EnsureSize(Ordinal ordinal) {
 }
 
 void VectorTable::Set(Ordinal ordinal, const Hash128& content, std::span<const int8_t> vector) {
-  if (vector.empty() && !Has(ordinal)) return;
+  const bool had = HasBlob(ordinal);
+  if (const auto wanted = wanted_.find(ordinal);
+      wanted != wanted_.end() && (vector.empty() || wanted->second == content)) {
+    Unwant(wanted);
+  }
+  if (vector.empty() && !had) return;
   const Hash128 share = ordinal < info_.capacity() ? info_[ordinal].share : Hash128{};
   Install(ordinal, content, vector, share);
+  MarkDirty(ordinal);
+}
+
+void VectorTable::Want(Ordinal ordinal, const Hash128& content) {
+  const auto wanted = wanted_.find(ordinal);
+  if (Has(ordinal) && this->content(ordinal) == content) {
+    if (wanted == wanted_.end()) return;
+    Unwant(wanted);
+  } else {
+    EnsureSize(ordinal);
+    AddWanted(ordinal, content);
+  }
+  MarkDirty(ordinal);  // its blob says what is wanted
+}
+
+void VectorTable::AddWanted(Ordinal ordinal, const Hash128& content) {
+  const bool is_new = wanted_.insert_or_assign(ordinal, content).second;
+  if (is_new) wanted_order_.push_back(ordinal);
+}
+
+void VectorTable::Unwant(std::unordered_map<Ordinal, Hash128>::iterator wanted) {
+  wanted_.erase(wanted);
+  while (!wanted_order_.empty() && !wanted_.contains(wanted_order_.front())) {
+    wanted_order_.pop_front();
+  }
+}
+
+std::vector<Ordinal> VectorTable::Wanted(size_t max) const {
+  std::vector<Ordinal> found;
+  std::unordered_set<Ordinal> seen;
+  for (const Ordinal ordinal : wanted_order_) {
+    if (found.size() == max) break;
+    if (wanted_.contains(ordinal) && seen.insert(ordinal).second) found.push_back(ordinal);
+  }
+  return found;
+}
+
+std::optional<Hash128> VectorTable::LatestContent(Ordinal ordinal) const {
+  if (const auto wanted = wanted_.find(ordinal); wanted != wanted_.end()) return wanted->second;
+  return Has(ordinal) ? std::optional(content(ordinal)) : std::nullopt;
+}
+
+void VectorTable::MarkDirty(Ordinal ordinal) {
   Info& info = info_[ordinal];
   if (info.dirty) return;
   info.dirty = true;
@@ -67,15 +117,23 @@ Status VectorTable::Read(std::span<const Ordinal> ordinals, const ReadAt& at, Co
     const Row* row = rows_.Find(ordinal);
     Reason reason = RowTable::ReasonOf(row, at);
     if (reason == Reason::kValid && !active()) reason = Reason::kNeverComputed;
-    if (reason == Reason::kValid && !Has(ordinal)) reason = Reason::kInputNull;
+    if (reason == Reason::kValid && !Has(ordinal)) {
+      reason = wanted_.contains(ordinal) ? Reason::kNeverComputed : Reason::kInputNull;
+    }
     if (at.want_times) out.times.push_back(row == nullptr ? kNoTime : row->event_time());
     if (reason != Reason::kValid) {
       out.AppendNull(reason);
     } else if (out.type.int8) {
       out.AppendCodes(Find(ordinal).first(feature_->dimensions));
     } else {
-      const std::span<const int8_t> codes = Find(ordinal);
-      out.AppendFloats(std::vector<float>(codes.begin(), codes.end()));
+      std::vector<float> vector(feature_->dimensions);
+      if (feature_->floats) {
+        FromFixedPoint(Find(ordinal), vector);
+      } else {
+        const std::span<const int8_t> codes = Find(ordinal);
+        vector.assign(codes.begin(), codes.end());
+      }
+      out.AppendFloats(vector);
     }
   }
   return OkStatus();
@@ -83,8 +141,27 @@ Status VectorTable::Read(std::span<const Ordinal> ordinals, const ReadAt& at, Co
 
 void VectorTable::EncodeTo(Ordinal ordinal, std::string& out) const {
   ByteWriter writer(out);
-  EncodeHash(content(ordinal), writer);
-  writer.Raw(AsBytes(Find(ordinal)));
+  if (Has(ordinal)) {
+    EncodeHash(content(ordinal), writer);
+    writer.Raw(AsBytes(Find(ordinal)));
+  }
+  if (const auto wanted = wanted_.find(ordinal); wanted != wanted_.end()) {
+    EncodeHash(wanted->second, writer);
+  }
+}
+
+Status VectorTable::InstallBlob(Ordinal ordinal, std::string_view body, const Hash128& share,
+                                std::string_view name) {
+  ByteReader in(body);
+  const bool has = in.remaining() != sizeof(Hash128);
+  const Hash128 made_of = has ? DecodeHash(in) : Hash128{};
+  const std::string_view codes = in.Raw(has ? feature_->code_size() : 0);
+  const bool wanted = in.ok() && in.remaining() > 0;
+  const Hash128 wanted_content = wanted ? DecodeHash(in) : Hash128{};
+  LARDER_RETURN_IF_ERROR(in.Finish(name));
+  Install(ordinal, made_of, {reinterpret_cast<const int8_t*>(codes.data()), codes.size()}, share);
+  if (wanted) AddWanted(ordinal, wanted_content);
+  return OkStatus();
 }
 
 }  // namespace larder::featurestore

@@ -5,8 +5,12 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <deque>
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -63,22 +67,39 @@ class VectorTable {
   }
   // Of the vector's content; only if Has().
   const Hash128& content(registry::Ordinal ordinal) const { return info_[ordinal].content; }
+  // Of what the vector will be made of, if it is wanted, else is made of; nothing if neither.
+  std::optional<Hash128> LatestContent(registry::Ordinal ordinal) const;
 
-  // An empty vector removes it. Marks it dirty.
+  // An empty vector removes it, and that it is wanted. Marks it dirty.
   void Set(registry::Ordinal ordinal, const Hash128& content, std::span<const int8_t> vector);
+
+  // A deferred feature's vector of this content is wanted from a job; until it comes, the key keeps
+  // the one that it has. One that has this content already is wanted no more.
+  void Want(registry::Ordinal ordinal, const Hash128& content);
+  // Up to `max` of those wanted, in the order in which they came. Rows without a vector that were
+  // there before the table was are not among them: they are found by looking at the rows.
+  std::vector<registry::Ordinal> Wanted(size_t max) const;
+  size_t wanted_count() const { return wanted_.size(); }
   // Puts a stored vector in; `share` as in AggregateState.
   void Install(registry::Ordinal ordinal, const Hash128& content, std::span<const int8_t> vector,
                const Hash128& share);
+  // Puts the body of a stored blob in. Errors: kDataLoss naming `name`.
+  Status InstallBlob(registry::Ordinal ordinal, std::string_view body, const Hash128& share,
+                     std::string_view name);
 
   // Appends the vectors: as codes, or as floats if out.type says so. Before it is active
-  // they read `never_computed`; then a row without a vector has no text: `input_null`.
+  // they read `never_computed`; then a row whose vector is wanted reads so too, and any other
+  // without a vector has no text: `input_null`.
   Status Read(std::span<const registry::Ordinal> ordinals, const ReadAt& at,
               registry::Column& out) const;
 
   std::vector<registry::Ordinal> TakeDirty() { return std::exchange(dirty_, {}); }
   size_t dirty_count() const { return dirty_.size(); }
   size_t size() const { return size_; }
-  // Body of the stored blob; only if Has().
+  // Whether there is anything to store of a key, and the body of its blob.
+  bool HasBlob(registry::Ordinal ordinal) const {
+    return Has(ordinal) || wanted_.contains(ordinal);
+  }
   void EncodeTo(registry::Ordinal ordinal, std::string& out) const;
   Hash128& share(registry::Ordinal ordinal) { return info_[ordinal].share; }
   void ClearDirty(registry::Ordinal ordinal) { info_[ordinal].dirty = false; }
@@ -96,6 +117,9 @@ class VectorTable {
   };
   void EnsureSize(registry::Ordinal ordinal);
   void Prefetch(registry::Ordinal ordinal) const;
+  void AddWanted(registry::Ordinal ordinal, const Hash128& content);
+  void Unwant(std::unordered_map<registry::Ordinal, Hash128>::iterator wanted);
+  void MarkDirty(registry::Ordinal ordinal);
 
   const registry::VectorFeature* feature_;
   const std::string column_;
@@ -105,6 +129,8 @@ class VectorTable {
   ChunkedArray<Info> info_;
   std::vector<registry::Ordinal> dirty_;
   size_t size_ = 0;
+  std::unordered_map<registry::Ordinal, Hash128> wanted_;
+  std::deque<registry::Ordinal> wanted_order_;  // as they came; also some not wanted any more
 };
 
 }  // namespace larder::featurestore

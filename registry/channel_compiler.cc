@@ -162,6 +162,7 @@ class ChannelCompiler {
     vector.encoder = encoder.name;
     vector.space = encoder.digest;
     vector.dimensions = encoder.dimensions;
+    vector.floats = encoder.floats;
     vector.column = table.FindColumn(column.column);
     const StoredFeature stored = MakeStored(StoredKind::kVector, table.entity, "", "",
                                             vector.digest, VectorType(encoder));

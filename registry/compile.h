@@ -31,6 +31,8 @@ struct EncoderFacts {
   std::string path;  // as written in the document
   Digest digest;
   uint32_t dimensions = 0;
+  // Its vectors are float32 and take long to compute, as a transformer's do; else int8.
+  bool floats = false;
 };
 
 // One complaint: "features.yaml:41:5: set ranker: …" with cause and fix.

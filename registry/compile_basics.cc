@@ -54,6 +54,7 @@ void CompileExternal(const Document& document, const SourceText& dimensions,
   Encoder& encoder = context.encoders[name];
   encoder.name = name;
   encoder.external = true;
+  encoder.floats = true;
   encoder.dimensions = static_cast<uint32_t>(*read);
   encoder.digest = IdentityDigest("larder-external-space-1")
                        .Text(name)
@@ -87,6 +88,7 @@ void CompileStatic(const Document& document, const SourceText& path, CompileCont
     encoder.name = name;
     encoder.digest = facts->second.digest;
     encoder.dimensions = facts->second.dimensions;
+    encoder.floats = facts->second.floats;
     return;
   }
   context.broken_encoders.insert(name);

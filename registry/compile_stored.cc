@@ -101,7 +101,7 @@ bool CheckWhere(const ViewModel& view, std::vector<Diagnostic>& complaints,
 
 Type VectorType(const Encoder& encoder) {
   Type type = MakeType(Kind::kVector, encoder.name, encoder.dimensions);
-  type.int8 = !encoder.external;
+  type.int8 = !encoder.floats;
   return type;
 }
 
@@ -204,6 +204,7 @@ std::optional<StoredFeature> CompileVector(const Expr& call, const FeatureModel&
   vector.encoder = name;
   vector.space = encoder->second.digest;
   vector.dimensions = encoder->second.dimensions;
+  vector.floats = encoder->second.floats;
   if (UsesNow(vector.program)) {
     Report(complaints, call, "now cannot be used inside embed, which is stored");
     return std::nullopt;

@@ -30,7 +30,8 @@ struct Encoder {
   std::string name;
   Digest digest;  // of the artifact: the `space`. External: a digest of its name and dimensions
   uint32_t dimensions = 0;
-  bool external = false;
+  bool external = false;  // its vectors come with rows
+  bool floats = false;    // float32 vectors: of external ones and of transformers; else int8
 };
 
 struct SourceColumn {
@@ -104,9 +105,13 @@ struct VectorFeature {
   // A column of type vector<external>: the vector comes with the row (float32). -1: none.
   int column = -1;
 
+  bool floats = false;  // as its encoder's
+
   bool external() const { return column >= 0; }
+  // Too slow for apply: a job computes the vectors (R4).
+  bool deferred() const { return floats && !external(); }
   // The codes of one vector: an encoder's int8, or a float vector in fixed point of two halves.
-  size_t code_size() const { return external() ? size_t{2} * dimensions : dimensions; }
+  size_t code_size() const { return floats ? size_t{2} * dimensions : dimensions; }
 };
 
 // A feature of a view, after the fan-out of `over [1h, 7d]`.

@@ -170,7 +170,7 @@ int ProgramBuilder::Embed(const Encoder& encoder, std::vector<int> texts) {
   Type vector{.kind = Kind::kVector};
   vector.of = encoder.name;
   vector.dimensions = encoder.dimensions;
-  vector.int8 = true;
+  vector.int8 = !encoder.floats;
   Node embed = NodeOf(Node::Op::kEmbed, std::move(vector), std::move(texts));
   embed.encoder = encoder.digest;
   return Add(std::move(embed));

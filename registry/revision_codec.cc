@@ -8,7 +8,8 @@
 namespace larder::registry {
 namespace {
 
-constexpr std::string_view kMagic = "LRV1";
+constexpr std::string_view kMagic = "LRV2";
+constexpr std::string_view kMagicOfV1 = "LRV1";  // its encoders were all static
 constexpr std::string_view kMagicPrefix = "LRV";
 constexpr std::string_view kWhat = "registry revision";
 
@@ -29,6 +30,7 @@ std::string EncodeRevision(const RevisionRecord& record) {
     writer.String(encoder.path);
     writer.Raw(encoder.digest.view());
     writer.Varint(encoder.dimensions);
+    writer.Fixed(static_cast<uint8_t>(encoder.floats ? 1 : 0));
   }
   std::string bytes(kMagic);
   ByteWriter frame(bytes);
@@ -40,7 +42,7 @@ std::string EncodeRevision(const RevisionRecord& record) {
 StatusOr<RevisionRecord> DecodeRevision(std::string_view bytes) {
   ByteReader frame(bytes);
   const std::string_view magic = frame.Raw(kMagic.size());
-  if (magic != kMagic) {
+  if (magic != kMagic && magic != kMagicOfV1) {
     if (magic.starts_with(kMagicPrefix) && magic.back() > kMagic.back()) {
       return Unimplemented(kWhat, ": format '", magic, "' is newer than this program");
     }
@@ -67,12 +69,14 @@ StatusOr<RevisionRecord> DecodeRevision(std::string_view bytes) {
     facts.path = reader.String();
     const std::string_view digest = reader.Raw(sizeof facts.digest.bytes);
     const uint64_t dimensions = reader.Varint();
-    if (!reader.ok() || dimensions > UINT32_MAX) {
+    const auto floats = magic == kMagicOfV1 ? uint8_t{0} : reader.Fixed<uint8_t>();
+    if (!reader.ok() || dimensions > UINT32_MAX || floats > 1) {
       reader.Fail();
       break;
     }
     LARDER_ASSIGN_OR_RETURN(facts.digest, Digest::FromBytes(digest));
     facts.dimensions = static_cast<uint32_t>(dimensions);
+    facts.floats = floats != 0;
     record.encoders.push_back(std::move(facts));
   }
   LARDER_RETURN_IF_ERROR(reader.Finish(kWhat));

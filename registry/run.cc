@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/fixed_point.h"
 #include "registry/internal/evaluate.h"
 #include "registry/internal/kernels.h"
 #include "registry/program.h"
@@ -210,21 +211,40 @@ class Runner {
       if (any) texts.push_back(input_.embedder->JoinFields(fields));
     }
     made.rows = rows;
-    const size_t size = node.type.dimensions;
-    std::vector<int8_t> codes(texts.size() * size);
     const std::vector<std::string_view> views(texts.begin(), texts.end());
+    std::vector<int8_t> codes(texts.size() * CodeSize(node.type));
     if (!views.empty()) {
-      LARDER_RETURN_IF_ERROR(input_.embedder->Embed(node.encoder, views, codes));
+      LARDER_RETURN_IF_ERROR(
+          input_.embedder->Embed(node.encoder, TextRole::kQuery, views, codes));
     }
-    made.codes.assign(rows * size, 0);
-    size_t next = 0;
-    for (size_t i = 0; i < rows; ++i) {
-      if (made.reasons[i] != Reason::kValid) continue;
-      std::copy_n(codes.begin() + static_cast<std::ptrdiff_t>(next), size,
-                  made.codes.begin() + static_cast<std::ptrdiff_t>(i * size));
-      next += size;
-    }
+    PlaceVectors(codes, made);
     return OkStatus();
+  }
+
+  // Of one vector of an encoder, as the embedder gives it.
+  static size_t CodeSize(const Type& type) {
+    return type.int8 ? type.dimensions : size_t{2} * type.dimensions;
+  }
+
+  // Puts the codes into the rows that are valid, in order.
+  static void PlaceVectors(std::span<const int8_t> codes, Column& made) {
+    const size_t size = made.type.dimensions;
+    if (made.type.int8) {
+      made.codes.resize(made.rows * size);
+    } else {
+      made.floats.resize(made.rows * size);
+    }
+    for (size_t i = 0; i < made.rows; ++i) {
+      if (made.reasons[i] != Reason::kValid) continue;
+      const std::span<const int8_t> vector = codes.first(CodeSize(made.type));
+      codes = codes.subspan(vector.size());
+      if (made.type.int8) {
+        std::copy(vector.begin(), vector.end(), made.codes.begin() +
+                                                    static_cast<std::ptrdiff_t>(i * size));
+      } else {
+        FromFixedPoint(vector, std::span(made.floats).subspan(i * size, size));
+      }
+    }
   }
 
   // An empty text is not a null one: it has data().

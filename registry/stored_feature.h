@@ -50,14 +50,19 @@ class FeatureReader {
                       bool want_times, Column& out) = 0;
 };
 
+// What a text is to an encoder that was trained with prompts: a row's text is a document, what a
+// read embeds is a query.
+enum class TextRole : uint8_t { kDocument, kQuery };
+
 // Turns texts into vectors; implemented by `serving` over `text`. Thread-safety: thread-safe.
 class TextEmbedder {
  public:
   virtual ~TextEmbedder() = default;
-  // `out` is [texts.size(), dimensions] int8. The same text gives the same codes in every batch.
+  // The codes of texts: `codes` is [texts.size(), VectorFeature::code_size()]. The same text in the
+  // same role gives the same codes in every batch.
   // Errors: kNotFound for an encoder that is not active here.
-  virtual Status Embed(const Digest& encoder, std::span<const std::string_view> texts,
-                       std::span<int8_t> out) = 0;
+  virtual Status Embed(const Digest& encoder, TextRole role,
+                       std::span<const std::string_view> texts, std::span<int8_t> codes) = 0;
   // How the fields of `embed(encoder, a, b)` become one text; null fields have no data().
   virtual std::string JoinFields(std::span<const std::string_view> fields) const = 0;
 };

@@ -24,6 +24,12 @@ std::string HexOf(const Hash128& hash) {
   return ToHex(bytes);
 }
 
+// Rows whose vector a job has still to make, at most.
+uint64_t PendingVectors(const featurestore::VectorStats& vectors, const Jobs& jobs) {
+  const bool computing = vectors.stage == featurestore::VectorStage::kComputing;
+  return vectors.wanted + (computing ? jobs.VectorsLeft(vectors.feature) : 0);
+}
+
 v1::JobState ToProto(Jobs::State state) {
   switch (state) {
     case Jobs::State::kRunning: return v1::JOB_STATE_RUNNING;
@@ -104,6 +110,7 @@ void SetIndexes(const featurestore::StoreStats& stats, const IndexSink& indexes,
         out->set_recall_queries(recall->queries);
       }
     }
+    out->set_pending_vectors(PendingVectors(vector, jobs));
     const Jobs::BaseWrites writes = jobs.WritesOf(vector.feature);
     out->set_bases_written(writes.bases);
     out->set_base_bytes_written(writes.bytes);
@@ -323,8 +330,7 @@ StatusOr<v1::ActivateEpochResponse> ActivateEpoch(const v1::ActivateEpochRequest
   LARDER_ASSIGN_OR_RETURN(const featurestore::Position position,
                           context.backend.store.Activate(
                               {.kind = featurestore::Activation::Kind::kEpoch,
-                               .feature = feature,
-                               .artifact = {}}));
+                               .feature = feature}));
   v1::ActivateEpochResponse reply;
   reply.mutable_position()->set_value(position.value);
   return reply;
@@ -333,7 +339,13 @@ StatusOr<v1::ActivateEpochResponse> ActivateEpoch(const v1::ActivateEpochRequest
 std::vector<Metrics::Gauge> CollectGauges(const ServerFacts& facts, const Context& context) {
   Gauges gauges;
   const Backend& backend = context.backend;
-  AddStoreGauges(backend.store.Stats(), gauges);
+  const featurestore::StoreStats stats = backend.store.Stats();
+  AddStoreGauges(stats, gauges);
+  for (const featurestore::VectorStats& vectors : stats.vectors) {
+    gauges.Add("larder_pending_vectors", "Rows whose vector a job has still to make, at most",
+               static_cast<double>(PendingVectors(vectors, facts.jobs)), false,
+               {{"feature", vectors.name}, {"epoch", vectors.feature.Short()}});
+  }
   if (const auto snapshot = backend.store.Read({}, context.deadline); snapshot.ok()) {
     AddIndexGauges(backend.indexes, **snapshot, facts.jobs, gauges);
     AddLiveRecall(backend.live_recall, backend.indexes, **snapshot, gauges);

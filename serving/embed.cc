@@ -103,7 +103,7 @@ StatusOr<v1::EmbedResponse> Embed(const v1::EmbedRequest& request, const Context
     LARDER_RETURN_IF_ERROR(CheckDeadline(context));
     const size_t n = NextTexts(std::span(texts).subspan(begin));
     LARDER_RETURN_IF_ERROR(context.backend.encoders.Embed(
-        encoder.digest, std::span(texts).subspan(begin, n),
+        encoder.digest, registry::TextRole::kDocument, std::span(texts).subspan(begin, n),
         std::span(codes).subspan(begin * dimensions, n * dimensions)));
     begin += n;
   }

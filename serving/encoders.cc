@@ -43,19 +43,21 @@ StatusOr<const text::Encoder*> Encoders::Open(const Digest& digest, Slot& slot) 
   return slot.encoder.get();
 }
 
-Status Encoders::Embed(const Digest& encoder, std::span<const std::string_view> texts,
-                       std::span<int8_t> out) {
+Status Encoders::Embed(const Digest& encoder, registry::TextRole role,
+                       std::span<const std::string_view> texts, std::span<int8_t> codes) {
   Slot& slot = SlotOf(encoder);
   LARDER_ASSIGN_OR_RETURN(const text::Encoder* opened, Open(encoder, slot));
-  const auto dimensions = static_cast<size_t>(opened->dimensions());
-  if (out.size() != texts.size() * dimensions) return opened->Encode(texts, out);  // says so
+  const size_t size = opened->info().code_size();
+  if (codes.size() != texts.size() * size) return opened->Encode(texts, codes);  // says so
+  const text::TextRole as = role == registry::TextRole::kQuery ? text::TextRole::kQuery
+                                                               : text::TextRole::kDocument;
   Mutex error_mu;
   size_t error_at = texts.size();
   Status error;  // of the first piece that has one
   ParallelPieces(texts.size(), kTextsPerThread, [&](size_t begin, size_t end) {
     const size_t n = end - begin;
-    Status status = opened->Encode(texts.subspan(begin, n),
-                                   out.subspan(begin * dimensions, n * dimensions), begin);
+    Status status = opened->Encode(texts.subspan(begin, n), codes.subspan(begin * size, n * size),
+                                   begin, as);
     if (status.ok()) return;
     const MutexLock lock(error_mu);
     if (begin > error_at) return;
@@ -76,13 +78,13 @@ std::string Encoders::JoinFields(std::span<const std::string_view> fields) const
   return text::JoinFields(present);
 }
 
-StatusOr<int32_t> Encoders::Load(const Digest& encoder) {
+StatusOr<text::EncoderInfo> Encoders::Load(const Digest& encoder) {
   // A digest that is not in the store gets no slot: clients may name any.
   if (!artifacts_.Contains(encoder)) {
     return NotFound("artifact ", encoder.Hex(), " is not in the artifact store");
   }
   LARDER_ASSIGN_OR_RETURN(const text::Encoder* opened, Open(encoder, SlotOf(encoder)));
-  return opened->dimensions();
+  return opened->info();
 }
 
 std::optional<Encoders::Usage> Encoders::Find(const Digest& encoder) const {

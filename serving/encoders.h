@@ -32,13 +32,13 @@ class Encoders : public registry::TextEmbedder {
       : fs_(fs), artifacts_(artifacts) {}
 
   // Errors: kNotFound if the artifact is not in the store; kDataLoss naming the file.
-  Status Embed(const Digest& encoder, std::span<const std::string_view> texts,
-               std::span<int8_t> out) override;
+  Status Embed(const Digest& encoder, registry::TextRole role,
+               std::span<const std::string_view> texts, std::span<int8_t> codes) override;
   std::string JoinFields(std::span<const std::string_view> fields) const override;
 
-  // Loads an encoder now, so that no read has to wait for it, and says how long its vectors are.
+  // Loads an encoder now, so that no read has to wait for it, and says what it makes.
   // Errors: as Embed; kDataLoss if the artifact's content has another digest.
-  StatusOr<int32_t> Load(const Digest& encoder);
+  StatusOr<text::EncoderInfo> Load(const Digest& encoder);
 
   // What `status` shows of one encoder; nothing if it is not loaded.
   struct Usage {

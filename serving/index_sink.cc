@@ -26,7 +26,7 @@ void IndexSink::AddVectorFeature(const registry::VectorFeature& feature) {
   live.feature = feature.digest;
   live.index = std::make_unique<ann::VectorIndex>(
       ann::VectorIndexOptions{
-          .shape = {.dim = feature.dimensions, .has_low = feature.external()},
+          .shape = {.dim = feature.dimensions, .has_low = feature.floats},
           .space = feature.space});
 }
 

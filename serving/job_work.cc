@@ -7,6 +7,7 @@
 #include "ann/graph_base.h"
 #include "ann/recall.h"
 #include "base/low_priority.h"
+#include "featurestore/vector_list.h"
 #include "serving/index_build.h"
 #include "serving/index_epoch.h"
 #include "serving/index_query.h"
@@ -15,8 +16,10 @@
 namespace larder::serving {
 namespace {
 
-// Texts encoded between two looks at the stop token.
-constexpr size_t kTextsAtATime = 512;
+// What is encoded and activated at a time: so much that a log entry for it is little work, so
+// little that a row that changes does not wait for a second (a transformer reads some 60 KB/s).
+constexpr featurestore::PendingLimits kInt8Piece{.max_texts = 2'048, .max_bytes = 1u << 20};
+constexpr featurestore::PendingLimits kFloatPiece{.max_texts = 256, .max_bytes = 16u << 10};
 constexpr size_t kAppendBytes = size_t{1} << 20;
 // Keys whose neighbours are looked at to measure recall, and to check an epoch.
 constexpr size_t kQueries = 200;
@@ -38,44 +41,94 @@ Status Jobs::Activate(const featurestore::Activation& activation, const std::sto
   }
 }
 
-Status Jobs::Install(featurestore::Activation::Kind kind, const Digest& feature,
-                     std::string_view file_name, std::string_view bytes,
-                     const std::stop_token& stop) {
+Status Jobs::InstallBase(const Digest& feature, std::string_view bytes,
+                         const std::stop_token& stop) {
   LARDER_ASSIGN_OR_RETURN(const auto writer, parts_.artifacts.Create());
-  LARDER_RETURN_IF_ERROR(writer->BeginFile(file_name));
+  LARDER_RETURN_IF_ERROR(writer->BeginFile(featurestore::kBaseFileName));
   for (; !bytes.empty(); bytes.remove_prefix(std::min(bytes.size(), kAppendBytes))) {
     LARDER_RETURN_IF_ERROR(writer->Append(bytes.substr(0, kAppendBytes)));
   }
   LARDER_ASSIGN_OR_RETURN(const Digest artifact, writer->Commit({}));
-  return Activate({.kind = kind, .feature = feature, .artifact = artifact}, stop);
+  return Activate({.kind = featurestore::Activation::Kind::kIndexBase,
+                   .feature = feature,
+                   .artifact = artifact},
+                  stop);
 }
 
-Status Jobs::Backfill(const Task& task, const std::stop_token& stop) {
+Status Jobs::EncodeAndActivate(const Task& task, const Digest& space, size_t code_size,
+                               const std::vector<featurestore::VectorInput>& inputs,
+                               const std::stop_token& stop) {
+  if (inputs.empty()) return OkStatus();
+  std::vector<std::string_view> texts;
+  for (const featurestore::VectorInput& input : inputs) texts.push_back(input.text);
+  std::vector<int8_t> codes(texts.size() * code_size);
+  LARDER_RETURN_IF_ERROR(AtLowPriority([&] {
+    return parts_.encoders.Embed(space, registry::TextRole::kDocument, texts, codes);
+  }));
+  return Activate({.kind = featurestore::Activation::Kind::kVectors,
+                   .feature = task.feature,
+                   .vectors = featurestore::EncodeVectorList(inputs, codes)},
+                  stop);
+}
+
+bool Jobs::OthersWantVectors(const Digest& feature) const {
+  const featurestore::StoreStats stats = parts_.store.Stats();
+  return std::any_of(stats.vectors.begin(), stats.vectors.end(), [&](const auto& other) {
+    return other.wanted > 0 && other.feature != feature;
+  });
+}
+
+// In pieces, each activated at once: what is done stays done, and rows that change meanwhile come
+// before the others.
+Status Jobs::MakeVectors(const Task& task, const std::stop_token& stop) {
   Digest space;
-  size_t dimensions = 0;
+  size_t code_size = 0;
+  bool floats = false;
   {
     LARDER_ASSIGN_OR_RETURN(const HeldIndex held,
                             HoldIndex(parts_.store, parts_.indexes, task.feature));
-    space = held.live->index->space();
-    dimensions = held.live->index->dim();
+    const ann::VectorIndex& index = *held.live->index;
+    space = index.space();
+    code_size = index.shape().size();
+    floats = index.shape().has_low;
   }
-  LARDER_ASSIGN_OR_RETURN(const std::vector<featurestore::VectorInput> inputs,
-                          parts_.store.MissingVectors(task.feature));
-  std::vector<int8_t> vectors(inputs.size() * dimensions);
-  for (size_t begin = 0; begin < inputs.size(); begin += kTextsAtATime) {
+  featurestore::PendingVectors pending;
+  {
+    MutexLock lock(mu_);
+    pending.next = scans_[task.feature].next;
+  }
+  for (uint64_t done = 0; !pending.is_last;) {
     if (stop.stop_requested()) return Cancelled("the server is shutting down");
-    Progress(begin, inputs.size());
-    const size_t n = std::min(kTextsAtATime, inputs.size() - begin);
-    std::vector<std::string_view> texts(n);
-    for (size_t i = 0; i < n; ++i) texts[i] = inputs[begin + i].text;
-    LARDER_RETURN_IF_ERROR(AtLowPriority([&] {
-      return parts_.encoders.Embed(
-          space, texts, std::span(vectors).subspan(begin * dimensions, n * dimensions));
-    }));
+    LARDER_ASSIGN_OR_RETURN(pending,
+                            parts_.store.FindPendingVectors(task.feature, pending.next,
+                                                            floats ? kFloatPiece : kInt8Piece));
+    Progress(task.kind, done, done + pending.inputs.size() + pending.left);
+    LARDER_RETURN_IF_ERROR(EncodeAndActivate(task, space, code_size, pending.inputs, stop));
+    done += pending.inputs.size();
+    Progress(task.kind, done, done + pending.left);
+    NoteScan(task.feature, pending);
+    if (OthersWantVectors(task.feature)) {
+      has_more_vectors_ = true;
+      return Cancelled("changed rows of another feature come first");
+    }
   }
-  Progress(inputs.size(), inputs.size());
-  return Install(featurestore::Activation::Kind::kVectors, task.feature, "vectors.larder",
-                 parts_.store.EncodeVectors(task.feature, inputs, vectors), stop);
+  return NoteAllVectors(task.feature, stop);
+}
+
+void Jobs::NoteScan(const Digest& feature, const featurestore::PendingVectors& pending) {
+  MutexLock lock(mu_);
+  scans_[feature] = {.next = pending.next, .left = pending.left};
+}
+
+Status Jobs::NoteAllVectors(const Digest& feature, const std::stop_token& stop) {
+  const std::vector<featurestore::VectorStats> all = parts_.store.Stats().vectors;
+  const auto stats = std::find_if(all.begin(), all.end(),
+                                  [&](const auto& one) { return one.feature == feature; });
+  if (stats == all.end() || stats->stage != featurestore::VectorStage::kComputing) {
+    return OkStatus();
+  }
+  return Activate(
+      {.kind = featurestore::Activation::Kind::kAllVectors, .feature = feature}, stop);
 }
 
 Status Jobs::CheckBase(const Task& task, const std::stop_token& stop) {
@@ -91,13 +144,11 @@ Status Jobs::CheckBase(const Task& task, const std::stop_token& stop) {
   if (loaded.code() != StatusCode::kDataLoss) return loaded;
   {
     MutexLock lock(mu_);
-    progress_.error = Message(loaded);
+    lanes_[kIndexLane].progress.error = Message(loaded);
   }
   // The store has the vectors, so the index goes on from them, and then wants another base.
-  return Activate({.kind = featurestore::Activation::Kind::kNoBase,
-                   .feature = task.feature,
-                   .artifact = {}},
-                  stop);
+  return Activate(
+      {.kind = featurestore::Activation::Kind::kNoBase, .feature = task.feature}, stop);
 }
 
 // The first epoch of a name is activated as it is: nothing better is there.
@@ -115,10 +166,8 @@ Status Jobs::ActivateEpoch(const Task& task, const std::stop_token& stop) {
     checks_[task.feature] = checked;
     if (!checked.check.refusal.empty()) return OkStatus();
   }
-  return Activate({.kind = featurestore::Activation::Kind::kEpoch,
-                   .feature = task.feature,
-                   .artifact = {}},
-                  stop);
+  return Activate(
+      {.kind = featurestore::Activation::Kind::kEpoch, .feature = task.feature}, stop);
 }
 
 StatusOr<Jobs::CheckedEpoch> Jobs::Check(const Task& task, const Digest& old,
@@ -139,10 +188,10 @@ StatusOr<Jobs::CheckedEpoch> Jobs::Check(const Task& task, const Digest& old,
   EpochComparison comparison({parts_.store, parts_.indexes}, task.feature, old);
   for (size_t query = 0; query < ids.size(); ++query) {
     if (stop.stop_requested()) return Cancelled("the server is shutting down");
-    Progress(query, ids.size());
+    Progress(task.kind, query, ids.size());
     LARDER_RETURN_IF_ERROR(comparison.Add(ids[query]));
   }
-  Progress(ids.size(), ids.size());
+  Progress(task.kind, ids.size(), ids.size());
   checked.check = comparison.Finish(options_.epoch_bounds);
   return checked;
 }
@@ -160,12 +209,11 @@ Status Jobs::BuildBase(const Task& task, const std::stop_token& stop) {
     more = reader.Read(*live, *snapshot);
   }
   const BaseInput input = reader.Take();
-  const auto progress = [this](size_t done, size_t total) { Progress(done, total); };
+  const auto progress = [&](size_t done, size_t total) { Progress(task.kind, done, total); };
   LARDER_ASSIGN_OR_RETURN(const auto base, AtLowPriority([&] {
                             return MakeBase(input, options_.index_threads, progress, stop);
                           }));
-  LARDER_RETURN_IF_ERROR(Install(featurestore::Activation::Kind::kIndexBase, task.feature,
-                                 featurestore::kBaseFileName, base->bytes(), stop));
+  LARDER_RETURN_IF_ERROR(InstallBase(task.feature, base->bytes(), stop));
   built_[task.feature] = {.activated = Steady::now(), .took = Steady::now() - start};
   {
     MutexLock lock(mu_);
@@ -196,7 +244,7 @@ Status Jobs::MeasureRecall(const Task& task, const std::stop_token& stop) {
   double sum = 0;
   for (size_t i = 0; i < ids.size(); ++i) {
     if (stop.stop_requested()) return Cancelled("the server is shutting down");
-    Progress(i, ids.size());
+    Progress(task.kind, i, ids.size());
     LARDER_ASSIGN_OR_RETURN(const auto query, queries.Neighbours(task.feature, ids[i], 10));
     if (!query.has_value()) continue;
     LARDER_ASSIGN_OR_RETURN(const auto exact, queries.Exact(*query));
@@ -204,7 +252,7 @@ Status Jobs::MeasureRecall(const Task& task, const std::stop_token& stop) {
     sum += ann::Recall(served.hits, exact);
     ++recall.queries;
   }
-  Progress(ids.size(), ids.size());
+  Progress(task.kind, ids.size(), ids.size());
   if (recall.queries > 0) recall.at_10 = sum / recall.queries;
   MutexLock lock(mu_);
   recalls_[task.feature] = recall;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <set>
 
 #include "ann/graph_base.h"
 #include "serving/caught.h"
@@ -27,12 +28,15 @@ bool HasBase(const ann::VectorIndex& index) {
 }  // namespace
 
 Jobs::Jobs(const Parts& parts, const JobsOptions& options)
-    : parts_(parts), options_(options), thread_([this](const std::stop_token& stop) {
-        Loop(stop);
-      }) {}
+    : parts_(parts), options_(options) {
+  for (size_t lane = 0; lane < threads_.size(); ++lane) {
+    threads_[lane] =
+        std::jthread([this, lane](const std::stop_token& stop) { Loop(lane, stop); });
+  }
+}
 
 Jobs::~Jobs() {
-  thread_.request_stop();
+  for (std::jthread& thread : threads_) thread.request_stop();
   MutexLock lock(wake_mu_);
   wake_.SignalAll();
 }
@@ -40,18 +44,20 @@ Jobs::~Jobs() {
 StatusOr<std::vector<Jobs::Task>> Jobs::Find() const {
   std::vector<Task> tasks;
   std::vector<featurestore::VectorStats> ready;
-  // Vectors first: a base that is built before them would be built twice.
+  std::set<Digest> computing;
   for (const featurestore::VectorStats& stats : parts_.store.Stats().vectors) {
-    if (stats.stage == featurestore::VectorStage::kComputing) {
+    if (stats.stage == featurestore::VectorStage::kComputing) computing.insert(stats.feature);
+    if (stats.stage == featurestore::VectorStage::kReady) ready.push_back(stats);
+    if (stats.stage == featurestore::VectorStage::kComputing || stats.wanted > 0) {
       tasks.push_back({Kind::kVectors, stats.feature, stats.name});
-    } else if (stats.stage == featurestore::VectorStage::kReady) {
-      ready.push_back(stats);
     }
   }
   LARDER_ASSIGN_OR_RETURN(const auto snapshot,
                           parts_.store.Read({}, Steady::now() + kReadWait));
   for (const LiveIndex* live : parts_.indexes.All(*snapshot)) {
     const auto& base = live->index->base();
+    // A base that is built before all vectors are there would be built twice.
+    if (computing.contains(live->feature) && !parts_.indexes.IsFull(*live)) continue;
     // Nothing is made of a base that is damaged, or may be.
     if (base != nullptr && !base->is_loaded()) {
       tasks.push_back({Kind::kIndexCheck, live->feature, live->name});
@@ -98,7 +104,9 @@ bool Jobs::WantsBase(const LiveIndex& live) const {
 StatusOr<bool> Jobs::Idle() const {
   LARDER_ASSIGN_OR_RETURN(const std::vector<Task> tasks, Find());
   MutexLock lock(mu_);
-  return tasks.empty() && !running_.has_value();
+  return tasks.empty() && std::none_of(lanes_.begin(), lanes_.end(), [](const Lane& lane) {
+           return lane.running.has_value();
+         });
 }
 
 bool Jobs::IsQuiet(const LiveIndex& live, Steady::time_point now) {
@@ -134,7 +142,7 @@ bool Jobs::IsDue(const Task& task, Steady::time_point now) {
                                                 options_.index_interval);
 }
 
-void Jobs::Loop(const std::stop_token& stop) {
+void Jobs::Loop(size_t lane, const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     // A store that cannot be read now can be later; every call in it says what is wrong.
     if (const auto tasks = Find(); tasks.ok()) {
@@ -147,9 +155,10 @@ void Jobs::Loop(const std::stop_token& stop) {
       }
       for (const Task& task : *tasks) {
         if (stop.stop_requested()) break;
-        if (IsDue(task, Steady::now())) RunTask(task, stop);
+        if (LaneOf(task.kind) == lane && IsDue(task, Steady::now())) RunTask(task, stop);
       }
     }
+    if (lane == kVectorLane && std::exchange(has_more_vectors_, false)) continue;
     MutexLock lock(wake_mu_);
     if (!stop.stop_requested()) wake_.WaitUntil(wake_mu_, Steady::now() + options_.poll);
   }
@@ -157,7 +166,7 @@ void Jobs::Loop(const std::stop_token& stop) {
 
 Status Jobs::Work(const Task& task, const std::stop_token& stop) {
   switch (task.kind) {
-    case Kind::kVectors: return Backfill(task, stop);
+    case Kind::kVectors: return MakeVectors(task, stop);
     case Kind::kIndexCheck: return CheckBase(task, stop);
     case Kind::kIndexBase: return BuildBase(task, stop);
     case Kind::kEpoch: return ActivateEpoch(task, stop);
@@ -167,27 +176,35 @@ Status Jobs::Work(const Task& task, const std::stop_token& stop) {
 }
 
 void Jobs::RunTask(const Task& task, const std::stop_token& stop) {
+  const size_t at = LaneOf(task.kind);
   {
     MutexLock lock(mu_);
-    running_ = task;
-    started_ = Steady::now();
-    progress_ = {.kind = task.kind,
-                 .subject = task.name,
-                 .state = State::kRunning,
-                 .done = 0,
-                 .total = 0,
-                 .error = {},
-                 .elapsed = {}};
+    lanes_[at] = {.running = task,
+                  .progress = {.kind = task.kind,
+                               .subject = task.name,
+                               .state = State::kRunning,
+                               .done = 0,
+                               .total = 0,
+                               .error = {},
+                               .elapsed = {}},
+                  .started = Steady::now()};
   }
   const Status status = Caught([&] { return Work(task, stop); });
-  watches_.erase(task.feature);
+  if (at == kIndexLane) watches_.erase(task.feature);
   MutexLock lock(mu_);
-  running_.reset();
-  progress_.elapsed = Since(started_);
+  Lane& lane = lanes_[at];
+  lane.running.reset();
+  lane.progress.elapsed = Since(lane.started);
   if (status.ok()) {
     failures_.erase(task);
-    progress_.state = State::kDone;
-    done_.push_front(progress_);
+    lane.progress.state = State::kDone;
+    // Rows that change make a job of vectors every moment: the last one stands for them.
+    if (task.kind == Kind::kVectors) {
+      std::erase_if(done_, [&](const Report& report) {
+        return report.kind == task.kind && report.subject == task.name;
+      });
+    }
+    done_.push_front(lane.progress);
     if (done_.size() > kRemembered) done_.pop_back();
   } else if (status.code() != StatusCode::kCancelled) {
     Failure& failure = failures_[task];
@@ -198,10 +215,16 @@ void Jobs::RunTask(const Task& task, const std::stop_token& stop) {
   }
 }
 
-void Jobs::Progress(uint64_t done, uint64_t total) {
+void Jobs::Progress(Kind kind, uint64_t done, uint64_t total) {
   MutexLock lock(mu_);
-  progress_.done = done;
-  progress_.total = total;
+  lanes_[LaneOf(kind)].progress.done = done;
+  lanes_[LaneOf(kind)].progress.total = total;
+}
+
+uint64_t Jobs::VectorsLeft(const Digest& feature) const {
+  MutexLock lock(mu_);
+  const auto scan = scans_.find(feature);
+  return scan == scans_.end() ? 0 : scan->second.left;
 }
 
 std::optional<Jobs::Recall> Jobs::RecallOf(const LiveIndex& live) const {
@@ -228,12 +251,13 @@ Jobs::BaseWrites Jobs::WritesOf(const Digest& feature) const {
 std::vector<Jobs::Report> Jobs::Reports() const {
   MutexLock lock(mu_);
   std::vector<Report> reports;
-  if (running_.has_value()) {
-    reports.push_back(progress_);
-    reports.back().elapsed = Since(started_);
+  for (const Lane& lane : lanes_) {
+    if (!lane.running.has_value()) continue;
+    reports.push_back(lane.progress);
+    reports.back().elapsed = Since(lane.started);
   }
   for (const auto& [task, failure] : failures_) {
-    if (running_ == task) continue;
+    if (lanes_[LaneOf(task.kind)].running == task) continue;
     reports.push_back({.kind = task.kind,
                        .subject = task.name,
                        .state = State::kRetrying,

@@ -2,6 +2,7 @@
 #ifndef LARDER_SERVING_JOBS_H_
 #define LARDER_SERVING_JOBS_H_
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <deque>
@@ -37,14 +38,15 @@ struct JobsOptions {
   std::chrono::milliseconds retry_max{60'000};
 };
 
-// The background work: vectors of rows that are older than their `embed`, bases of indexes whose
-// delta has grown, and the check of an epoch that is to take the place of another, which end in an
-// `activate` record (R4). Each new base is then read to its end, one that is damaged is given up,
-// and its recall is measured. One job at a time.
+// The background work: vectors of rows that are older than their `embed` or whose encoder is too
+// slow for apply, bases of indexes whose delta has grown, and the check of an epoch that is to take
+// the place of another, which end in an `activate` record (R4). Each new base is then read to its
+// end, one that is damaged is given up, and its recall is measured. One job at a time in each of
+// two lanes: vectors do not wait for a base to be built.
 //
-// Owns its thread; destruction asks the running job to stop and joins. A job that was stopped
-// leaves nothing behind and is found again at the next start: what there is to do is read from the
-// state. Borrows everything. Thread-safety: thread-safe.
+// Owns its threads; destruction asks the running jobs to stop and joins. Of a job that was stopped,
+// what it activated stays, and the rest is found again at the next start: what there is to do is
+// read from the state. Borrows everything. Thread-safety: thread-safe.
 class Jobs {
  public:
   struct Parts {
@@ -99,6 +101,9 @@ class Jobs {
   // Errors: the store's.
   StatusOr<bool> Idle() const;
 
+  // Rows that the vectors job of a feature had not come to when it last looked, at most.
+  uint64_t VectorsLeft(const Digest& feature) const;
+
  private:
   using Steady = std::chrono::steady_clock;
   struct Task {
@@ -112,6 +117,21 @@ class Jobs {
     Steady::time_point next;
     std::chrono::milliseconds wait{0};
   };
+  // How far the rows of a feature were looked through for those without a vector, since start.
+  struct Scan {
+    registry::Ordinal next = 0;
+    uint64_t left = 0;
+  };
+  // What one thread works on.
+  struct Lane {
+    std::optional<Task> running;
+    Report progress;
+    Steady::time_point started;
+  };
+  static constexpr size_t kVectorLane = 0;
+  static constexpr size_t kIndexLane = 1;
+  static size_t LaneOf(Kind kind) { return kind == Kind::kVectors ? kVectorLane : kIndexLane; }
+
   // The last base of an index.
   struct Built {
     Steady::time_point activated;
@@ -133,7 +153,7 @@ class Jobs {
     EpochCheck check;
   };
 
-  void Loop(const std::stop_token& stop);
+  void Loop(size_t lane, const std::stop_token& stop);
   // Everything that there is to do, in the order in which it is to be done.
   StatusOr<std::vector<Task>> Find() const;
   bool WantsBase(const LiveIndex& live) const;
@@ -143,33 +163,38 @@ class Jobs {
   bool IsQuiet(const LiveIndex& live, Steady::time_point now);
   void RunTask(const Task& task, const std::stop_token& stop);
   Status Work(const Task& task, const std::stop_token& stop);
-  Status Backfill(const Task& task, const std::stop_token& stop);
+  Status MakeVectors(const Task& task, const std::stop_token& stop);
+  Status EncodeAndActivate(const Task& task, const Digest& space, size_t code_size,
+                           const std::vector<featurestore::VectorInput>& inputs,
+                           const std::stop_token& stop);
+  bool OthersWantVectors(const Digest& feature) const;
+  void NoteScan(const Digest& feature, const featurestore::PendingVectors& pending);
+  Status NoteAllVectors(const Digest& feature, const std::stop_token& stop);
   Status CheckBase(const Task& task, const std::stop_token& stop);
   Status BuildBase(const Task& task, const std::stop_token& stop);
   Status ActivateEpoch(const Task& task, const std::stop_token& stop);
   StatusOr<CheckedEpoch> Check(const Task& task, const Digest& old, const std::stop_token& stop);
   Status MeasureRecall(const Task& task, const std::stop_token& stop);
-  Status Install(featurestore::Activation::Kind kind, const Digest& feature,
-                 std::string_view file_name, std::string_view bytes, const std::stop_token& stop);
+  Status InstallBase(const Digest& feature, std::string_view bytes, const std::stop_token& stop);
   Status Activate(const featurestore::Activation& activation, const std::stop_token& stop);
-  void Progress(uint64_t done, uint64_t total);
+  void Progress(Kind kind, uint64_t done, uint64_t total);
 
   const Parts parts_;
   const JobsOptions options_;
   mutable Mutex mu_;
-  std::optional<Task> running_ ABSL_GUARDED_BY(mu_);
-  Report progress_ ABSL_GUARDED_BY(mu_);
-  Steady::time_point started_ ABSL_GUARDED_BY(mu_);
+  std::array<Lane, 2> lanes_ ABSL_GUARDED_BY(mu_);
   std::map<Task, Failure> failures_ ABSL_GUARDED_BY(mu_);
   std::deque<Report> done_ ABSL_GUARDED_BY(mu_);
   std::map<Digest, Recall> recalls_ ABSL_GUARDED_BY(mu_);  // by feature
   std::map<Digest, CheckedEpoch> checks_ ABSL_GUARDED_BY(mu_);  // by feature
   std::map<Digest, BaseWrites> writes_ ABSL_GUARDED_BY(mu_);  // by feature
-  std::map<Digest, Watch> watches_;                           // the thread's own
-  std::map<Digest, Built> built_;                             // by feature; the thread's own
+  std::map<Digest, Scan> scans_ ABSL_GUARDED_BY(mu_);         // by feature
+  bool has_more_vectors_ = false;                             // the vector lane's own
+  std::map<Digest, Watch> watches_;                           // the index lane's own
+  std::map<Digest, Built> built_;                             // by feature; the index lane's own
   Mutex wake_mu_;
   CondVar wake_;
-  std::jthread thread_;  // last: it uses all of the above
+  std::array<std::jthread, 2> threads_;  // last: they use all of the above
 };
 
 }  // namespace larder::serving

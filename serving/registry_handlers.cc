@@ -56,7 +56,10 @@ StatusOr<std::vector<registry::EncoderFacts>> Facts(
   for (const v1::EncoderFacts& facts : encoders) {
     auto digest = Digest::FromHex(facts.digest());
     if (!digest.ok()) return Annotate(digest.status(), "encoders: digest");
-    out.push_back({.path = facts.path(), .digest = *digest, .dimensions = facts.dimensions()});
+    out.push_back({.path = facts.path(),
+                   .digest = *digest,
+                   .dimensions = facts.dimensions(),
+                   .floats = facts.floats()});
   }
   return out;
 }
@@ -132,8 +135,8 @@ std::string Joined(const std::vector<registry::Diagnostic>& diagnostics) {
   return text;
 }
 
-// Every encoder that the definitions name is in the store, is intact there, opens, and is as long
-// as was said. Reads it even if it is loaded: the next start will read what is on the disk.
+// Every encoder that the definitions name is in the store, is intact there, opens, and its vectors
+// are as was said. Reads it even if it is loaded: the next start will read what is on the disk.
 Status LoadEncoders(const std::vector<registry::EncoderFacts>& facts, const Context& context) {
   for (const registry::EncoderFacts& fact : facts) {
     LARDER_RETURN_IF_ERROR(CheckDeadline(context));
@@ -143,11 +146,17 @@ Status LoadEncoders(const std::vector<registry::EncoderFacts>& facts, const Cont
     }
     LARDER_RETURN_IF_ERROR(Annotate(context.backend.artifacts.Verify(fact.digest),
                                     Concat("encoder '", fact.path, "'")));
-    LARDER_ASSIGN_OR_RETURN(const int32_t dimensions,
+    LARDER_ASSIGN_OR_RETURN(const text::EncoderInfo info,
                             context.backend.encoders.Load(fact.digest));
-    if (static_cast<uint32_t>(dimensions) != fact.dimensions) {
+    if (static_cast<uint32_t>(info.dimensions) != fact.dimensions) {
       return InvalidArgument("encoder '", fact.path, "': artifact ", fact.digest.Short(), " has ",
-                             dimensions, " dimensions, got ", fact.dimensions);
+                             info.dimensions, " dimensions, got ", fact.dimensions);
+    }
+    const bool floats = info.element() == text::VectorElement::kFloat;
+    if (floats != fact.floats) {
+      return InvalidArgument("encoder '", fact.path, "': the vectors of artifact ",
+                             fact.digest.Short(), " are ", floats ? "floats" : "int8", ", got ",
+                             fact.floats ? "floats" : "int8");
     }
   }
   return OkStatus();

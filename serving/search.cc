@@ -30,6 +30,7 @@ struct Found {
   std::string name;
   uint32_t dimensions = 0;
   bool external = false;
+  bool floats = false;
   uint64_t revision = 0;
 };
 
@@ -37,7 +38,7 @@ StatusOr<Found> FindFeature(std::string_view name, const featurestore::Snapshot&
   LARDER_ASSIGN_OR_RETURN(const NamedVector named, FindVector(name, snapshot));
   const registry::VectorFeature& feature = *named.feature;
   return Found{feature.digest,     feature.space,       feature.name,
-               feature.dimensions, feature.column >= 0, named.revision};
+               feature.dimensions, feature.external(), feature.floats, named.revision};
 }
 
 Status CheckRequest(const v1::SearchRequest& request) {
@@ -80,7 +81,7 @@ StatusOr<QueryVector> FromCaller(const v1::QueryVector& vector, const Found& fou
       return InvalidArgument("expected ", found.dimensions, " codes, got ", codes.size());
     }
     query.codes.assign(codes.begin(), codes.end());
-    if (found.external) {
+    if (found.floats) {
       query.codes = ToCodes(std::vector<float>(codes.begin(), codes.end()), true);
     }
     return query;
@@ -94,7 +95,7 @@ StatusOr<QueryVector> FromCaller(const v1::QueryVector& vector, const Found& fou
   if (!std::all_of(values.begin(), values.end(), [](float x) { return std::isfinite(x); })) {
     return InvalidArgument("the vector has a component that is not finite");
   }
-  query.codes = ToCodes(values, found.external);
+  query.codes = ToCodes(values, found.floats);
   return query;
 }
 
@@ -105,9 +106,12 @@ StatusOr<QueryVector> FromText(const std::string& text, const Found& found,
     return FailedPrecondition("'", found.name, "' holds vectors that come with the rows: search by "
                               "key or vector, there is no encoder for a text");
   }
-  QueryVector query{.space = found.space, .codes = std::vector<int8_t>(found.dimensions)};
+  QueryVector query{.space = found.space,
+                    .codes = std::vector<int8_t>(found.floats ? 2 * found.dimensions
+                                                              : found.dimensions)};
   const std::string_view view = text;
-  LARDER_RETURN_IF_ERROR(context.backend.encoders.Embed(found.space, {&view, 1}, query.codes));
+  LARDER_RETURN_IF_ERROR(context.backend.encoders.Embed(found.space, registry::TextRole::kQuery,
+                                                        {&view, 1}, query.codes));
   return query;
 }
 

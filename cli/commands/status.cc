@@ -73,6 +73,7 @@ Json IndexJson(const v1::IndexStatus& index) {
                {"space", index.epoch().space()},
                {"encoded", index.encoded()},
                {"reused", index.reused()},
+               {"pending_vectors", index.pending_vectors()},
                {"memory_bytes", index.memory_bytes()},
                {"bytes_per_vector", index.bytes_per_vector()},
                {"masked_vectors", index.masked_vectors()},
@@ -193,17 +194,18 @@ void PrintIndexes(std::ostream& out, const v1::StatusResponse& status) {
   table.AddColumn("EPOCH");
   table.AddColumn("STATE");
   for (const char* name :
-       {"VECTORS", "IN BASE", "MASKED", "NEWER", "ENCODED", "REUSED", "MEMORY", "BYTES/VECTOR",
-        "RECALL@10"}) {
+       {"VECTORS", "PENDING", "IN BASE", "MASKED", "NEWER", "ENCODED", "REUSED", "MEMORY",
+        "BYTES/VECTOR", "RECALL@10"}) {
     table.AddColumn(name, Table::Align::kRight);
   }
   table.AddColumn("ENCODER");
   for (const v1::IndexStatus& index : status.indexes()) {
     table.AddRow({index.epoch().feature(), ShortEpoch(index), std::string(StateName(index.state())),
-                  FormatCount(index.vectors()), FormatCount(index.epoch().base_vectors()),
-                  FormatCount(index.masked_vectors()), FormatCount(index.epoch().delta_vectors()),
-                  FormatCount(index.encoded()), FormatCount(index.reused()),
-                  FormatBytes(index.memory_bytes()), FormatNumber(index.bytes_per_vector()),
+                  FormatCount(index.vectors()), FormatCount(index.pending_vectors()),
+                  FormatCount(index.epoch().base_vectors()), FormatCount(index.masked_vectors()),
+                  FormatCount(index.epoch().delta_vectors()), FormatCount(index.encoded()),
+                  FormatCount(index.reused()), FormatBytes(index.memory_bytes()),
+                  FormatNumber(index.bytes_per_vector()),
                   index.has_recall_at_10() ? FormatNumber(index.recall_at_10()) : "",
                   index.epoch().space().substr(0, kShortDigest)});
   }

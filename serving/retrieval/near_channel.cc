@@ -48,9 +48,9 @@ StatusOr<ann::SearchResult> SearchOne(const LiveIndex& live, const ann::SearchRe
 
 }  // namespace
 
-std::vector<int8_t> ToCodes(std::span<const float> values, bool external) {
+std::vector<int8_t> ToCodes(std::span<const float> values, bool floats) {
   std::vector<int8_t> codes = ToFixedPoint(values);
-  if (!external) codes.resize(values.size());
+  if (!floats) codes.resize(values.size());
   return codes;
 }
 
@@ -71,7 +71,7 @@ StatusOr<QueryVector> ToQuery(const registry::Column& column,
   if (column.type.int8) {
     query.codes.assign(column.codes.begin(), column.codes.begin() + static_cast<ptrdiff_t>(n));
   } else {
-    query.codes = ToCodes(std::span(column.floats).first(n), encoder->external);
+    query.codes = ToCodes(std::span(column.floats).first(n), encoder->floats);
   }
   return query;
 }

@@ -73,9 +73,9 @@ StatusOr<ChannelOutput> RunNear(const registry::Channel& channel, const RecipeRu
 StatusOr<QueryVector> ToQuery(const registry::Column& column,
                               const registry::CompiledRegistry& registry);
 
-// A float vector as codes of an index: fixed point for an external space, rounded to int8 for one
-// whose vectors an encoder makes. All zero stays all zero.
-std::vector<int8_t> ToCodes(std::span<const float> values, bool external);
+// A float vector as codes of an index: fixed point for a space of floats, rounded to int8 for one
+// of int8. All zero stays all zero.
+std::vector<int8_t> ToCodes(std::span<const float> values, bool floats);
 
 }  // namespace larder::serving
 

@@ -296,26 +296,34 @@ TEST(Entry, TheStoredBytesAreFrozen) {  // the worked example of docs/formats/lo
 
 TEST(Activation, ComesBackAsItWas) {
   for (const auto kind : {Activation::Kind::kIndexBase, Activation::Kind::kVectors,
-                          Activation::Kind::kEpoch, Activation::Kind::kNoBase}) {
-    const Activation activation{
-        .kind = kind, .feature = Sha256("feature"), .artifact = Sha256("artifact")};
+                          Activation::Kind::kEpoch, Activation::Kind::kNoBase,
+                          Activation::Kind::kAllVectors}) {
+    const Activation activation{.kind = kind,
+                                .feature = Sha256("feature"),
+                                .artifact = Sha256("artifact"),
+                                .vectors = "vectors"};
 
     ASSERT_OK_AND_ASSIGN(const Activation decoded, DecodeActivation(EncodeActivation(activation)));
 
     EXPECT_EQ(decoded.kind, activation.kind);
     EXPECT_EQ(decoded.feature, activation.feature);
     EXPECT_EQ(decoded.artifact, activation.artifact);
+    EXPECT_EQ(decoded.vectors, activation.vectors);
   }
 }
 
-// Format 1 is the same without the later kinds.
-TEST(Activation, TheFormatBeforeIsStillRead) {
+// Formats 1 and 2 are the same without the later kinds and without vectors.
+TEST(Activation, TheFormatsBeforeAreStillRead) {
   std::string old = EncodeActivation({.kind = Activation::Kind::kVectors,
                                       .feature = Sha256("feature"),
                                       .artifact = Sha256("artifact")});
-  old[0] = 1;
-  ASSERT_OK_AND_ASSIGN(const Activation decoded, DecodeActivation(old));
-  EXPECT_EQ(decoded.kind, Activation::Kind::kVectors);
+  for (const char format : {char{1}, char{2}}) {
+    old[0] = format;
+    ASSERT_OK_AND_ASSIGN(const Activation decoded, DecodeActivation(old));
+    EXPECT_EQ(decoded.kind, Activation::Kind::kVectors);
+    EXPECT_EQ(decoded.vectors, "");
+    EXPECT_THAT(DecodeActivation(old + "x"), StatusIs(StatusCode::kDataLoss, _));
+  }
 }
 
 TEST(Activation, MalformedBytesAreRefused) {
@@ -323,12 +331,11 @@ TEST(Activation, MalformedBytesAreRefused) {
   for (size_t size = 0; size < good.size(); ++size) {
     EXPECT_THAT(DecodeActivation(good.substr(0, size)), StatusIs(StatusCode::kDataLoss, _));
   }
-  EXPECT_THAT(DecodeActivation(good + "x"), StatusIs(StatusCode::kDataLoss, _));
   std::string unknown = good;
   unknown[1] = 9;
   EXPECT_THAT(DecodeActivation(unknown), StatusIs(StatusCode::kDataLoss, HasSubstr("kind 9")));
   std::string newer = good;
-  newer[0] = 3;
+  newer[0] = 4;
   EXPECT_THAT(DecodeActivation(newer), StatusIs(StatusCode::kUnimplemented, _));
 }
 

@@ -87,7 +87,7 @@ columns:
 // Vectors from a hash of the text.
 class FakeEmbedder : public registry::TextEmbedder {
  public:
-  Status Embed(const Digest&, std::span<const std::string_view> texts,
+  Status Embed(const Digest&, registry::TextRole, std::span<const std::string_view> texts,
                std::span<int8_t> out) override {
     if (broken) return NotFound("encoder is not here");
     texts_encoded += texts.size();
@@ -203,7 +203,7 @@ class TestStore {
     record.base = store->Stats().revision;
     record.author = "test";
     record.files = {{"larder.yaml", std::string(definitions)}};
-    record.encoders = {{"encoders/titles", encoder, kDimensions}};
+    record.encoders = {{"encoders/titles", encoder, kDimensions, floats}};
     Position position;
     return store->Propose(std::move(record), &position);
   }
@@ -246,7 +246,7 @@ class TestStore {
       feature.entity = vectors.entity;
       feature.digest = vectors.digest;
       feature.type = {.kind = registry::Kind::kVector, .of = vectors.encoder,
-                      .dimensions = vectors.dimensions, .int8 = true};
+                      .dimensions = vectors.dimensions, .int8 = !vectors.floats};
       return feature;
     }
     const size_t dot = name.find('.');
@@ -289,6 +289,7 @@ class TestStore {
       if (column.strings.size() > 0) text += column.strings[i];
     }
     for (const int8_t code : column.codes) text += Concat(static_cast<int>(code), " ");
+    for (const float value : column.floats) text += Concat(value, " ");
     return text;
   }
 
@@ -301,6 +302,7 @@ class TestStore {
   ManualClock clock;
   FakeEmbedder embedder;
   StoreOptions options;
+  bool floats = false;      // Define: the encoder makes floats, so that its vectors are deferred
   std::string refuse_base;  // FakeSink::refuse, from the next Open on
   std::unique_ptr<FakeSink> sink;
   std::unique_ptr<ArtifactStore> artifacts;

@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "featurestore/vector_list.h"
 #include "tests/featurestore/store_fixture.h"
 #include "tests/support/power_cut_file_system.h"
 
@@ -33,10 +34,19 @@ class StoreTest : public testing::Test {
   // As the job that has made them does.
   void ActivateVectors(const Digest& feature, const std::vector<VectorInput>& inputs,
                        const std::vector<int8_t>& codes) {
-    ASSERT_OK_AND_ASSIGN(
-        const Digest artifact,
-        t_.PutArtifact("vectors.larder", t_.store->EncodeVectors(feature, inputs, codes)));
-    ASSERT_OK(t_.store->Activate({Activation::Kind::kVectors, feature, artifact}));
+    ASSERT_OK(t_.store->Activate({.kind = Activation::Kind::kVectors,
+                                  .feature = feature,
+                                  .vectors = EncodeVectorList(inputs, codes)}));
+    ASSERT_OK(t_.store->Activate({.kind = Activation::Kind::kAllVectors, .feature = feature}));
+  }
+  // All that a job has to do, in pieces of one.
+  StatusOr<std::vector<VectorInput>> Pending(const Digest& feature) {
+    std::vector<VectorInput> all;
+    for (PendingVectors piece; !piece.is_last;) {
+      LARDER_ASSIGN_OR_RETURN(piece, t_.store->FindPendingVectors(feature, piece.next, {}));
+      all.insert(all.end(), piece.inputs.begin(), piece.inputs.end());
+    }
+    return all;
   }
   static constexpr TimeUs kNow = kStartTime;
 
@@ -232,7 +242,7 @@ TEST_F(StoreTest, ActivatedVectorsGoToRowsWhoseTextIsUnchanged) {
     feature = t_.Feature(*snapshot, "titles_of.vec");
     EXPECT_FALSE(snapshot->IsActive(feature));
   }
-  ASSERT_OK_AND_ASSIGN(const auto missing, t_.store->MissingVectors(feature.digest));
+  ASSERT_OK_AND_ASSIGN(const auto missing, Pending(feature.digest));
   EXPECT_EQ(missing.size(), 3U);
   std::vector<int8_t> vectors;
   for (const VectorInput& input : missing) {
@@ -240,13 +250,10 @@ TEST_F(StoreTest, ActivatedVectorsGoToRowsWhoseTextIsUnchanged) {
     vectors.insert(vectors.end(), codes.begin(), codes.end());
   }
   Put("catalog", {ItemRow("i1", kNow - 7, "other pot")});
-  ASSERT_OK_AND_ASSIGN(
-      const Digest artifact,
-      t_.PutArtifact("vectors.larder", t_.store->EncodeVectors(feature.digest, missing, vectors)));
 
-  ASSERT_OK(t_.store->Activate({Activation::Kind::kVectors, feature.digest, artifact}));
+  ActivateVectors(feature.digest, missing, vectors);
   EXPECT_EQ(t_.Value("titles_of.vec", "i0"), "null never_computed") << "its epoch is not active";
-  ASSERT_OK(t_.store->Activate({Activation::Kind::kEpoch, feature.digest, {}}));
+  ASSERT_OK(t_.store->Activate({.kind = Activation::Kind::kEpoch, .feature = feature.digest}));
 
   for (int round = 0; round < 2; ++round) {
     {
@@ -269,17 +276,24 @@ TEST_F(StoreTest, ActivatedVectorsGoToRowsWhoseTextIsUnchanged) {
   }
 }
 
-TEST_F(StoreTest, AnActivateOfADamagedArtifactChangesNothingAndIsReported) {
+TEST_F(StoreTest, AnActivateThatCannotBeReadChangesNothingAndIsReported) {
   const Digest feature = t_.store->Stats().vectors[0].feature;
-  ASSERT_OK_AND_ASSIGN(const Digest artifact, t_.PutArtifact("vectors.larder", "garbage"));
-
-  EXPECT_THAT(t_.store->Activate({Activation::Kind::kVectors, feature, artifact}),
-              StatusIs(StatusCode::kDataLoss, HasSubstr("vectors.larder")));
+  EXPECT_THAT(t_.store->Activate({.kind = Activation::Kind::kVectors,
+                                  .feature = feature,
+                                  .vectors = "garbage"}),
+              StatusIs(StatusCode::kDataLoss, HasSubstr("list of vectors")));
   EXPECT_EQ(t_.store->Stats().artifact_errors, 1U);
-  EXPECT_THAT(t_.store->Activate({Activation::Kind::kVectors, feature, Sha256("none")}),
+  EXPECT_THAT(t_.store->Activate({.kind = Activation::Kind::kIndexBase,
+                                  .feature = feature,
+                                  .artifact = Sha256("none")}),
               StatusIs(StatusCode::kFailedPrecondition, testing::_));
-  EXPECT_THAT(t_.store->Activate({Activation::Kind::kVectors, Sha256("none"), artifact}),
+  EXPECT_THAT(t_.store->Activate(
+                  {.kind = Activation::Kind::kAllVectors, .feature = Sha256("none")}),
               StatusIs(StatusCode::kNotFound, testing::_));
+  EXPECT_THAT(t_.store->Activate({.kind = Activation::Kind::kVectors,
+                                  .feature = feature,
+                                  .vectors = std::string(kMaxBatchBytes + 1, 'x')}),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("at most")));
   Put("catalog", {ItemRow("i1", kNow - 5, "kettle")});
   EXPECT_EQ(t_.Value("catalog.title", "i1"), "kettle");
 }
@@ -289,8 +303,10 @@ TEST_F(StoreTest, IndexBasesAreLoadedAtActivationAndAtStart) {
   const Digest feature = t_.store->Stats().vectors[0].feature;
   ASSERT_OK_AND_ASSIGN(const Digest first, t_.PutArtifact("base", "1"));
   ASSERT_OK_AND_ASSIGN(const Digest second, t_.PutArtifact("base", "2"));
-  ASSERT_OK(t_.store->Activate({Activation::Kind::kIndexBase, feature, first}));
-  ASSERT_OK(t_.store->Activate({Activation::Kind::kIndexBase, feature, second}));
+  ASSERT_OK(t_.store->Activate(
+      {.kind = Activation::Kind::kIndexBase, .feature = feature, .artifact = first}));
+  ASSERT_OK(t_.store->Activate(
+      {.kind = Activation::Kind::kIndexBase, .feature = feature, .artifact = second}));
   EXPECT_EQ(t_.sink->installs, 2);
   EXPECT_NE(t_.sink->found, registry::kNoOrdinal);
 
@@ -326,7 +342,8 @@ TEST_F(StoreTest, ABaseThatWasNeverActivatedIsRemovedAtTheNextStart) {
   const Digest feature = t_.store->Stats().vectors[0].feature;
   const std::string name(kBaseFileName);
   ASSERT_OK_AND_ASSIGN(const Digest used, t_.PutArtifact(name, "1"));
-  ASSERT_OK(t_.store->Activate({Activation::Kind::kIndexBase, feature, used}));
+  ASSERT_OK(t_.store->Activate(
+      {.kind = Activation::Kind::kIndexBase, .feature = feature, .artifact = used}));
   ASSERT_OK_AND_ASSIGN(const Digest lost, t_.PutArtifact(name, "2"));
   ASSERT_OK_AND_ASSIGN(const Digest other, t_.PutArtifact("model.bin", "2"));
   // What a client may put beside the files of its encoder.
@@ -352,9 +369,10 @@ TEST_F(StoreTest, AnIndexGoesOnWithoutItsBaseAlsoAfterARestart) {
   Put("catalog", {ItemRow("i0", kNow - 5, "kettle")});
   const Digest feature = t_.store->Stats().vectors[0].feature;
   ASSERT_OK_AND_ASSIGN(const Digest base, t_.PutArtifact("base", "1"));
-  ASSERT_OK(t_.store->Activate({Activation::Kind::kIndexBase, feature, base}));
+  ASSERT_OK(t_.store->Activate(
+      {.kind = Activation::Kind::kIndexBase, .feature = feature, .artifact = base}));
 
-  ASSERT_OK(t_.store->Activate({Activation::Kind::kNoBase, feature, {}}));
+  ASSERT_OK(t_.store->Activate({.kind = Activation::Kind::kNoBase, .feature = feature}));
 
   EXPECT_EQ(t_.sink->installed, "none of 1");
   EXPECT_FALSE(t_.artifacts->Contains(base));
@@ -377,11 +395,11 @@ TEST_F(StoreTest, ANewEpochOfAVectorFeatureWaitsUntilItIsActivated) {
     return std::pair(stats.vectors[0].stage, stats.vectors[1].stage);
   };
   EXPECT_EQ(stages(), std::pair(VectorStage::kActive, VectorStage::kComputing));
-  ASSERT_OK(t_.store->Activate({Activation::Kind::kEpoch, fresh, {}}));
+  ASSERT_OK(t_.store->Activate({.kind = Activation::Kind::kEpoch, .feature = fresh}));
   EXPECT_EQ(stages(), std::pair(VectorStage::kActive, VectorStage::kComputing))
       << "never active while vectors are missing";
 
-  ASSERT_OK_AND_ASSIGN(const auto missing, t_.store->MissingVectors(fresh));
+  ASSERT_OK_AND_ASSIGN(const auto missing, Pending(fresh));
   ASSERT_EQ(missing.size(), 1U);
   ActivateVectors(fresh, missing, FakeEmbedder::CodesOf(missing[0].text));
   EXPECT_EQ(stages(), std::pair(VectorStage::kActive, VectorStage::kReady));
@@ -389,7 +407,7 @@ TEST_F(StoreTest, ANewEpochOfAVectorFeatureWaitsUntilItIsActivated) {
   EXPECT_EQ(stages(), std::pair(VectorStage::kActive, VectorStage::kReady));
   EXPECT_EQ(t_.Value("text_of.vec", "i0"), "null never_computed");
 
-  ASSERT_OK(t_.store->Activate({Activation::Kind::kEpoch, fresh, {}}));
+  ASSERT_OK(t_.store->Activate({.kind = Activation::Kind::kEpoch, .feature = fresh}));
   Put("catalog", {ItemRow("i1", kNow - 8, "pot")});
   for (int round = 0; round < 2; ++round) {
     EXPECT_NE(t_.Value("text_of.vec", "i0"), "null never_computed");
@@ -435,7 +453,7 @@ TEST_F(StoreTest, WritesReachBothEpochsWhileTheNewOneIsMade) {
   Put("catalog", {ItemDelete("i1", kNow - 7), ItemRow("i2", kNow - 7, "big pot")});
   expect({"kettle", "", "big pot"}, 1);
 
-  ASSERT_OK_AND_ASSIGN(const auto missing, t_.store->MissingVectors(fresh));
+  ASSERT_OK_AND_ASSIGN(const auto missing, Pending(fresh));
   ASSERT_EQ(missing.size(), 1U);
   EXPECT_EQ(missing[0].text, "kettle\n");
   ActivateVectors(fresh, missing, FakeEmbedder::CodesOf(missing[0].text));
@@ -454,7 +472,7 @@ TEST_F(StoreTest, ARollbackToAnEpochThatIsKeptIsOneLogEntry) {
   ASSERT_OK(t_.Define(changed));
   const Digest fresh = t_.store->Stats().vectors[1].feature;
   ActivateVectors(fresh, {}, {});
-  ASSERT_OK(t_.store->Activate({Activation::Kind::kEpoch, fresh, {}}));
+  ASSERT_OK(t_.store->Activate({.kind = Activation::Kind::kEpoch, .feature = fresh}));
   Put("catalog", {ItemRow("i1", kNow - 8, "pot", R"(,"content":"of iron")")});
   ASSERT_OK(t_.Reopen());
   const uint64_t entry = t_.store->Stats().applied.entry();
@@ -470,7 +488,7 @@ TEST_F(StoreTest, ARollbackToAnEpochThatIsKeptIsOneLogEntry) {
   ASSERT_EQ(stats.vectors.size(), 2U);
   for (const VectorStats& vectors : stats.vectors) {
     EXPECT_EQ(vectors.stage, VectorStage::kActive);
-    ASSERT_OK_AND_ASSIGN(const auto missing, t_.store->MissingVectors(vectors.feature));
+    ASSERT_OK_AND_ASSIGN(const auto missing, Pending(vectors.feature));
     EXPECT_TRUE(missing.empty());
   }
   EXPECT_EQ(t_.Value("text_of.vec", "i0"), old_codes);
@@ -482,9 +500,11 @@ TEST_F(StoreTest, TheNewestIndexBaseThatCanBeLoadedIsUsed) {
   const Digest feature = t_.store->Stats().vectors[0].feature;
   ASSERT_OK_AND_ASSIGN(const Digest good, t_.PutArtifact("base", "1"));
   ASSERT_OK_AND_ASSIGN(const Digest bad, t_.PutArtifact("base", "2"));
-  ASSERT_OK(t_.store->Activate({Activation::Kind::kIndexBase, feature, good}));
+  ASSERT_OK(t_.store->Activate(
+      {.kind = Activation::Kind::kIndexBase, .feature = feature, .artifact = good}));
   ASSERT_OK(t_.store->Checkpoint());
-  ASSERT_OK(t_.store->Activate({Activation::Kind::kIndexBase, feature, bad}));
+  ASSERT_OK(t_.store->Activate(
+      {.kind = Activation::Kind::kIndexBase, .feature = feature, .artifact = bad}));
   disk_.Freeze();  // so that it is replayed
   t_.Close();
   disk_.Thaw();
@@ -509,7 +529,8 @@ TEST_F(StoreTest, ReadersDoNotWaitWhileAnIndexBaseIsLoaded) {
     auto reader = std::async(std::launch::async, [&] { return t_.store->Stats().revision; });
     read = reader.wait_for(std::chrono::seconds(20)) == std::future_status::ready;
   };
-  ASSERT_OK(t_.store->Activate({Activation::Kind::kIndexBase, feature, base}));
+  ASSERT_OK(t_.store->Activate(
+      {.kind = Activation::Kind::kIndexBase, .feature = feature, .artifact = base}));
   EXPECT_TRUE(read);
 }
 

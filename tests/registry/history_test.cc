@@ -220,6 +220,24 @@ TEST(RevisionCodec, RoundTrips) {
   ASSERT_EQ(read.encoders.size(), 1u);
   EXPECT_EQ(read.encoders[0].digest, record.encoders[0].digest);
   EXPECT_EQ(read.encoders[0].dimensions, 64u);
+  EXPECT_FALSE(read.encoders[0].floats);
+  EXPECT_EQ(EncodeRevision(read), EncodeRevision(record));
+  record.encoders[0].floats = true;
+  ASSERT_OK_AND_ASSIGN(const RevisionRecord floats, DecodeRevision(EncodeRevision(record)));
+  EXPECT_TRUE(floats.encoders[0].floats);
+}
+
+// Its encoders have no `floats`, which is the last byte of a record with one encoder.
+TEST(RevisionCodec, TheFormatBeforeIsStillRead) {
+  const RevisionRecord record = RecordOf(7, ItemsYaml());
+  std::string body = EncodeRevision(record).substr(12);
+  body.pop_back();
+  const uint64_t checksum = Hash64(body);
+  std::string bytes = "LRV1";
+  bytes.append(reinterpret_cast<const char*>(&checksum), sizeof checksum).append(body);
+
+  ASSERT_OK_AND_ASSIGN(const RevisionRecord read, DecodeRevision(bytes));
+
   EXPECT_EQ(EncodeRevision(read), EncodeRevision(record));
 }
 
@@ -248,7 +266,7 @@ TEST(RevisionCodec, ForgedCountsAllocateNothing) {
     for (int edit = 0; edit < 3 && !body.empty(); ++edit) {
       body[random() % body.size()] = static_cast<char>(random());
     }
-    std::string bytes = "LRV1";
+    std::string bytes = round % 2 == 0 ? "LRV1" : "LRV2";
     const uint64_t checksum = Hash64(body);
     bytes.append(reinterpret_cast<const char*>(&checksum), sizeof checksum).append(body);
     (void)DecodeRevision(bytes);
@@ -257,7 +275,7 @@ TEST(RevisionCodec, ForgedCountsAllocateNothing) {
 
 TEST(RevisionCodec, RefusesNewerFormats) {
   std::string bytes = EncodeRevision(RecordOf(1, "a"));
-  bytes[3] = '2';
+  bytes[3] = '3';
   EXPECT_THAT(DecodeRevision(bytes).status(),
               StatusIs(StatusCode::kUnimplemented, HasSubstr("newer")));
 }

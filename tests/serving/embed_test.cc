@@ -75,13 +75,16 @@ TEST(Encoders, NamesTheFirstTextThatIsTooLongByItsPlaceAmongAll) {
   const std::string too_long(kMaxTextBytes + 1, 'a');
   std::vector<std::string_view> texts(300, "apple");
   texts[150] = texts[290] = too_long;
-  std::vector<int8_t> out(texts.size() *
-                          static_cast<size_t>(*world.encoders->Load(world.encoder_digest)));
+  ASSERT_OK_AND_ASSIGN(const text::EncoderInfo info, world.encoders->Load(world.encoder_digest));
+  std::vector<int8_t> out(texts.size() * info.code_size());
+  const auto embed = [&] {
+    return world.encoders->Embed(world.encoder_digest, registry::TextRole::kDocument, texts, out);
+  };
 
-  EXPECT_THAT(world.encoders->Embed(world.encoder_digest, texts, out),
+  EXPECT_THAT(embed(),
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("text 150: ")));
   out.pop_back();
-  EXPECT_THAT(world.encoders->Embed(world.encoder_digest, texts, out),
+  EXPECT_THAT(embed(),
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("300 texts need")));
 }
 

@@ -140,7 +140,8 @@ void FakeStore::UpdateVectors(const std::string& table, Ordinal ordinal, const R
     }
     std::vector<int8_t> codes(feature.dimensions);
     const std::string_view text = std::get<std::string>(row->values.at("title"));
-    LARDER_CHECK(embedder_.Embed(feature.space, {&text, 1}, codes).ok());
+    LARDER_CHECK(embedder_.Embed(feature.space, registry::TextRole::kDocument, {&text, 1}, codes)
+                     .ok());
     vectors_[feature.digest][ordinal] = codes;
     sink_.SetVector(feature.digest, ordinal, codes);
   }
@@ -230,7 +231,7 @@ StatusOr<Position> FakeStore::Activate(const featurestore::Activation& activatio
       sink_.InstallBase(feature.digest, *base);
     }
   }
-  if (activation.kind == featurestore::Activation::Kind::kVectors) {
+  if (activation.kind == featurestore::Activation::Kind::kAllVectors) {
     inactive_.erase(activation.feature);
     ready_.insert(activation.feature);
   }
@@ -260,12 +261,20 @@ StatusOr<std::unique_ptr<featurestore::Snapshot>> FakeStore::Read(
   return snapshot;
 }
 
-StatusOr<std::vector<featurestore::VectorInput>> FakeStore::MissingVectors(const Digest& feature) {
+StatusOr<featurestore::PendingVectors> FakeStore::FindPendingVectors(
+    const Digest& feature, registry::Ordinal from, const featurestore::PendingLimits& limits) {
   if (on_missing) on_missing();
   ReaderLock lock(lock_);
-  const auto it = inactive_.find(feature);
-  if (it == inactive_.end()) return std::vector<featurestore::VectorInput>{};
-  return it->second;
+  featurestore::PendingVectors pending{.next = from};
+  if (const auto it = inactive_.find(feature); it != inactive_.end()) {
+    for (; pending.next < it->second.size() && pending.inputs.size() < limits.max_texts;
+         ++pending.next) {
+      pending.inputs.push_back(it->second[pending.next]);
+    }
+    pending.left = it->second.size() - pending.next;
+  }
+  pending.is_last = pending.left == 0;
+  return pending;
 }
 
 featurestore::StoreStats FakeStore::Stats() const {

@@ -46,7 +46,7 @@ class FakeStore : public featurestore::Store {
   std::function<StatusOr<featurestore::IngestResult>(const featurestore::IngestRequest&)> on_ingest;
   // Called for every read of a stored feature; its error is the read's.
   std::function<Status(const registry::StoredFeature&, std::span<const registry::Ordinal>)> on_read;
-  // Called by MissingVectors; it may throw.
+  // Called by FindPendingVectors; it may throw.
   std::function<void()> on_missing;
   std::atomic<bool> broken{false};
   // Errors to give, the next first.
@@ -64,11 +64,9 @@ class FakeStore : public featurestore::Store {
       featurestore::Position min_position,
       std::chrono::steady_clock::time_point deadline,
       const std::function<bool()>& cancelled = {}) override;
-  StatusOr<std::vector<featurestore::VectorInput>> MissingVectors(const Digest& feature) override;
-  std::string EncodeVectors(const Digest&, std::span<const featurestore::VectorInput> inputs,
-                            std::span<const int8_t> vectors) const override {
-    return Concat("fake vectors of ", inputs.size(), ": ", vectors.size());
-  }
+  StatusOr<featurestore::PendingVectors> FindPendingVectors(
+      const Digest& feature, registry::Ordinal from,
+      const featurestore::PendingLimits& limits) override;
   StatusOr<StateHash> ComputeStateHash() override { return StateHash{{1, 2}, position()}; }
   Status Checkpoint() override { return OkStatus(); }
   Status Health() const override {

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "featurestore/vector_list.h"
 #include "serving/admin.h"
 #include "serving/registry_handlers.h"
 #include "tests/serving/serving_world.h"
@@ -67,7 +68,7 @@ TEST(Jobs, HasNothingToDoForAnEmptyStore) {
 TEST(Jobs, EncodesTheMissingVectorsAndActivatesThem) {  // S7.3
   ServingWorld world;
   std::vector<featurestore::VectorInput> missing;
-  for (int i = 0; i < 1'000; ++i) missing.push_back({std::to_string(i), {}, "apple pie"});
+  for (int i = 0; i < 5'000; ++i) missing.push_back({std::to_string(i), {}, "apple pie"});
   world.store->SetInactive("text_of.vec", missing);
   const Jobs jobs(PartsOf(world), Fast());
   EXPECT_FALSE(IsIdle(jobs) && Done(jobs).empty());
@@ -75,21 +76,24 @@ TEST(Jobs, EncodesTheMissingVectorsAndActivatesThem) {  // S7.3
   ASSERT_TRUE(Eventually([&] { return IsIdle(jobs); }));
 
   // The first epoch of a name has nothing to be compared with.
-  ASSERT_EQ(world.store->activations.size(), 2U);
-  EXPECT_EQ(world.store->activations[0].kind, Activation::Kind::kVectors);
-  EXPECT_EQ(world.store->activations[1].kind, Activation::Kind::kEpoch);
-  EXPECT_FALSE(jobs.CheckOf(world.store->activations[1].feature).has_value());
-  ASSERT_OK_AND_ASSIGN(const std::string dir,
-                       world.artifacts->Path(world.store->activations[0].artifact));
-  ASSERT_OK_AND_ASSIGN(const std::string bytes,
-                       FileSystem::Posix().Read(dir + "/vectors.larder", 1'000));
-  EXPECT_EQ(bytes, "fake vectors of 1000: 16000");
+  const std::vector<Activation>& activations = world.store->activations;
+  ASSERT_GT(activations.size(), 3U) << "in pieces";
+  size_t vectors = 0;
+  for (const Activation& activation : std::span(activations).first(activations.size() - 2)) {
+    EXPECT_EQ(activation.kind, Activation::Kind::kVectors);
+    ASSERT_OK_AND_ASSIGN(const auto list, featurestore::DecodeVectorList(activation.vectors, 16));
+    vectors += list.size();
+  }
+  EXPECT_EQ(vectors, 5'000U);
+  EXPECT_EQ(activations[activations.size() - 2].kind, Activation::Kind::kAllVectors);
+  EXPECT_EQ(activations.back().kind, Activation::Kind::kEpoch);
+  EXPECT_FALSE(jobs.CheckOf(activations.back().feature).has_value());
   const auto done = Done(jobs);
   ASSERT_EQ(done.size(), 2U);
   EXPECT_EQ(done[0].kind, Jobs::Kind::kEpoch);
   EXPECT_EQ(done[1].subject, "text_of.vec");
-  EXPECT_EQ(done[1].done, 1'000U);
-  EXPECT_EQ(done[1].total, 1'000U);
+  EXPECT_EQ(done[1].done, 5'000U);
+  EXPECT_EQ(done[1].total, 5'000U);
 }
 
 TEST(Jobs, BuildsABaseWhenTheDeltaIsLarge) {
@@ -270,7 +274,7 @@ TEST(Jobs, TriesAFailedJobAgainAndSaysWhy) {
   ASSERT_TRUE(Eventually([&] { return IsIdle(jobs); }));
 
   EXPECT_THAT(waiting[0].error, HasSubstr("full"));
-  EXPECT_EQ(world.store->activations.size(), 2U);
+  EXPECT_EQ(world.store->activations.size(), 3U);
   for (const Jobs::Report& report : jobs.Reports()) {
     EXPECT_EQ(report.state, Jobs::State::kDone) << report.error;
   }
@@ -323,7 +327,10 @@ TEST(Jobs, StopsInTheMiddleOfAJob) {
       return !reports.empty() && reports[0].done > 0;
     }));
   }
-  EXPECT_TRUE(world.store->activations.empty());
+  // What it made stays, and the next start goes on from there.
+  for (const Activation& activation : world.store->activations) {
+    EXPECT_EQ(activation.kind, Activation::Kind::kVectors);
+  }
 }
 
 // One that was refused beside another epoch may do beside the one that is live now.
@@ -377,7 +384,7 @@ TEST(Status, ShowsNoRecallOfABaseThatIsGone) {
   EXPECT_EQ(shows_recall(), std::pair(true, true));
 
   const Digest feature = world.store->activations.at(0).feature;
-  ASSERT_OK(world.store->Activate({Activation::Kind::kNoBase, feature, {}}));
+  ASSERT_OK(world.store->Activate({.kind = Activation::Kind::kNoBase, .feature = feature}));
 
   EXPECT_EQ(shows_recall(), std::pair(false, false));
 }

@@ -65,7 +65,8 @@ Items AddRandomItems(ServingWorld& world, size_t count, uint64_t seed) {
     if (item.clicks > 0) world.store->SetAggregate("quality.clicks", key, item.clicks);
     item.codes.resize(16);
     const std::string_view text = item.title;
-    EXPECT_OK(world.encoders->Embed(world.encoder_digest, {&text, 1}, item.codes));
+    EXPECT_OK(world.encoders->Embed(world.encoder_digest, registry::TextRole::kDocument,
+                                    {&text, 1}, item.codes));
     items[key] = std::move(item);
   }
   return items;

@@ -63,7 +63,8 @@ TEST(Search, TakesVectorsOfItsOwnSpaceOnly) {  // invariant 6
   AddFruit(world);
   std::vector<int8_t> codes(16);
   const std::string_view text = "apple pie";
-  ASSERT_OK(world.encoders->Embed(world.encoder_digest, {&text, 1}, codes));
+  ASSERT_OK(world.encoders->Embed(world.encoder_digest, registry::TextRole::kQuery,
+                                  {&text, 1}, codes));
   const std::vector<float> floats(codes.begin(), codes.end());
   v1::SearchRequest request = Request();
   request.mutable_vector()->set_space(world.encoder_digest.Hex());

@@ -64,7 +64,7 @@ class FakeEmbedder : public TextEmbedder {
   explicit FakeEmbedder(size_t dimensions) : dimensions_(dimensions) {}
   std::vector<std::string> texts;  // all that was embedded
 
-  Status Embed(const Digest&, std::span<const std::string_view> batch,
+  Status Embed(const Digest&, TextRole, std::span<const std::string_view> batch,
                std::span<int8_t> out) override {
     for (size_t i = 0; i < batch.size(); ++i) {
       texts.emplace_back(batch[i]);
