@@ -8,7 +8,7 @@
 #include "base/directory_digest.h"
 #include "base/fixed_point.h"
 #include "text/encoder_config.h"
-#include "text/static_encoder.h"
+#include "text/static/static_encoder.h"
 #include "text/tokenizer.h"
 
 namespace larder::text {

@@ -9,7 +9,7 @@
 
 #include "base/status.h"
 #include "text/document.h"
-#include "text/static_encoder.h"
+#include "text/static/static_encoder.h"
 #include "text/tokenizer.h"
 
 namespace larder::text {

@@ -12,7 +12,7 @@
 #include "text/encoder.h"
 #include "text/evaluation/evaluate.h"
 #include "text/progress.h"
-#include "text/static_encoder.h"
+#include "text/static/static_encoder.h"
 #include "text/tokenizer.h"
 #include "text/sentencepiece/tokenizer_trainer.h"
 

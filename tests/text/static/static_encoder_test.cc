@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "text/static_encoder.h"
+#include "text/static/static_encoder.h"
 
 #include <gtest/gtest.h>
 

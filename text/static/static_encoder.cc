@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "text/static_encoder.h"
+#include "text/static/static_encoder.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <utility>
 
 #include "base/bytes.h"
 #include "text/safetensors.h"
+#include "text/static/kernels.h"
 
 namespace larder::text {
 namespace {
@@ -14,8 +16,6 @@ namespace {
 constexpr std::string_view kTableTensor = "token_table";
 constexpr std::string_view kWeightsTensor = "token_weights";
 constexpr uint64_t kMaxVocab = 1'000'000;
-// |weight * entry| <= 32,767 * 128 < 2^22, so 512 products fit 31 bits.
-constexpr size_t kTokensPerBlock = 512;
 
 uint64_t Magnitude(int64_t value) {
   return value < 0 ? uint64_t{0} - static_cast<uint64_t>(value) : static_cast<uint64_t>(value);
@@ -40,21 +40,12 @@ void ScaleToInt8(std::span<const int64_t> sums, std::span<int8_t> out) {
 
 void SumTokens(const StaticTables& tables, std::span<const int32_t> ids,
                std::span<int64_t> sums) {
-  const auto dim = static_cast<size_t>(tables.dimensions);
   std::fill(sums.begin(), sums.end(), int64_t{0});
-  std::vector<int32_t> block(dim);
-  while (!ids.empty()) {
-    std::fill(block.begin(), block.end(), 0);
-    const size_t take = std::min(ids.size(), kTokensPerBlock);
-    for (const int32_t id : ids.first(take)) {
-      // 16-bit factors: the widening product is the one that every instruction set has.
-      const auto weight = static_cast<int16_t>(tables.weights[static_cast<size_t>(id)]);
-      const int8_t* row = tables.table.data() + static_cast<size_t>(id) * dim;
-      int32_t* sum = block.data();
-      for (size_t d = 0; d < dim; ++d) sum[d] += static_cast<int16_t>(row[d]) * weight;
-    }
-    for (size_t d = 0; d < dim; ++d) sums[d] += block[d];
-    ids = ids.subspan(take);
+  std::vector<int32_t> part(sums.size());
+  for (; !ids.empty(); ids = ids.subspan(std::min(ids.size(), kTokensPerSum))) {
+    BestStaticKernel().sum(tables.table.data(), tables.weights.data(), ids.data(),
+                           std::min(ids.size(), kTokensPerSum), sums.size(), part.data());
+    for (size_t d = 0; d < sums.size(); ++d) sums[d] += part[d];
   }
 }
 
@@ -98,26 +89,56 @@ Status StaticEncoder::Tokenize(std::string_view text, TextRole, TokenizedText& o
   return OkStatus();
 }
 
+// Rows are fetched while the next text is split.
 Status StaticEncoder::EncodeTexts(std::span<const std::string_view> texts, std::span<int8_t> out,
                                   size_t first, TextRole role) const {
   const auto dim = static_cast<size_t>(dimensions());
-  TokenizedText tokenized;
+  std::vector<int32_t> scratch(dim);
+  std::array<TokenizedText, 2> tokenized;
   for (size_t i = 0; i < texts.size(); ++i) {
-    if (const Status status = Tokenize(texts[i], role, tokenized); !status.ok()) {
+    TokenizedText& next = tokenized[i % 2];
+    if (const Status status = Tokenize(texts[i], role, next); !status.ok()) {
       return Annotate(status, Concat("text ", first + i));
     }
-    EncodeInt8(std::span(&tokenized, 1), out.subspan(i * dim, dim));
+    Prefetch(next.ids);
+    if (i == 0) continue;
+    EncodeIds(tokenized[(i - 1) % 2].ids, scratch, out.subspan((i - 1) * dim, dim));
   }
+  if (texts.empty()) return OkStatus();
+  EncodeIds(tokenized[(texts.size() - 1) % 2].ids, scratch, out.last(dim));
   return OkStatus();
 }
 
 void StaticEncoder::EncodeInt8(std::span<const TokenizedText> texts, std::span<int8_t> out) const {
   const auto dim = static_cast<size_t>(dimensions());
-  std::vector<int64_t> sums(dim);
+  std::vector<int32_t> scratch(dim);
   for (size_t i = 0; i < texts.size(); ++i) {
-    SumTokens(tables_, texts[i].ids, sums);
-    ScaleToInt8(sums, out.subspan(i * dim, dim));
+    EncodeIds(texts[i].ids, scratch, out.subspan(i * dim, dim));
   }
+}
+
+void StaticEncoder::Prefetch(std::span<const int32_t> ids) const {
+  constexpr size_t kLine = 64;
+  constexpr size_t kTokens = 32;  // the rest comes while these are added
+  const auto dim = static_cast<size_t>(dimensions());
+  for (const int32_t id : ids.first(std::min(ids.size(), kTokens))) {
+    const int8_t* row = tables_.table.data() + static_cast<size_t>(id) * dim;
+    for (size_t d = 0; d < dim; d += kLine) __builtin_prefetch(row + d);
+  }
+}
+
+void StaticEncoder::EncodeIds(std::span<const int32_t> ids, std::span<int32_t> scratch,
+                              std::span<int8_t> out) const {
+  if (ids.size() > kTokensPerSum) {
+    std::vector<int64_t> sums(out.size());
+    SumTokens(tables_, ids, sums);
+    ScaleToInt8(sums, out);
+    return;
+  }
+  const StaticKernel& kernel = BestStaticKernel();
+  kernel.sum(tables_.table.data(), tables_.weights.data(), ids.data(), ids.size(), out.size(),
+             scratch.data());
+  kernel.scale(scratch.data(), out.size(), out.data());
 }
 
 std::string WriteStaticModel(const StaticTables& tables) {
