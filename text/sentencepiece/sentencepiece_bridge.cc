@@ -10,29 +10,45 @@
 namespace larder::text::internal {
 namespace {
 
-class LibraryModel final : public SentencePieceModel {
+class Library final : public SentencePieceLibrary {
  public:
   bool Load(std::string_view bytes, std::string& error) {
-    const auto status = processor_.LoadFromSerializedProto(bytes);
-    if (!status.ok()) error = status.error_message();
-    return status.ok();
+    return Caught(error, [&] { return processor_.LoadFromSerializedProto(bytes); });
   }
   bool Encode(std::string_view text, std::vector<int>& ids, std::string& error) const override {
+    return Caught(error, [&] { return processor_.Encode(text, &ids); });
+  }
+  bool EncodeWithOffsets(std::string_view text, std::vector<LibraryToken>& tokens,
+                         std::string& error) const override {
+    sentencepiece::ImmutableSentencePieceText pieces;
+    if (!Caught(error, [&] { return processor_.Encode(text, pieces.mutable_proto()); })) {
+      return false;
+    }
+    tokens.clear();
+    for (int i = 0; i < static_cast<int>(pieces.pieces_size()); ++i) {
+      const auto piece = pieces.pieces(i);
+      tokens.push_back({static_cast<int>(piece.id()), piece.begin(), piece.end()});
+    }
+    return true;
+  }
+
+ private:
+  // True if `call` returns a good status.
+  template <typename Call>
+  static bool Caught(std::string& error, const Call& call) {
     try {
-      const auto status = processor_.Encode(text, &ids);
+      const auto status = call();
       if (!status.ok()) error = status.error_message();
       return status.ok();
     } catch (const std::exception& e) {
       error = e.what();
-      return false;
+    } catch (...) {
+      // The double-array builder throws its own type.
+      error = "the piece table cannot be built";
     }
+    return false;
   }
-  int32_t size() const override { return processor_.GetPieceSize(); }
-  int32_t unknown_id() const override { return processor_.unk_id(); }
-  std::string_view piece(int32_t id) const override { return processor_.IdToPiece(id); }
-  bool is_control(int32_t id) const override { return processor_.IsControl(id); }
 
- private:
   sentencepiece::SentencePieceProcessor processor_;
 };
 
@@ -59,19 +75,11 @@ class Sentences final : public sentencepiece::SentenceIterator {
 
 }  // namespace
 
-std::unique_ptr<const SentencePieceModel> SentencePieceModel::Load(std::string_view bytes,
-                                                                   std::string& error) {
-  try {
-    auto model = std::make_unique<LibraryModel>();
-    if (!model->Load(bytes, error)) return nullptr;
-    return model;
-  } catch (const std::exception& e) {
-    error = e.what();
-  } catch (...) {
-    // The double-array builder throws its own type.
-    error = "the piece table cannot be built";
-  }
-  return nullptr;
+std::unique_ptr<const SentencePieceLibrary> SentencePieceLibrary::Load(std::string_view bytes,
+                                                                       std::string& error) {
+  auto library = std::make_unique<Library>();
+  if (!library->Load(bytes, error)) return nullptr;
+  return library;
 }
 
 std::string TrainSentencePieceModel(const std::vector<std::string_view>& sentences,

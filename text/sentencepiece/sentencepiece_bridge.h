@@ -14,22 +14,27 @@
 
 namespace larder::text::internal {
 
-// A loaded SentencePiece model.
+// A piece of a text, as the library has it.
+struct LibraryToken {
+  int id = 0;
+  uint32_t begin = 0;
+  uint32_t end = 0;
+};
+
+// A model in libsentencepiece.
 // Thread-safety: thread-safe after Load.
-class SentencePieceModel {
+class SentencePieceLibrary {
  public:
   // Returns null and fills `error` when the library refuses the bytes. They must have passed
-  // CheckSentencePieceModel: the library itself trusts what it reads.
-  static std::unique_ptr<const SentencePieceModel> Load(std::string_view bytes, std::string& error);
-  virtual ~SentencePieceModel() = default;
+  // ParseModel and Normalizer::Create: the library itself trusts what it reads.
+  static std::unique_ptr<const SentencePieceLibrary> Load(std::string_view bytes,
+                                                          std::string& error);
+  virtual ~SentencePieceLibrary() = default;
 
-  // Replaces `ids`. Returns false and fills `error` when the library fails.
+  // Replaces `ids` or `tokens`. Returns false and fills `error` when the library fails.
   virtual bool Encode(std::string_view text, std::vector<int>& ids, std::string& error) const = 0;
-  virtual int32_t size() const = 0;
-  virtual int32_t unknown_id() const = 0;
-  // `id` must be in [0, size()). The view lives as long as the model.
-  virtual std::string_view piece(int32_t id) const = 0;
-  virtual bool is_control(int32_t id) const = 0;
+  virtual bool EncodeWithOffsets(std::string_view text, std::vector<LibraryToken>& tokens,
+                                 std::string& error) const = 0;
 };
 
 // Runs libsentencepiece's trainer over `sentences` with its options `flags` (name, value).

@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "text/sentencepiece/own_tokenizer.h"
+
+#include <algorithm>
+#include <unordered_set>
+#include <utility>
+
+#include "text/sentencepiece/bpe.h"
+#include "text/sentencepiece/chunk.h"
+#include "text/sentencepiece/unigram.h"
+#include "text/sentencepiece/utf8.h"
+
+namespace larder::text::internal {
+namespace {
+
+// The limit of what segmenter.h's trust holds for; see unigram.h.
+constexpr size_t kMaxTextByWords = 256u << 10;
+// A thread keeps the working memory of texts up to so many bytes.
+constexpr size_t kKept = 1u << 18;
+
+// True if no piece reaches from one word into the next.
+bool PiecesKeepToWords(const Model& model) {
+  if (!model.escape_whitespaces) return false;
+  return std::none_of(model.pieces.begin(), model.pieces.end(), [&](const Model::Piece& piece) {
+    if (!IsTextPiece(piece.type)) return false;
+    std::string_view text = piece.text;
+    if (model.treat_whitespace_as_suffix) {
+      while (text.ends_with(kSpaceSymbol)) text.remove_suffix(kSpaceSymbol.size());
+    } else {
+      while (text.starts_with(kSpaceSymbol)) text.remove_prefix(kSpaceSymbol.size());
+    }
+    return text.find(kSpaceSymbol) != std::string_view::npos;
+  });
+}
+
+}  // namespace
+
+struct OwnTokenizer::Work {
+  std::string normalized;
+  std::vector<uint32_t> origin;
+  std::vector<Piece> pieces;
+  std::vector<int32_t> ids;
+};
+
+OwnTokenizer::Work& OwnTokenizer::ThreadWork() {
+  thread_local Work work;
+  if (work.normalized.capacity() > kKept) work = Work();
+  return work;
+}
+
+bool OwnTokenizer::Covers(const Model& model) {
+  if (model.type == ModelType::kUnigram) return true;
+  if (model.type != ModelType::kBpe) return false;
+  std::unordered_set<std::string_view> texts;
+  for (const Model::Piece& piece : model.pieces) {
+    if (IsTextPiece(piece.type)) texts.insert(piece.text);
+  }
+  return std::none_of(model.pieces.begin(), model.pieces.end(), [&](const Model::Piece& piece) {
+    if (IsTextPiece(piece.type)) return false;
+    const bool character = CharacterLength(piece.text) == piece.text.size();
+    return texts.contains(piece.text) || (character && piece.type != PieceType::kUnknown);
+  });
+}
+
+OwnTokenizer::OwnTokenizer(const Model& model, Normalizer normalizer)
+    : Tokenizer(static_cast<int32_t>(model.pieces.size()), model.unknown_id),
+      vocabulary_(model),
+      normalizer_(std::move(normalizer)),
+      byte_ids_(model.byte_ids),
+      engine_(Concat("own ", ModelTypeName(model.type))),
+      suffix_(model.treat_whitespace_as_suffix),
+      add_dummy_prefix_(model.add_dummy_prefix),
+      remove_extra_whitespaces_(model.remove_extra_whitespaces) {}
+
+StatusOr<std::unique_ptr<const OwnTokenizer>> OwnTokenizer::Create(const Model& model,
+                                                                   std::string_view name) {
+  LARDER_ASSIGN_OR_RETURN(Normalizer normalizer, Normalizer::Create(model, name));
+  std::unique_ptr<OwnTokenizer> tokenizer(new OwnTokenizer(model, std::move(normalizer)));
+  if (model.type == ModelType::kBpe) {
+    LARDER_ASSIGN_OR_RETURN(Bpe bpe,
+                            Bpe::Create(model, tokenizer->normalizer_.user_symbols(), name));
+    tokenizer->segmenter_ = std::make_unique<const Bpe>(std::move(bpe));
+  } else {
+    LARDER_ASSIGN_OR_RETURN(Unigram unigram, Unigram::Create(model, name));
+    tokenizer->segmenter_ = std::make_unique<const Unigram>(std::move(unigram));
+  }
+  // Without a space behind the last word of all, that one would be another word than elsewhere.
+  const bool last_word_is_different = model.treat_whitespace_as_suffix && !model.add_dummy_prefix;
+  if (PiecesKeepToWords(model) && !last_word_is_different) {
+    tokenizer->cache_ = std::make_unique<WordCache>();
+  }
+  return std::unique_ptr<const OwnTokenizer>(std::move(tokenizer));
+}
+
+bool OwnTokenizer::PassesSelfTest(const Model& model) const {
+  return std::all_of(model.samples.begin(), model.samples.end(), [&](const Model::Sample& sample) {
+    Work& work = ThreadWork();
+    normalizer_.Normalize(sample.input, work.normalized);
+    segmenter_->Segment(work.normalized, work.pieces);
+    std::string spelled;
+    uint32_t begin = 0;
+    for (const Piece& piece : work.pieces) {
+      if (!spelled.empty()) spelled.push_back(' ');
+      spelled.append(work.normalized, begin, piece.end - begin);
+      begin = piece.end;
+    }
+    return spelled == sample.expected;
+  });
+}
+
+// Unknown pieces become the pieces of their bytes, or else one with the unknown piece before them.
+void OwnTokenizer::AppendIds(std::string_view normalized, const std::vector<Piece>& pieces,
+                             std::vector<int32_t>& ids) const {
+  uint32_t begin = 0;
+  for (const Piece& piece : pieces) {
+    if (piece.id != unknown_id()) {
+      ids.push_back(piece.id);
+    } else if (byte_ids_.empty()) {
+      if (ids.empty() || ids.back() != unknown_id()) ids.push_back(unknown_id());
+    } else {
+      for (const char c : normalized.substr(begin, piece.end - begin)) {
+        ids.push_back(byte_ids_[static_cast<unsigned char>(c)]);
+      }
+    }
+    begin = piece.end;
+  }
+}
+
+// One text on its way by words.
+class OwnTokenizer::ByWords {
+ public:
+  ByWords(const OwnTokenizer& tokenizer, std::string_view text, std::vector<int32_t>& ids)
+      : tokenizer_(tokenizer), text_(text), ids_(ids) {}
+
+  // Returns false if the text has to go the whole way; `ids` is of no use then.
+  bool Run() {
+    ids_.resize(text_.size() / 4 + 2 * WordCache::kMaxIds);
+    const Normalizer& normalizer = tokenizer_.normalizer_;
+    bool bare = !tokenizer_.add_dummy_prefix_;  // the first word has no space
+    for (size_t at = SkipSeparators(0, 0); at < text_.size();) {
+      if (failed_) return false;
+      WordCache::Word word;
+      const size_t end = ReadChunk(text_, at, normalizer, word);
+      const uint64_t hash = WordCache::Hash(word);
+      WordCache::Entry entry;
+      if (!bare && word.size > 0 && tokenizer_.cache_->Find(word, hash, entry)) {
+        if (!Trust(entry.cost, entry.limit)) return false;
+        Append(entry);
+      } else if (!Split(text_.substr(at, end - at), word, hash, bare)) {
+        return false;
+      }
+      bare = false;
+      at = SkipSeparators(end, 1);
+    }
+    ids_.resize(size_);
+    return !failed_;
+  }
+
+ private:
+  // Where spaces count, there must be exactly as many as expected between two words.
+  size_t SkipSeparators(size_t at, size_t expected) {
+    const size_t begin = at;
+    while (at < text_.size() &&
+           tokenizer_.normalizer_.IsSeparator(static_cast<unsigned char>(text_[at]))) {
+      ++at;
+    }
+    if (!tokenizer_.remove_extra_whitespaces_) {
+      const bool at_end = begin == text_.size();
+      failed_ |= !at_end && (at - begin != expected || at == text_.size());
+    }
+    return at;
+  }
+
+  bool Trust(float cost, float limit) {
+    lost_ += cost;
+    return lost_ < limit;
+  }
+
+  void Reserve(size_t more) {
+    if (size_ + more + WordCache::kMaxIds > ids_.size()) ids_.resize(2 * ids_.size() + more);
+  }
+
+  bool MeetsUnknown(int32_t first) const {
+    const int32_t unknown = tokenizer_.unknown_id();
+    return first == unknown && size_ > 0 && ids_[size_ - 1] == unknown;
+  }
+
+  void Append(const WordCache::Entry& entry) {
+    Reserve(WordCache::kMaxIds);
+    std::memcpy(ids_.data() + size_, entry.ids.data(), sizeof entry.ids);
+    if (entry.count > 0 && MeetsUnknown(ids_[size_])) {
+      std::copy_n(ids_.begin() + static_cast<std::ptrdiff_t>(size_) + 1, entry.count - 1,
+                  ids_.begin() + static_cast<std::ptrdiff_t>(size_));
+      --size_;
+    }
+    size_ += entry.count;
+  }
+
+  // What is not in the cache; it is there afterwards if it fits.
+  bool Split(std::string_view chunk, const WordCache::Word& word, uint64_t hash, bool bare) {
+    Work& work = ThreadWork();
+    std::string& normalized = work.normalized;
+    normalized.clear();
+    if (!tokenizer_.suffix_ && !bare) normalized = kSpaceSymbol;
+    const size_t before = normalized.size();
+    if (!tokenizer_.normalizer_.NormalizeChunk(chunk, normalized)) return false;
+    work.ids.clear();
+    WordTrust trust;
+    if (normalized.size() > before) {
+      if (tokenizer_.suffix_) normalized += kSpaceSymbol;
+      trust = tokenizer_.segmenter_->SegmentWord(normalized, work.pieces);
+      tokenizer_.AppendIds(normalized, work.pieces, work.ids);
+    } else if (!tokenizer_.remove_extra_whitespaces_ || bare) {
+      return false;  // the spaces around nothing, which count; or the next word is the first one
+    }
+    if (!bare && word.size > 0) {
+      tokenizer_.cache_->Insert(word, hash, work.ids, trust.cost, trust.limit);
+    }
+    if (!Trust(trust.cost, trust.limit)) return false;
+    Reserve(work.ids.size());
+    const size_t known = !work.ids.empty() && MeetsUnknown(work.ids[0]) ? 1 : 0;
+    std::copy(work.ids.begin() + static_cast<std::ptrdiff_t>(known), work.ids.end(),
+              ids_.begin() + static_cast<std::ptrdiff_t>(size_));
+    size_ += work.ids.size() - known;
+    return true;
+  }
+
+  const OwnTokenizer& tokenizer_;
+  const std::string_view text_;
+  std::vector<int32_t>& ids_;
+  size_t size_ = 0;     // of ids_, as far as they are known
+  double lost_ = 0;     // what the words have cost so far
+  bool failed_ = false;
+};
+
+Status OwnTokenizer::EncodeText(std::string_view text, std::vector<int32_t>& ids) const {
+  if (cache_ != nullptr && text.size() <= kMaxTextByWords && ByWords(*this, text, ids).Run()) {
+    return OkStatus();
+  }
+  ids.clear();
+  Work& work = ThreadWork();
+  normalizer_.Normalize(text, work.normalized);
+  segmenter_->Segment(work.normalized, work.pieces);
+  AppendIds(work.normalized, work.pieces, ids);
+  return OkStatus();
+}
+
+Status OwnTokenizer::EncodeTextWithOffsets(std::string_view text,
+                                           std::vector<Token>& tokens) const {
+  Work& work = ThreadWork();
+  normalizer_.Normalize(text, work.normalized, work.origin);
+  segmenter_->Segment(work.normalized, work.pieces);
+  uint32_t begin = 0;
+  bool after_unknown = false;
+  for (const Piece& piece : work.pieces) {
+    const Token token = {piece.id, work.origin[begin], work.origin[piece.end]};
+    const bool unknown = piece.id == unknown_id();
+    if (unknown && !byte_ids_.empty()) {
+      for (uint32_t i = begin; i < piece.end; ++i) {
+        const auto byte = static_cast<unsigned char>(work.normalized[i]);
+        tokens.push_back({byte_ids_[byte], token.begin, token.begin});
+      }
+      tokens.back().end = token.end;
+    } else if (unknown && after_unknown) {
+      tokens.back().end = token.end;
+    } else {
+      tokens.push_back(token);
+    }
+    after_unknown = unknown;
+    begin = piece.end;
+  }
+  return OkStatus();
+}
+
+}  // namespace larder::text::internal
