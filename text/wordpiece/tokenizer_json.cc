@@ -5,48 +5,10 @@
 #include <map>
 #include <span>
 
-#include "text/internal/json.h"
+#include "text/internal/json_reader.h"
 
 namespace larder::text::internal {
 namespace {
-
-// Reads members of one object of the file; `where` names it in messages.
-class Reader {
- public:
-  static StatusOr<Reader> Of(const Json& json, std::string where) {
-    if (!json.is(Json::Kind::kObject)) return DataLoss(where, ": expected an object");
-    return Reader(json, std::move(where));
-  }
-
-  // Null if the member is missing or null.
-  const Json* Find(std::string_view key) const {
-    const Json* value = json_->Find(key);
-    return value == nullptr || value->is(Json::Kind::kNull) ? nullptr : value;
-  }
-  StatusOr<const Json*> Get(std::string_view key, Json::Kind kind, std::string_view what) const {
-    const Json* value = json_->Find(key);
-    if (value == nullptr) return DataLoss(where_, ": '", key, "' is missing");
-    if (!value->is(kind)) return DataLoss(where_, ": '", key, "' is no ", what);
-    return value;
-  }
-  StatusOr<std::string> Text(std::string_view key) const {
-    LARDER_ASSIGN_OR_RETURN(const Json* value, Get(key, Json::Kind::kString, "text"));
-    return value->text;
-  }
-  StatusOr<bool> Bool(std::string_view key) const {
-    LARDER_ASSIGN_OR_RETURN(const Json* value, Get(key, Json::Kind::kBool, "truth value"));
-    return value->boolean;
-  }
-  // The type of a part, which may be left out where there was one kind only.
-  StatusOr<std::string> Type() const { return Text("type"); }
-  const std::string& where() const { return where_; }
-  const Json& json() const { return *json_; }
-
- private:
-  Reader(const Json& json, std::string where) : json_(&json), where_(std::move(where)) {}
-  const Json* json_;
-  std::string where_;
-};
 
 StatusOr<int32_t> PieceId(const Json& value, std::string_view where) {
   if (!value.is(Json::Kind::kInteger) || value.integer < 0 || value.integer >= kMaxWordPieces) {
@@ -84,13 +46,13 @@ Status ReadVocab(const Json& vocab, const std::string& where, WordPieceModel& mo
 Status ReadModel(const Json& root, std::string_view file, WordPieceModel& model) {
   const Json* json = root.Find("model");
   if (json == nullptr) return DataLoss(file, ": 'model' is missing");
-  LARDER_ASSIGN_OR_RETURN(const Reader reader, Reader::Of(*json, Concat(file, ": model")));
+  LARDER_ASSIGN_OR_RETURN(const JsonReader reader, JsonReader::Of(*json, Concat(file, ": model")));
   // Files of old have no type: then it is WordPiece if it has what that needs.
   const bool old = reader.Find("type") == nullptr && reader.Find("merges") == nullptr &&
                    reader.Find("continuing_subword_prefix") != nullptr;
   std::string type = "WordPiece";
   if (!old) {
-    LARDER_ASSIGN_OR_RETURN(type, reader.Type());
+    LARDER_ASSIGN_OR_RETURN(type, reader.Text("type"));
   }
   if (type != "WordPiece") {
     return Unimplemented(reader.where(), " ", type, " is not supported, only WordPiece is");
@@ -112,14 +74,11 @@ Status ReadModel(const Json& root, std::string_view file, WordPieceModel& model)
   return OkStatus();
 }
 
-Status ReadBertNormalizer(const Reader& reader, std::vector<NormalizerStep>& steps) {
+Status ReadBertNormalizer(const JsonReader& reader, std::vector<NormalizerStep>& steps) {
   LARDER_ASSIGN_OR_RETURN(const bool clean, reader.Bool("clean_text"));
   LARDER_ASSIGN_OR_RETURN(const bool chinese, reader.Bool("handle_chinese_chars"));
   LARDER_ASSIGN_OR_RETURN(const bool lowercase, reader.Bool("lowercase"));
-  bool strip = lowercase;
-  if (reader.Find("strip_accents") != nullptr) {
-    LARDER_ASSIGN_OR_RETURN(strip, reader.Bool("strip_accents"));
-  }
+  LARDER_ASSIGN_OR_RETURN(const bool strip, reader.BoolOr("strip_accents", lowercase));
   if (clean) steps.push_back(NormalizerStep::kClean);
   if (chinese) steps.push_back(NormalizerStep::kSpaceChinese);
   if (strip) {
@@ -134,8 +93,8 @@ Status ReadNormalizer(const Json& json, std::string where, std::vector<Normalize
   // Each step passes over the text once.
   constexpr size_t kMaxSteps = 32;
   if (steps.size() > kMaxSteps) return DataLoss(where, ": more than ", kMaxSteps, " steps");
-  LARDER_ASSIGN_OR_RETURN(const Reader reader, Reader::Of(json, std::move(where)));
-  LARDER_ASSIGN_OR_RETURN(const std::string type, reader.Type());
+  LARDER_ASSIGN_OR_RETURN(const JsonReader reader, JsonReader::Of(json, std::move(where)));
+  LARDER_ASSIGN_OR_RETURN(const std::string type, reader.Text("type"));
   if (type == "BertNormalizer") return ReadBertNormalizer(reader, steps);
   if (type == "Lowercase") {
     steps.push_back(NormalizerStep::kLowercase);
@@ -162,8 +121,8 @@ Status CheckPreTokenizer(const Json& root, std::string_view file) {
   if (json == nullptr || json->is(Json::Kind::kNull)) {
     return Unimplemented(where, ": none is not supported, only BertPreTokenizer is");
   }
-  LARDER_ASSIGN_OR_RETURN(const Reader reader, Reader::Of(*json, where));
-  LARDER_ASSIGN_OR_RETURN(const std::string type, reader.Type());
+  LARDER_ASSIGN_OR_RETURN(const JsonReader reader, JsonReader::Of(*json, where));
+  LARDER_ASSIGN_OR_RETURN(const std::string type, reader.Text("type"));
   if (type == "BertPreTokenizer") return OkStatus();
   return Unimplemented(where, " ", type, " is not supported, only BertPreTokenizer is");
 }
@@ -181,7 +140,7 @@ Status ReadAddedTokens(const Json& root, std::string_view file, WordPieceModel& 
   // What the package gives the first token that is no piece, whatever the file says.
   int64_t next_id = static_cast<int64_t>(model.pieces.size());
   for (const Json& item : list->items) {
-    LARDER_ASSIGN_OR_RETURN(const Reader reader, Reader::Of(item, Concat(file, ": added token")));
+    LARDER_ASSIGN_OR_RETURN(const JsonReader reader, JsonReader::Of(item, Concat(file, ": added token")));
     AddedToken token;
     LARDER_ASSIGN_OR_RETURN(token.content, reader.Text("content"));
     const std::string where = Concat(file, ": added token '", token.content, "'");
@@ -207,7 +166,7 @@ Status ReadAddedTokens(const Json& root, std::string_view file, WordPieceModel& 
   return OkStatus();
 }
 
-Status ReadBertProcessing(const Reader& reader, WordPieceModel& model) {
+Status ReadBertProcessing(const JsonReader& reader, WordPieceModel& model) {
   const auto read = [&reader](std::string_view key) -> StatusOr<int32_t> {
     LARDER_ASSIGN_OR_RETURN(const Json* pair, reader.Get(key, Json::Kind::kArray, "array"));
     const std::string where = Concat(reader.where(), ": '", key, "'");
@@ -222,16 +181,16 @@ Status ReadBertProcessing(const Reader& reader, WordPieceModel& model) {
 }
 
 // The ids of one special token of a template.
-Status AddSpecial(const Reader& reader, const Json& special, std::vector<int32_t>& ids) {
-  LARDER_ASSIGN_OR_RETURN(const Reader piece,
-                          Reader::Of(special, Concat(reader.where(), ": SpecialToken")));
+Status AddSpecial(const JsonReader& reader, const Json& special, std::vector<int32_t>& ids) {
+  LARDER_ASSIGN_OR_RETURN(const JsonReader piece,
+                          JsonReader::Of(special, Concat(reader.where(), ": SpecialToken")));
   LARDER_ASSIGN_OR_RETURN(const std::string name, piece.Text("id"));
   LARDER_ASSIGN_OR_RETURN(const Json* all,
                           reader.Get("special_tokens", Json::Kind::kObject, "object"));
   const Json* token = all->Find(name);
   const std::string where = Concat(reader.where(), ": special token '", name, "'");
   if (token == nullptr) return DataLoss(where, " is missing");
-  LARDER_ASSIGN_OR_RETURN(const Reader entry, Reader::Of(*token, where));
+  LARDER_ASSIGN_OR_RETURN(const JsonReader entry, JsonReader::Of(*token, where));
   LARDER_ASSIGN_OR_RETURN(const Json* list, entry.Get("ids", Json::Kind::kArray, "array"));
   for (const Json& id : list->items) {
     LARDER_ASSIGN_OR_RETURN(const int32_t one, PieceId(id, where));
@@ -240,7 +199,7 @@ Status AddSpecial(const Reader& reader, const Json& special, std::vector<int32_t
   return OkStatus();
 }
 
-Status ReadTemplate(const Reader& reader, WordPieceModel& model) {
+Status ReadTemplate(const JsonReader& reader, WordPieceModel& model) {
   LARDER_ASSIGN_OR_RETURN(const Json* single, reader.Get("single", Json::Kind::kArray, "array"));
   bool seen_text = false;
   for (const Json& item : single->items) {
@@ -271,8 +230,8 @@ Status ReadTemplate(const Reader& reader, WordPieceModel& model) {
 Status ReadPostProcessor(const Json& root, std::string_view file, WordPieceModel& model) {
   const Json* json = root.Find("post_processor");
   if (json == nullptr || json->is(Json::Kind::kNull)) return OkStatus();
-  LARDER_ASSIGN_OR_RETURN(const Reader reader, Reader::Of(*json, Concat(file, ": post_processor")));
-  LARDER_ASSIGN_OR_RETURN(const std::string type, reader.Type());
+  LARDER_ASSIGN_OR_RETURN(const JsonReader reader, JsonReader::Of(*json, Concat(file, ": post_processor")));
+  LARDER_ASSIGN_OR_RETURN(const std::string type, reader.Text("type"));
   if (type == "BertProcessing") {
     LARDER_RETURN_IF_ERROR(ReadBertProcessing(reader, model));
   } else if (type == "TemplateProcessing") {
@@ -301,7 +260,7 @@ Status ReadPostProcessor(const Json& root, std::string_view file, WordPieceModel
 
 StatusOr<WordPieceModel> ParseTokenizerJson(std::string_view bytes, std::string_view file) {
   LARDER_ASSIGN_OR_RETURN(const Json root, ParseJson(bytes, file));
-  LARDER_ASSIGN_OR_RETURN(const Reader reader, Reader::Of(root, std::string(file)));
+  LARDER_ASSIGN_OR_RETURN(const JsonReader reader, JsonReader::Of(root, std::string(file)));
   if (const Json* version = root.Find("version");
       version != nullptr && (!version->is(Json::Kind::kString) || version->text != "1.0")) {
     return Unimplemented(file, ": a version other than 1.0");
