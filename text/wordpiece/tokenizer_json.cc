@@ -140,7 +140,8 @@ Status ReadAddedTokens(const Json& root, std::string_view file, WordPieceModel& 
   // What the package gives the first token that is no piece, whatever the file says.
   int64_t next_id = static_cast<int64_t>(model.pieces.size());
   for (const Json& item : list->items) {
-    LARDER_ASSIGN_OR_RETURN(const JsonReader reader, JsonReader::Of(item, Concat(file, ": added token")));
+    LARDER_ASSIGN_OR_RETURN(const JsonReader reader,
+                            JsonReader::Of(item, Concat(file, ": added token")));
     AddedToken token;
     LARDER_ASSIGN_OR_RETURN(token.content, reader.Text("content"));
     const std::string where = Concat(file, ": added token '", token.content, "'");
@@ -230,7 +231,8 @@ Status ReadTemplate(const JsonReader& reader, WordPieceModel& model) {
 Status ReadPostProcessor(const Json& root, std::string_view file, WordPieceModel& model) {
   const Json* json = root.Find("post_processor");
   if (json == nullptr || json->is(Json::Kind::kNull)) return OkStatus();
-  LARDER_ASSIGN_OR_RETURN(const JsonReader reader, JsonReader::Of(*json, Concat(file, ": post_processor")));
+  LARDER_ASSIGN_OR_RETURN(const JsonReader reader,
+                          JsonReader::Of(*json, Concat(file, ": post_processor")));
   LARDER_ASSIGN_OR_RETURN(const std::string type, reader.Text("type"));
   if (type == "BertProcessing") {
     LARDER_RETURN_IF_ERROR(ReadBertProcessing(reader, model));
