@@ -9,9 +9,14 @@ namespace larder::text::internal {
 namespace {
 
 constexpr int kMaxDepth = 32;
+// Some 200 bytes each: a vocabulary of a million pieces and what is around it.
+constexpr size_t kMaxValues = 1'200'000;
 
-StatusOr<Json> Convert(simdjson::dom::element element, std::string_view file, int depth) {
+// `values` counts those of the whole document.
+StatusOr<Json> Convert(simdjson::dom::element element, std::string_view file, int depth,
+                       size_t& values) {
   if (depth > kMaxDepth) return DataLoss(file, ": more than ", kMaxDepth, " levels of nesting");
+  if (++values > kMaxValues) return DataLoss(file, ": more than ", kMaxValues, " values");
   Json json;
   switch (element.type()) {
     case simdjson::dom::element_type::NULL_VALUE: break;
@@ -38,7 +43,7 @@ StatusOr<Json> Convert(simdjson::dom::element element, std::string_view file, in
       json.kind = Json::Kind::kArray;
       const simdjson::dom::array array = element.get_array().value_unsafe();
       for (const simdjson::dom::element item : array) {
-        LARDER_ASSIGN_OR_RETURN(Json value, Convert(item, file, depth + 1));
+        LARDER_ASSIGN_OR_RETURN(Json value, Convert(item, file, depth + 1, values));
         json.items.push_back(std::move(value));
       }
       break;
@@ -47,7 +52,7 @@ StatusOr<Json> Convert(simdjson::dom::element element, std::string_view file, in
       json.kind = Json::Kind::kObject;
       const simdjson::dom::object object = element.get_object().value_unsafe();
       for (const auto& [key, member] : object) {
-        LARDER_ASSIGN_OR_RETURN(Json value, Convert(member, file, depth + 1));
+        LARDER_ASSIGN_OR_RETURN(Json value, Convert(member, file, depth + 1, values));
         if (!json.members.emplace(std::string(key), std::move(value)).second) {
           return DataLoss(file, ": the key '", key, "' stands twice in one object");
         }
@@ -71,7 +76,8 @@ StatusOr<Json> ParseJson(std::string_view text, std::string_view file) {
   if (result.error() != simdjson::SUCCESS) {
     return DataLoss(file, ": not JSON: ", simdjson::error_message(result.error()));
   }
-  return Convert(result.value_unsafe(), file, 0);
+  size_t values = 0;
+  return Convert(result.value_unsafe(), file, 0, values);
 }
 
 std::string JsonString(std::string_view text) {

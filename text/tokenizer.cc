@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "text/sentencepiece/sentencepiece_tokenizer.h"
+#include "text/wordpiece/wordpiece_tokenizer.h"
 
 namespace larder::text {
 namespace {
@@ -28,7 +29,7 @@ StatusOr<std::unique_ptr<const Tokenizer>> Tokenizer::Open(TokenizerKind kind,
                                                            std::string_view name) {
   switch (kind) {
     case TokenizerKind::kSentencePiece: return OpenSentencePiece(bytes, name);
-    case TokenizerKind::kWordPiece: break;
+    case TokenizerKind::kWordPiece: return OpenWordPiece(bytes, name);
   }
   return Unimplemented(name, ": tokenizers of kind ", TokenizerKindName(kind));
 }

@@ -58,7 +58,8 @@ class Tokenizer {
   int32_t vocab_size() const { return vocab_size_; }
   // The id of whatever the vocabulary does not cover.
   int32_t unknown_id() const { return unknown_id_; }
-  // True for symbols that stand for no text (<s>, [CLS]): Encode never yields them.
+  // True for symbols that stand for no text (<s>, [CLS]). Encode never yields them, but where a
+  // WordPiece tokenizer finds one spelt out ("[SEP]").
   virtual bool is_control(int32_t id) const = 0;
   // The text of a piece as the vocabulary has it (U+2581 for a space, ## for a continuation);
   // empty for an id outside the vocabulary. The view lives as long as the tokenizer.

@@ -12,7 +12,7 @@
 
 namespace larder::text::internal {
 
-// A parsed JSON value, small and owned: artifact descriptions are a few kilobytes.
+// A parsed JSON value, owned. Most documents are a few kilobytes; vocabularies are the largest.
 struct Json {
   enum class Kind { kNull, kBool, kInteger, kDouble, kString, kArray, kObject };
   Kind kind = Kind::kNull;
@@ -29,7 +29,7 @@ struct Json {
 };
 
 // Parses one JSON document. Duplicate keys are refused (readers would disagree about them), as
-// are more than 32 levels and integers beyond int64.
+// are more than 32 levels, more than 1,200,000 values and integers beyond int64.
 // Errors: kDataLoss, "`file`: …".
 StatusOr<Json> ParseJson(std::string_view text, std::string_view file);
 

@@ -1,0 +1,153 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Writes text/wordpiece/unicode_tables.cc: what the `tokenizers` package knows about characters.
+
+The package's Rust crates carry Unicode tables of several versions, so that no one version of
+Unicode gives its ids. This script asks the package itself about every code point:
+
+    pip install tokenizers==0.23.3
+    python3 tools/make_wordpiece_tables.py text/wordpiece/unicode_tables.cc
+"""
+import sys
+
+import tokenizers
+from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers
+
+# The flags of text/wordpiece/unicode_tables.h.
+OTHER, SPACE, PUNCTUATION, NONSPACING, MARK, WORD = (1 << bit for bit in range(6))
+CODE_POINTS = [c for c in range(0x110000) if not 0xD800 <= c < 0xE000]
+HANGUL = range(0xAC00, 0xD7A4)  # decomposed by arithmetic
+# One character of each combining class that occurs, from UnicodeData.txt.
+CLASSES = {
+    1: 0x334, 7: 0x93C, 8: 0x3099, 9: 0x94D, 10: 0x5B0, 11: 0x5B1, 12: 0x5B2, 13: 0x5B3, 14: 0x5B4,
+    15: 0x5B5, 16: 0x5B6, 17: 0x5B7, 18: 0x5B8, 19: 0x5B9, 20: 0x5BB, 21: 0x5BC, 22: 0x5BD,
+    23: 0x5BF, 24: 0x5C1, 25: 0x5C2, 26: 0xFB1E, 27: 0x64B, 28: 0x64C, 29: 0x64D, 30: 0x64E,
+    31: 0x64F, 32: 0x650, 33: 0x651, 34: 0x652, 35: 0x670, 36: 0x711, 84: 0xC55, 91: 0xC56,
+    103: 0xE38, 107: 0xE48, 118: 0xEB8, 122: 0xEC8, 129: 0xF71, 130: 0xF72, 132: 0xF74, 202: 0x321,
+    214: 0x1DCE, 216: 0x31B, 218: 0x302A, 220: 0x316, 222: 0x59A, 224: 0x302E, 226: 0x1D16D,
+    228: 0x5AE, 230: 0x300, 232: 0x315, 233: 0x35C, 234: 0x35D, 240: 0x345}
+
+
+def bert(**on):
+    options = {"clean_text": False, "handle_chinese_chars": False, "strip_accents": False,
+               "lowercase": False}
+    return normalizers.BertNormalizer(**{**options, **on}).normalize_str
+
+
+CLEAN, STRIP = bert(clean_text=True), bert(strip_accents=True)
+NFD = normalizers.NFD().normalize_str
+MARKS = normalizers.StripAccents().normalize_str
+TO_LOWER = normalizers.Lowercase().normalize_str
+SPLIT = pre_tokenizers.BertPreTokenizer().pre_tokenize_str
+
+
+def word_test():
+    """A function that says whether a character is one of a word, as the package's regex has it."""
+    tokenizer = Tokenizer(models.WordPiece({"[UNK]": 0}, unk_token="[UNK]"))
+    tokenizer.add_tokens([AddedToken("X", single_word=True, normalized=False)])
+    return lambda c: 1 not in tokenizer.encode("X" + c).ids
+
+
+def combining_class(c):
+    """0, or the class among CLASSES with which a character never changes places."""
+    stays = []
+    for number, other in CLASSES.items():
+        other = chr(other)
+        if NFD(other + c) == other + c and NFD(c + other) == c + other:
+            stays.append(number)
+    if len(stays) == len(CLASSES):
+        return 0
+    if len(stays) != 1:
+        sys.exit(f"U+{ord(c):04X} is of the classes {stays}")
+    return stays[0]
+
+
+def flags_of(c, is_word):
+    flags = 0
+    cleaned = CLEAN(c)
+    flags |= OTHER * (cleaned == "")
+    pieces = [piece for piece, _ in SPLIT("a" + c + "b")]
+    flags |= SPACE * (pieces == ["a", "b"])
+    flags |= PUNCTUATION * (len(pieces) == 3)
+    # Cleaning maps white space to spaces; three characters of it are control characters otherwise.
+    if (cleaned == " ") != bool(flags & SPACE and cleaned != ""):
+        sys.exit(f"U+{ord(c):04X}: cleaning and splitting disagree about white space")
+    flags |= NONSPACING * (STRIP(c) == "")
+    flags |= MARK * (MARKS(c) == "")
+    flags |= WORD * is_word(c)
+    return flags
+
+
+def hexes(text):
+    return ", ".join(f"0x{ord(c):X}" for c in text)
+
+
+def lines(items, width=98):
+    line = " "
+    for item in items:
+        if len(line) + len(item) + 2 > width:
+            yield line
+            line = " "
+        line += f" {item},"
+    yield line
+
+
+def runs(flags):
+    previous = None
+    for c, value in enumerate(flags):
+        if value != previous:
+            yield f"{{0x{c:X}, {value}}}"
+        previous = value
+
+
+def main():
+    is_word = word_test()
+    flags = [0] * 0x110000
+    for c in CODE_POINTS:
+        flags[c] = flags_of(chr(c), is_word)
+    # Surrogates are no text; the run of their neighbours is as good as any.
+    flags[0xD800:0xE000] = [flags[0xD7FF]] * 0x800
+    lower = {c: TO_LOWER(chr(c)) for c in CODE_POINTS if TO_LOWER(chr(c)) != chr(c)}
+    decompositions = {c: NFD(chr(c)) for c in CODE_POINTS
+                      if NFD(chr(c)) != chr(c) and c not in HANGUL}
+    marks = (c for c in CODE_POINTS if flags[c] & MARK and c not in decompositions)
+    classes = {c: number for c in marks if (number := combining_class(chr(c)))}
+    if any(len(text) > 2 for text in lower.values()) or any(
+            len(text) > 4 for text in decompositions.values()):
+        sys.exit("a mapping is longer than the tables have room for")
+    with open(sys.argv[1], "w", encoding="utf-8") as out:
+        out.write(f"""// SPDX-License-Identifier: Apache-2.0
+// Generated by tools/make_wordpiece_tables.py from tokenizers {tokenizers.__version__}: do not edit.
+#include "text/wordpiece/unicode_tables.h"
+
+namespace larder::text::internal {{
+namespace {{
+
+// clang-format off
+constexpr FlagRun kRuns[] = {{
+""")
+        out.write("\n".join(lines(runs(flags))))
+        out.write("\n};\n\nconstexpr Lowercase kLower[] = {\n")
+        out.write("\n".join(lines(f"{{0x{c:X}, {{{hexes(t)}}}}}" for c, t in lower.items())))
+        out.write("\n};\n\nconstexpr Decomposition kDecompositions[] = {\n")
+        out.write("\n".join(
+            lines(f"{{0x{c:X}, {{{hexes(t)}}}}}" for c, t in decompositions.items())))
+        out.write("\n};\n\nconstexpr CombiningClass kClasses[] = {\n")
+        out.write("\n".join(lines(f"{{0x{c:X}, {k}}}" for c, k in classes.items())))
+        out.write("""
+};
+// clang-format on
+
+}  // namespace
+
+std::span<const FlagRun> FlagRuns() { return kRuns; }
+std::span<const Lowercase> Lowercases() { return kLower; }
+std::span<const Decomposition> Decompositions() { return kDecompositions; }
+std::span<const CombiningClass> CombiningClasses() { return kClasses; }
+
+}  // namespace larder::text::internal
+""")
+
+
+if __name__ == "__main__":
+    main()
