@@ -135,6 +135,12 @@ void SetEncoders(const registry::Revision& revision, const Encoders& encoders,
     if (const auto usage = encoders.Find(encoder.digest); usage.has_value()) {
       out->set_loaded(true);
       out->set_texts(usage->texts);
+      out->set_kind(std::string(text::EncoderKindName(usage->kind)));
+      out->set_tokenizer(usage->tokenizer);
+      out->set_max_tokens(static_cast<uint32_t>(usage->max_tokens));
+      out->set_tokens(usage->tokens);
+      out->set_cache_hits(usage->cache_hits);
+      out->set_cache_misses(usage->cache_misses);
     }
   }
 }
@@ -169,6 +175,9 @@ class Gauges {
   void Add(std::string name, std::string help, double value, bool counter = false,
            std::vector<std::pair<std::string, std::string>> labels = {}) {
     by_name_[name].push_back({name, std::move(help), std::move(labels), value, counter});
+  }
+  void Add(std::string name, std::string help, Histogram::Reading histogram) {
+    by_name_[name].push_back({name, std::move(help), {}, 0, false, std::move(histogram)});
   }
   std::vector<Metrics::Gauge> Take() {
     std::vector<Metrics::Gauge> all;
@@ -263,6 +272,29 @@ void AddLiveRecall(const LiveRecall& live_recall, const IndexSink& indexes,
   }
 }
 
+void AddEncoderGauges(const Encoders::Stats& stats, Gauges& gauges) {
+  const auto add = [&](const char* name, const char* help, uint64_t value, bool counter = true) {
+    gauges.Add(name, help, static_cast<double>(value), counter);
+  };
+  add("larder_encoded_texts_total", "Texts that got a vector", stats.texts);
+  add("larder_encoded_tokens_total", "Tokens of these texts", stats.tokens);
+  add("larder_embed_queue_tokens", "Tokens that wait for slow encoders",
+      stats.batcher.queue_tokens, false);
+  add("larder_embed_rejected_total", "Requests for which the queue of slow encoders was too full",
+      stats.batcher.rejected);
+  add("larder_embed_abandoned_total", "Requests that ended in the queue: too late or cancelled",
+      stats.batcher.abandoned);
+  gauges.Add("larder_embed_batch_tokens", "Tokens of the batches of slow encoders",
+             stats.batcher.batch_tokens);
+  gauges.Add("larder_embed_wait_seconds", "Time of requests in the queue of slow encoders",
+             stats.batcher.wait_seconds);
+  add("larder_embed_cache_hits_total", "Texts whose vectors were in the cache", stats.cache_hits);
+  add("larder_embed_cache_misses_total", "Texts whose vectors were not", stats.cache_misses);
+  add("larder_embed_cache_evictions_total", "Vectors that left the cache for others",
+      stats.cache.evictions);
+  add("larder_embed_cache_bytes", "Memory of the cached vectors", stats.cache.bytes, false);
+}
+
 }  // namespace
 
 StatusOr<v1::StatusResponse> GetServerStatus(const v1::StatusRequest& request,
@@ -350,8 +382,7 @@ std::vector<Metrics::Gauge> CollectGauges(const ServerFacts& facts, const Contex
     AddIndexGauges(backend.indexes, **snapshot, facts.jobs, gauges);
     AddLiveRecall(backend.live_recall, backend.indexes, **snapshot, gauges);
   }
-  gauges.Add("larder_encoded_texts_total", "Texts encoded since start",
-             static_cast<double>(backend.encoders.texts_encoded()), true);
+  AddEncoderGauges(backend.encoders.GetStats(), gauges);
   gauges.Add("larder_index_refused_total", "Vectors and bases that an index refused",
              static_cast<double>(backend.indexes.refused()), true);
   double running = 0;

@@ -270,4 +270,9 @@ void EncodeVectors(std::string_view name, std::span<const float> values, size_t 
   EncodeFixedSize(v1::COLUMN_TYPE_FLOAT32, name, values, size, out);
 }
 
+void EncodeHalves(std::string_view name, std::span<const uint16_t> values, size_t size,
+                  v1::Column* out) {
+  EncodeFixedSize(v1::COLUMN_TYPE_FLOAT16, name, values, size, out);
+}
+
 }  // namespace larder::serving

@@ -47,6 +47,9 @@ void EncodeVectors(std::string_view name, std::span<const int8_t> values, size_t
                    larder::v1::Column* out);
 void EncodeVectors(std::string_view name, std::span<const float> values, size_t size,
                    larder::v1::Column* out);
+// The same of float16 values, as their bits.
+void EncodeHalves(std::string_view name, std::span<const uint16_t> values, size_t size,
+                  larder::v1::Column* out);
 
 }  // namespace larder::serving
 

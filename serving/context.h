@@ -27,6 +27,8 @@ inline constexpr size_t kMaxCandidates = 10'000;
 inline constexpr size_t kMaxEmbedTexts = 10'000;
 inline constexpr size_t kMaxEmbedBytes = size_t{16} << 20;
 inline constexpr size_t kMaxTextBytes = size_t{1} << 20;
+// Of one Tokenize, all texts together: a reply lists a token per byte at worst.
+inline constexpr size_t kMaxTokenizeBytes = size_t{1} << 20;
 inline constexpr size_t kMaxSearchTextBytes = size_t{64} << 10;
 inline constexpr size_t kMaxKeyBytes = 256;
 inline constexpr size_t kMaxNameBytes = 1'024;

@@ -2,15 +2,50 @@
 #ifndef LARDER_SERVING_EMBED_H_
 #define LARDER_SERVING_EMBED_H_
 
+#include <cstddef>
+#include <utility>
+
 #include "base/status.h"
 #include "larder/v1/text_service.pb.h"
 #include "serving/context.h"
+#include "serving/text/named_encoder.h"
+#include "serving/text/pending_texts.h"
 
 namespace larder::serving {
 
-// TextService.Embed. Errors: as the proto says.
+// A request for vectors whose texts are on their way. Thread-safety: single-thread, not always the
+// same.
+class PendingEmbed {
+ public:
+  // Does not keep the request; the context's backend and `cancelled` must stay.
+  // Errors: as the proto says.
+  static StatusOr<PendingEmbed> Start(const larder::v1::EmbedRequest& request,
+                                      const Context& context);
+  size_t texts() const { return texts_; }
+  // Once. Errors: kDeadlineExceeded, kCancelled; the encoder's.
+  StatusOr<larder::v1::EmbedResponse> Finish();
+
+ private:
+  struct Want {
+    bool codes = false;
+    bool vectors = false;
+    bool halves = false;
+    size_t dimensions = 0;
+  };
+  PendingEmbed(NamedEncoder encoder, Want want, size_t texts, PendingTexts pending)
+      : encoder_(std::move(encoder)), want_(want), texts_(texts), pending_(std::move(pending)) {}
+
+  NamedEncoder encoder_;
+  Want want_;
+  size_t texts_ = 0;
+  PendingTexts pending_;
+};
+
+// TextService.Embed and .Tokenize. Errors: as the proto says.
 StatusOr<larder::v1::EmbedResponse> Embed(const larder::v1::EmbedRequest& request,
                                           const Context& context);
+StatusOr<larder::v1::TokenizeResponse> Tokenize(const larder::v1::TokenizeRequest& request,
+                                                const Context& context);
 
 }  // namespace larder::serving
 

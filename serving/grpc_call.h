@@ -34,13 +34,18 @@ class CallRunner {
   grpc::Status Run(std::string_view method, const grpc::ServerContext& call, Work&& work) const {
     const auto start = std::chrono::steady_clock::now();
     const Status status = Caught([&] { return work(MakeContext(call)); });
-    metrics_.RecordCall(
-        method, status.code(),
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+    Record(method, status.code(), start);
     return ToGrpc(status);
   }
 
-  // The same for `handler(request, context)`, which returns a StatusOr<Reply>.
+  // Counts and times a call that was not run here.
+  void Record(std::string_view method, StatusCode code,
+              std::chrono::steady_clock::time_point start) const {
+    const auto time = std::chrono::steady_clock::now() - start;
+    metrics_.RecordCall(method, code, std::chrono::duration<double>(time).count());
+  }
+
+  // As Run, for `handler(request, context)`, which returns a StatusOr<Reply>.
   template <typename Request, typename Reply, typename Handler>
   grpc::Status Unary(std::string_view method, const grpc::ServerContext& call,
                      const Request& request, Reply* reply, Handler&& handler) const {

@@ -19,13 +19,13 @@
 #include "larder/v1/feature_service.grpc.pb.h"
 #include "larder/v1/registry_service.grpc.pb.h"
 #include "larder/v1/retrieval_service.grpc.pb.h"
-#include "larder/v1/text_service.grpc.pb.h"
+#include "serving/admitted.h"
 #include "serving/artifact_handlers.h"
-#include "serving/embed.h"
 #include "serving/features.h"
 #include "serving/grpc_call.h"
 #include "serving/grpc_ingest.h"
 #include "serving/grpc_streams.h"
+#include "serving/grpc_text.h"
 #include "serving/registry_handlers.h"
 #include "serving/retrieve.h"
 #include "serving/retrieve_all.h"
@@ -120,32 +120,6 @@ class FeatureService : public v1::FeatureService::Service {
   const CallRunner& calls_;
 };
 
-class TextService : public v1::TextService::Service {
- public:
-  explicit TextService(const CallRunner& calls) : calls_(calls) {}
-  grpc::Status Embed(grpc::ServerContext* call, const v1::EmbedRequest* request,
-                     v1::EmbedResponse* reply) override {
-    return calls_.Unary("Embed", *call, *request, reply, serving::Embed);
-  }
-
- private:
-  const CallRunner& calls_;
-};
-
-// One of at most `most` that there are at once, if it was admitted.
-class Admitted {
- public:
-  Admitted(std::atomic<size_t>& count, size_t most) : count_(count), ok_(++count <= most) {}
-  ~Admitted() { --count_; }
-  Admitted(const Admitted&) = delete;
-  Admitted& operator=(const Admitted&) = delete;
-  bool ok() const { return ok_; }
-
- private:
-  std::atomic<size_t>& count_;
-  const bool ok_;
-};
-
 class RetrievalService : public v1::RetrievalService::Service {
  public:
   RetrievalService(const CallRunner& calls, Streams& streams) : calls_(calls), streams_(streams) {}
@@ -237,7 +211,7 @@ class GrpcServerImpl : public GrpcServer {
         artifacts_(calls_, streams_, parts.fs),
         ingest_(calls_, streams_),
         features_(calls_),
-        text_(calls_),
+        text_(calls_, streams_),
         retrieval_(calls_, streams_),
         admin_(calls_, parts.facts) {}
   ~GrpcServerImpl() override {
@@ -313,7 +287,7 @@ class GrpcServerImpl : public GrpcServer {
   ArtifactService artifacts_;
   GrpcIngestService ingest_;
   FeatureService features_;
-  TextService text_;
+  GrpcTextService text_;
   RetrievalService retrieval_;
   AdminService admin_;
   uint16_t port_ = 0;

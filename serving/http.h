@@ -12,18 +12,45 @@
 
 namespace larder::serving {
 
-// The HTTP port: GET /healthz (200 `ok`, or 503 and why not) and GET /metrics (Prometheus text).
+// Of one request, decompressed.
+inline constexpr size_t kMaxHttpBodyBytes = size_t{8} << 20;
+
+// A request to the API under /v1/.
+struct HttpRequest {
+  std::string method = {};
+  std::string path = {};  // without the query, % resolved
+  std::string content_type = {};
+  std::string body = {};
+  // It has a body of more than kMaxHttpBodyBytes, which was not kept.
+  bool too_large = false;
+  // The client has not sent all of it in time.
+  bool incomplete = false;
+  // True once the client has gone away or the server stops. Any thread may ask until the handler
+  // returns.
+  std::function<bool()> cancelled = {};
+};
+
+struct HttpReply {
+  int status = 200;
+  std::string body = {};  // JSON
+  bool retry = false;  // the client may try again in a second
+};
+
+// The HTTP port: GET /healthz (200 `ok`, or 503 and why not), GET /metrics (Prometheus text) and
+// an API under /v1/.
 //
-// A connection is for one request and lasts two seconds at most from when its turn comes, however
-// slowly its client sends.
+// A connection is for one request. From when its turn comes, a client has two seconds to send it,
+// and two more to take the answer, and a second more for each MiB of either, however slowly it
+// does.
 // Owns its threads; destruction joins them, without waiting for clients. Thread-safety:
 // thread-safe.
 class HttpServer {
  public:
-  // Both are called from the server's threads.
+  // All are called from the server's threads.
   struct Handlers {
     std::function<Status()> health;
     std::function<std::string()> metrics;
+    std::function<HttpReply(const HttpRequest&)> api = {};  // empty: there is none
   };
 
   // `port` 0: a free one. Answers when it returns.

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <limits>
 #include <map>
 #include <sstream>
 
@@ -20,6 +21,15 @@ namespace {
 const prometheus::Histogram::BucketBoundaries kLatencyBuckets = {
     0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05,
     0.1,    0.2,    0.5,    1,     2,     5,     10};
+
+prometheus::ClientMetric::Histogram ToPrometheus(const Histogram::Reading& reading) {
+  prometheus::ClientMetric::Histogram histogram;
+  histogram.sample_count = reading.count;
+  histogram.sample_sum = reading.sum;
+  for (const auto& [bound, count] : reading.up_to) histogram.bucket.push_back({count, bound});
+  histogram.bucket.push_back({reading.count, std::numeric_limits<double>::infinity()});
+  return histogram;
+}
 
 std::string CodeName(StatusCode code) { return absl::StatusCodeToString(code); }
 
@@ -76,12 +86,15 @@ std::string Metrics::Text(const std::vector<Gauge>& gauges) const {
       prometheus::MetricFamily& family = families.emplace_back();
       family.name = gauge.name;
       family.help = gauge.help;
-      family.type =
-          gauge.counter ? prometheus::MetricType::Counter : prometheus::MetricType::Gauge;
+      family.type = gauge.histogram.has_value() ? prometheus::MetricType::Histogram
+                    : gauge.counter             ? prometheus::MetricType::Counter
+                                                : prometheus::MetricType::Gauge;
     }
     prometheus::ClientMetric& metric = families.back().metric.emplace_back();
     for (const auto& [name, value] : gauge.labels) metric.label.push_back({name, value});
-    if (gauge.counter) {
+    if (gauge.histogram.has_value()) {
+      metric.histogram = ToPrometheus(*gauge.histogram);
+    } else if (gauge.counter) {
       metric.counter.value = gauge.value;
     } else {
       metric.gauge.value = gauge.value;

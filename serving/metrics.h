@@ -3,12 +3,14 @@
 #define LARDER_SERVING_METRICS_H_
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "base/status.h"
+#include "serving/histogram.h"
 
 namespace larder::serving {
 
@@ -31,6 +33,7 @@ class Metrics {
     std::vector<std::pair<std::string, std::string>> labels;
     double value = 0;
     bool counter = false;  // it never falls
+    std::optional<Histogram::Reading> histogram = std::nullopt;  // instead of `value`
   };
   // Prometheus text format 0.0.4 of all calls and `gauges`; equal names must follow one another.
   std::string Text(const std::vector<Gauge>& gauges) const;

@@ -106,12 +106,15 @@ StatusOr<QueryVector> FromText(const std::string& text, const Found& found,
     return FailedPrecondition("'", found.name, "' holds vectors that come with the rows: search by "
                               "key or vector, there is no encoder for a text");
   }
+  Encoders& encoders = context.backend.encoders;
+  LARDER_ASSIGN_OR_RETURN(const text::Encoder* encoder, encoders.Get(found.space));
   QueryVector query{.space = found.space,
-                    .codes = std::vector<int8_t>(found.floats ? 2 * found.dimensions
-                                                              : found.dimensions)};
+                    .codes = std::vector<int8_t>(encoder->info().code_size())};
   const std::string_view view = text;
-  LARDER_RETURN_IF_ERROR(context.backend.encoders.Embed(found.space, registry::TextRole::kQuery,
-                                                        {&view, 1}, query.codes));
+  LARDER_RETURN_IF_ERROR(encoders.Embed(found.space, {&view, 1}, query.codes,
+                                        {.role = text::TextRole::kQuery,
+                                         .deadline = context.deadline,
+                                         .cancelled = context.cancelled}));
   return query;
 }
 

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "serving/server.h"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <optional>
 #include <string>
 #include <utility>
 
+#include "base/sync.h"
 #include "featurestore/artifact_store.h"
 #include "featurestore/store.h"
 #include "serving/admin.h"
@@ -20,6 +22,7 @@
 #include "serving/metrics.h"
 #include "serving/retrieval/key_hashes.h"
 #include "serving/retrieval/top_list.h"
+#include "serving/text/openai.h"
 
 namespace larder::serving {
 namespace {
@@ -39,9 +42,14 @@ class ServerImpl : public Server {
     LARDER_ASSIGN_OR_RETURN(lock_, FileLock::Acquire(JoinPath(options_.data_dir, "serve.lock")));
     LARDER_RETURN_IF_ERROR(StartHttp());
     LARDER_ASSIGN_OR_RETURN(artifacts_, featurestore::ArtifactStore::Open(fs_, options_.data_dir));
-    encoders_.emplace(fs_, *artifacts_);
+    encoders_.emplace(fs_, *artifacts_,
+                      EncodersOptions{.batcher = {.threads = options_.embed_threads,
+                                                  .wait = options_.embed_wait,
+                                                  .queue_tokens = options_.embed_queue_tokens},
+                                      .cache_bytes = options_.embed_cache_bytes});
     featurestore::StoreOptions store_options = options_.ToStoreOptions();
     store_options.fs = &fs_;
+    Say("recovering");
     LARDER_ASSIGN_OR_RETURN(store_, featurestore::Store::Open(store_options, *artifacts_,
                                                               *encoders_, indexes_));
     LARDER_RETURN_IF_ERROR(LoadEncoders());
@@ -58,6 +66,8 @@ class ServerImpl : public Server {
                                                .min_overlap = options_.epoch_min_overlap},
                               .retry = options_.job_retry,
                               .retry_max = options_.job_retry_max});
+    openai_.emplace(*backend_, metrics_, options_.default_deadline,
+                    std::max<size_t>(1, options_.http_threads * 3 / 4));
     facts_.emplace(ServerFacts{options_.data_dir, started_at_, started_, *jobs_});
     LARDER_ASSIGN_OR_RETURN(
         grpc_, GrpcServer::Start({.address = options_.listen,
@@ -65,6 +75,7 @@ class ServerImpl : public Server {
                                   .buffer_bytes = options_.grpc_buffer_bytes,
                                   .default_deadline = options_.default_deadline},
                                  {*backend_, fs_, *facts_, metrics_}));
+    Say("shutting down");  // what is said when it is no longer ready
     ready_.store(true, std::memory_order_release);
     if (options_.ports_file.empty()) return OkStatus();
     return WriteFileAtomically(
@@ -82,6 +93,7 @@ class ServerImpl : public Server {
     if (grpc_ != nullptr) grpc_->Shutdown(options_.drain);
     grpc_.reset();
     http_.reset();  // before what its handlers look at
+    openai_.reset();
     facts_.reset();
     jobs_.reset();
     backend_.reset();
@@ -99,13 +111,30 @@ class ServerImpl : public Server {
     LARDER_ASSIGN_OR_RETURN(
         http_, HttpServer::Start(address.host, address.port, options_.http_threads,
                                  {.health = [this] { return Health(); },
-                                  .metrics = [this] { return MetricsText(); }}));
+                                  .metrics = [this] { return MetricsText(); },
+                                  .api = [this](const HttpRequest& r) { return Api(r); }}));
     return OkStatus();
   }
 
   bool IsReady() const { return ready_.load(std::memory_order_acquire); }
   Status Health() const {
-    return IsReady() ? store_->Health() : Unavailable("starting or shutting down");
+    if (IsReady()) return store_->Health();
+    MutexLock lock(doing_mu_);
+    return Unavailable(doing_);
+  }
+
+  void Say(std::string doing) {
+    MutexLock lock(doing_mu_);
+    doing_ = std::move(doing);
+  }
+
+  HttpReply Api(const HttpRequest& request) {
+    if (IsReady()) return openai_->Answer(request);
+    // OpenAI's clients try again.
+    return {.status = 503,
+            .body = Concat("{\"error\":{\"message\":\"the server is not ready, see /healthz\","
+                           "\"type\":\"server_error\",\"param\":null,\"code\":null}}"),
+            .retry = true};
   }
 
   std::string MetricsText() {
@@ -128,6 +157,7 @@ class ServerImpl : public Server {
     }
     for (const registry::Encoder& encoder : registry->encoders) {
       if (encoder.external) continue;
+      Say(Concat("loading encoder '", encoder.name, "'"));
       const Status loaded = encoders_->Load(encoder.digest).status();
       if (loaded.code() == StatusCode::kNotFound) {
         return DataLoss("encoder '", encoder.name, "': its files are gone; copy them into ",
@@ -154,8 +184,11 @@ class ServerImpl : public Server {
   std::optional<LiveRecall> live_recall_;
   std::optional<Backend> backend_;
   std::optional<Jobs> jobs_;
+  std::optional<OpenAi> openai_;
   std::optional<ServerFacts> facts_;
   std::atomic<bool> ready_{false};
+  mutable Mutex doing_mu_;
+  std::string doing_ ABSL_GUARDED_BY(doing_mu_) = "starting";  // while it is not ready
   std::unique_ptr<HttpServer> http_;
   std::unique_ptr<GrpcServer> grpc_;
 };

@@ -92,10 +92,16 @@ Status ServerOptions::Validate() const {
   LARDER_RETURN_IF_ERROR(CheckRange("grpc_threads", grpc_threads, 4, 1'024));
   LARDER_RETURN_IF_ERROR(CheckRange("grpc_buffer_bytes", grpc_buffer_bytes, size_t{64} << 20,
                                     size_t{1} << 40));
-  LARDER_RETURN_IF_ERROR(CheckRange("http_threads", http_threads, 1, 64));
+  LARDER_RETURN_IF_ERROR(CheckRange("http_threads", http_threads, 1, 256));
   LARDER_RETURN_IF_ERROR(CheckRange("default_deadline", default_deadline, kOne, kHour));
   LARDER_RETURN_IF_ERROR(CheckRange("drain", drain, kZero, 10 * kMinute));
   LARDER_RETURN_IF_ERROR(CheckRange("top_list_age", top_list_age, kZero, kHour));
+  LARDER_RETURN_IF_ERROR(CheckRange("embed_threads", embed_threads, 0, 64));
+  LARDER_RETURN_IF_ERROR(CheckRange("embed_wait", embed_wait, kZero, std::chrono::seconds(1)));
+  LARDER_RETURN_IF_ERROR(
+      CheckRange("embed_queue_tokens", embed_queue_tokens, 1'024, size_t{1} << 24));
+  LARDER_RETURN_IF_ERROR(
+      CheckRange("embed_cache_bytes", embed_cache_bytes, 0, size_t{64} << 30));
   LARDER_RETURN_IF_ERROR(CheckRange("job_poll", job_poll, 10 * kOne, kMinute));
   LARDER_RETURN_IF_ERROR(CheckRange("index_quiet", index_quiet, kZero, kHour));
   LARDER_RETURN_IF_ERROR(CheckRange("index_patience", index_patience, kZero, 24 * kHour));

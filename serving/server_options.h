@@ -21,7 +21,7 @@ struct ServerOptions {
   // HOST:PORT of gRPC. Port 0: a free one, which is reported. A host that is not loopback needs
   // `insecure` (invariant 9).
   std::string listen = "127.0.0.1:7070";
-  // HOST:PORT of /healthz and /metrics, as `listen`. Empty: no HTTP.
+  // HOST:PORT of /healthz, /metrics and /v1/embeddings, as `listen`. Empty: no HTTP.
   std::string http = "127.0.0.1:7080";
   // Serve everybody who reaches the port: there are no tokens and no TLS yet.
   bool insecure = false;
@@ -33,8 +33,9 @@ struct ServerOptions {
   size_t grpc_threads = 64;
   // Memory that gRPC may hold in its buffers, in bytes, at least 64 MiB.
   size_t grpc_buffer_bytes = size_t{512} << 20;
-  // Threads that answer HTTP, 1 to 64.
-  size_t http_threads = 16;
+  // Threads that answer HTTP, 1 to 256. A quarter of them, rounded up, is left by /v1/embeddings to
+  // the other paths.
+  size_t http_threads = 32;
   // The deadline of a call that comes without one, 1 ms to 1 h.
   std::chrono::milliseconds default_deadline{30'000};
   // How long a shutdown waits for calls that are running, 0 to 10 min.
@@ -42,6 +43,18 @@ struct ServerOptions {
 
   // Age at which the list of a `top` channel is built again, 0 to 1 h (S9.2).
   std::chrono::milliseconds top_list_age{60'000};
+
+  // Threads that encode texts with slow encoders (transformers), at most 64. 0: one per processor.
+  size_t embed_threads = 0;
+  // How long one of them waits for further texts while fewer than 32 tokens wait, 0 to 1 s. 0:
+  // never.
+  std::chrono::milliseconds embed_wait{1};
+  // Tokens that may wait for slow encoders, 1,024 to 2^24; more are answered RESOURCE_EXHAUSTED.
+  // One call counts for no more than a quarter of them.
+  size_t embed_queue_tokens = size_t{64} << 10;
+  // Memory for vectors of slow encoders that may be asked for again, in bytes, at most 64 GiB. 0:
+  // none.
+  size_t embed_cache_bytes = size_t{64} << 20;
 
   // How often the background jobs look for work, 10 ms to 1 min.
   std::chrono::milliseconds job_poll{500};

@@ -34,6 +34,7 @@ StatusOr<EncoderInfo> InfoOf(FileSystem& fs, const std::string& dir,
   LARDER_ASSIGN_OR_RETURN(info.digest, DirectoryDigest(fs, dir));
   info.kind = config.kind;
   info.dimensions = config.dimensions;
+  info.matryoshka = config.matryoshka;
   return info;
 }
 

@@ -30,6 +30,9 @@ struct EncoderInfo {
   Digest digest{};  // DirectoryDigest of the artifact: the `space` of its vectors
   EncoderKind kind = EncoderKind::kStatic;
   int32_t dimensions = 0;
+  // Lengths, below `dimensions` and ascending, for which the encoder was trained: the first so many
+  // components of a vector, scaled to length 1, are one too.
+  std::vector<int32_t> matryoshka = {};
 
   VectorElement element() const {
     return kind == EncoderKind::kStatic ? VectorElement::kInt8 : VectorElement::kFloat;
@@ -70,6 +73,8 @@ class Encoder {
   const Tokenizer& tokenizer() const { return *tokenizer_; }
   // Of one text, with its prompt and the symbols around it.
   size_t max_tokens() const { return max_tokens_; }
+  // What Tokenize puts before a text of this role; lives as long as the encoder.
+  virtual std::string_view prompt(TextRole) const { return {}; }
 
   // Splits a text into what the encoder reads; beyond max_tokens() its end is cut off.
   // Errors: kInvalidArgument for a text over kMaxTextBytes.

@@ -18,9 +18,9 @@ using internal::JsonString;
 constexpr std::string_view kFormat = "larder-encoder-1";
 constexpr std::string_view kPooling = "weighted_sum";
 constexpr uint64_t kMaxConfigBytes = 64u << 10;
-constexpr std::array<std::string_view, 8> kKeys = {"format",     "kind",     "dimensions",
+constexpr std::array<std::string_view, 9> kKeys = {"format",     "kind",     "dimensions",
                                                    "tokenizer",  "pooling",  "max_tokens",
-                                                   "training",   "quality"};
+                                                   "training",   "quality",    "matryoshka"};
 
 StatusOr<std::string> Text(const Json& object, std::string_view key, std::string_view file) {
   const Json* value = object.Find(key);
@@ -70,6 +70,23 @@ Status ReadTokenizer(const Json& json, std::string_view file, EncoderConfig& con
                           Text(*tokenizer, "file", Concat(file, ": tokenizer")));
   if (!IsSafeRelativePath(config.tokenizer_file)) {
     return DataLoss(file, ": tokenizer: 'file' must stay inside the artifact's directory");
+  }
+  return OkStatus();
+}
+
+Status ReadMatryoshka(const Json& json, std::string_view file, EncoderConfig& config) {
+  const Json* sizes = json.Find("matryoshka");
+  if (sizes == nullptr) return OkStatus();
+  if (!sizes->is(Json::Kind::kArray)) return DataLoss(file, ": 'matryoshka' is no list");
+  int64_t last = 0;
+  for (const Json& size : sizes->items) {
+    if (!size.is(Json::Kind::kInteger) || size.integer <= last ||
+        size.integer >= config.dimensions) {
+      return DataLoss(file, ": 'matryoshka' is no ascending list of integers from 1 to below ",
+                      config.dimensions);
+    }
+    last = size.integer;
+    config.matryoshka.push_back(static_cast<int32_t>(last));
   }
   return OkStatus();
 }
@@ -135,6 +152,7 @@ StatusOr<EncoderConfig> ParseEncoderConfig(std::string_view text, std::string_vi
     return Unimplemented(file, ": pooling '", pooling, "', this version knows ", kPooling);
   }
   LARDER_ASSIGN_OR_RETURN(config.max_tokens, Count(json, "max_tokens", kMaxTokensLimit, file));
+  LARDER_RETURN_IF_ERROR(ReadMatryoshka(json, file, config));
   LARDER_RETURN_IF_ERROR(ReadNotes(json, file, config));
   return config;
 }
@@ -157,6 +175,13 @@ std::string WriteEncoderConfig(const EncoderConfig& config) {
       ",\n  \"tokenizer\": {\"kind\": ", JsonString(TokenizerKindName(config.tokenizer_kind)),
       ", \"file\": ", JsonString(config.tokenizer_file), "}",
       ",\n  \"pooling\": ", JsonString(kPooling), ",\n  \"max_tokens\": ", config.max_tokens);
+  if (!config.matryoshka.empty()) {
+    std::string sizes;
+    for (const int32_t size : config.matryoshka) {
+      sizes += Concat(sizes.empty() ? "" : ", ", size);
+    }
+    out += Concat(",\n  \"matryoshka\": [", sizes, "]");
+  }
   std::string_view separator = "\n    ";
   out += ",\n  \"training\": {";
   for (const auto& [key, value] : config.training) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "base/file_system.h"
 #include "base/status.h"
@@ -25,6 +26,8 @@ struct EncoderConfig {
   int32_t dimensions = 0;
   TokenizerKind tokenizer_kind = TokenizerKind::kSentencePiece;
   std::string tokenizer_file = "tokenizer.model";
+  // As in EncoderInfo; left out of the file if empty.
+  std::vector<int32_t> matryoshka;
   // Tokens after the first so many do not count; 1 to kMaxTokensLimit.
   int32_t max_tokens = 8'192;
   // For people: how the encoder was made and how good it is. Not interpreted.

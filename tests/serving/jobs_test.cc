@@ -313,7 +313,7 @@ TEST(Jobs, WaitsForRoomInTheQueueWithWhatItMade) {
   for (const Jobs::Report& report : jobs.Reports()) {
     EXPECT_EQ(report.state, Jobs::State::kDone) << report.error;
   }
-  EXPECT_EQ(world.encoders->texts_encoded(), 1U);
+  EXPECT_EQ(world.encoders->GetStats().texts, 1U);
 }
 
 TEST(Jobs, StopsInTheMiddleOfAJob) {

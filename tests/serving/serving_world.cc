@@ -97,13 +97,16 @@ score: rrf(hot)
 limit: 6
 )";
 
-ServingWorld::ServingWorld(std::string_view definitions, size_t max_delta)
+const std::string_view kEncoderDefinition = "encoder: titles\npath: encoders/titles\n";
+
+ServingWorld::ServingWorld(std::string_view definitions, size_t max_delta,
+                           const EncodersOptions& options, EncoderOpener open)
     : indexes(FileSystem::Posix(), max_delta) {
   FileSystem& fs = FileSystem::Posix();
   artifacts = *featurestore::ArtifactStore::Open(fs, dir.path() + "/data");
   LARDER_CHECK(text::WriteSampleEncoder(dir.path() + "/encoder").ok());
   encoder_digest = *featurestore::PutDirectory(*artifacts, fs, dir.path() + "/encoder");
-  encoders.emplace(fs, *artifacts);
+  encoders.emplace(fs, *artifacts, options, std::move(open));
   store.emplace(*artifacts, *encoders, indexes);
   live_recall.emplace(*store, indexes, 0.0);
   backend.emplace(

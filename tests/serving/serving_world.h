@@ -26,11 +26,15 @@ namespace larder::serving {
 // Items with text vectors, users with a history, one set and some recipes.
 extern const std::string_view kTestDefinitions;
 
+// Of the encoder alone: for fake ones, whose vectors the fake store does not know.
+extern const std::string_view kEncoderDefinition;
+
 // Everything that the handlers work on, over a fake store, with a small real encoder.
 struct ServingWorld {
-  // With kTestDefinitions applied, unless `definitions` is empty.
+  // With kTestDefinitions applied, unless `definitions` is empty. `open`: for fake encoders.
   explicit ServingWorld(std::string_view definitions = kTestDefinitions,
-                        size_t max_delta = 1'000'000);
+                        size_t max_delta = 1'000'000, const EncodersOptions& options = {},
+                        EncoderOpener open = text::OpenEncoder);
 
   TempDir dir;
   Digest encoder_digest;  // of "titles", 16 dimensions

@@ -34,6 +34,18 @@ TEST(EncoderConfig, RoundTrip) {
   EXPECT_EQ(read.tokenizer_file, "tokenizer.model");
   EXPECT_EQ(read.training, Sample().training);
   EXPECT_EQ(read.quality, Sample().quality);
+  EXPECT_TRUE(read.matryoshka.empty());
+  EXPECT_EQ(WriteEncoderConfig(read), json);
+}
+
+TEST(EncoderConfig, KeepsTheLengthsThatItWasTrainedFor) {
+  EncoderConfig config = Sample();
+  config.matryoshka = {64, 128};
+  const std::string json = WriteEncoderConfig(config);
+
+  ASSERT_OK_AND_ASSIGN(const EncoderConfig read, ParseEncoderConfig(json, "encoder.json"));
+
+  EXPECT_EQ(read.matryoshka, config.matryoshka);
   EXPECT_EQ(WriteEncoderConfig(read), json);
 }
 
@@ -58,6 +70,11 @@ TEST(EncoderConfig, NamesTheForgedField) {
       {Replaced("256", "1e99"), "'dimensions'"},
       {Replaced("\"max_tokens\": 100", "\"max_tokens\": 0"), "'max_tokens'"},
       {Replaced("\"max_tokens\": 100", "\"more\": 1"), "unknown key 'more'"},
+      {Replaced("\"pooling\"", "\"matryoshka\": 64, \"pooling\""), "'matryoshka' is no list"},
+      {Replaced("\"pooling\"", "\"matryoshka\": [64, 64], \"pooling\""), "no ascending list"},
+      {Replaced("\"pooling\"", "\"matryoshka\": [0], \"pooling\""), "no ascending list"},
+      {Replaced("\"pooling\"", "\"matryoshka\": [256], \"pooling\""), "1 to below 256"},
+      {Replaced("\"pooling\"", "\"matryoshka\": [\"64\"], \"pooling\""), "no ascending list"},
       {Replaced("\"pooling\"", "\"format\""), "'format' stands twice"},
       {Replaced("tokenizer.model", "../secret"), "must stay inside"},
       {Replaced("tokenizer.model", "/etc/passwd"), "must stay inside"},
