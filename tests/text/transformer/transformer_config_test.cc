@@ -114,7 +114,9 @@ TEST(TransformerConfig, NamesAndValuesAreTheSame) {
   for (const Activation a : {Activation::kGelu, Activation::kGeluTanh, Activation::kRelu}) {
     EXPECT_EQ(ParseActivation(ActivationName(a)), a);
   }
-  for (const Pooling p : {Pooling::kMean, Pooling::kCls}) EXPECT_EQ(ParsePooling(PoolingName(p)), p);
+  for (const Pooling p : {Pooling::kMean, Pooling::kCls}) {
+    EXPECT_EQ(ParsePooling(PoolingName(p)), p);
+  }
   for (const Precision p : {Precision::kInt8, Precision::kF32}) {
     EXPECT_EQ(ParsePrecision(PrecisionName(p)), p);
   }

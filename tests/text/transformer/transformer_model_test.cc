@@ -51,7 +51,7 @@ bool SameBits(std::span<const float> a, std::span<const float> b) {
 TEST(TransformerModel, FloatIsTheReferenceInDouble) {
   for (const TransformerConfig& config : Shapes(Precision::kF32)) {
     const TestWeights weights = RandomWeights(config, 1);
-    const std::vector<Tokens> texts = RandomTexts(12, 70, 2);
+    const std::vector<Tokens> texts = RandomTexts(5, 40, 2);
     const auto hidden = static_cast<size_t>(config.hidden);
 
     const std::vector<float> vectors = EncodeTogether(*Make(config, weights), texts);
@@ -69,7 +69,7 @@ TEST(TransformerModel, FloatIsTheReferenceInDouble) {
 TEST(TransformerModel, Int8IsCloseToTheReference) {
   for (const TransformerConfig& config : Shapes(Precision::kInt8)) {
     const TestWeights weights = RandomWeights(config, 3);
-    const std::vector<Tokens> texts = RandomTexts(12, 70, 4);
+    const std::vector<Tokens> texts = RandomTexts(5, 40, 4);
     const auto hidden = static_cast<size_t>(config.hidden);
 
     const std::vector<float> vectors = EncodeTogether(*Make(config, weights), texts);
@@ -134,8 +134,8 @@ size_t CountDifferent(const TransformerModel& model, const std::vector<Tokens>& 
 
 TEST_P(TransformerBits, AreTheSameInEveryBatch) {
   for (const TransformerConfig& config : Shapes(GetParam())) {
-    const Sample sample = MakeSample(config, 40, 5);
-    for (uint64_t seed = 0; seed < 6; ++seed) {
+    const Sample sample = MakeSample(config, 24, 5);
+    for (uint64_t seed = 0; seed < 4; ++seed) {
       EXPECT_EQ(CountDifferent(*sample.model, sample.texts, sample.alone, seed), 0u)
           << "hidden " << config.hidden << ", seed " << seed;
     }
@@ -144,7 +144,7 @@ TEST_P(TransformerBits, AreTheSameInEveryBatch) {
 
 TEST_P(TransformerBits, AreTheSameOnSeveralThreads) {
   for (const TransformerConfig& config : Shapes(GetParam())) {
-    const Sample sample = MakeSample(config, 30, 6);
+    const Sample sample = MakeSample(config, 20, 6);
     for (size_t threads = 2; threads <= 4; ++threads) {
       std::vector<size_t> different(threads);
       {
@@ -162,7 +162,7 @@ TEST_P(TransformerBits, AreTheSameOnSeveralThreads) {
 
 TEST_P(TransformerBits, AreTheSameOnEveryInstructionSet) {
   for (const TransformerConfig& config : Shapes(GetParam())) {
-    const Sample sample = MakeSample(config, 16, 7);
+    const Sample sample = MakeSample(config, 12, 7);
     for (const TransformerKernel& kernel : AvailableTransformerKernels()) {
       const auto model = Make(config, sample.weights, &kernel);
       EXPECT_EQ(CountDifferent(*model, sample.texts, sample.alone, 1), 0u)
@@ -211,6 +211,7 @@ TEST(TransformerModel, TokensCountAtTheirPlace) {
 
 TEST(TransformerModel, TheLongestTextFits) {
   TransformerConfig config = SmallConfig();
+  config.layers = 1;
   config.position_offset = 2;
   for (const Precision precision : {Precision::kInt8, Precision::kF32}) {
     config.precision = precision;

@@ -99,7 +99,9 @@ Matrix Attention(const Matrix& q, const Matrix& k, const Matrix& v, size_t heads
       double total = 0;
       for (const double value : p) total += value;
       for (size_t u = 0; u < k.size(); ++u) {
-        for (size_t i = head * size; i < (head + 1) * size; ++i) out[t][i] += p[u] / total * v[u][i];
+        for (size_t i = head * size; i < (head + 1) * size; ++i) {
+          out[t][i] += p[u] / total * v[u][i];
+        }
       }
     }
   }

@@ -93,7 +93,9 @@ TEST(TransformerWeights, NamesTheDamagedTensor) {
        "has the shape [8, 8], expected [64]"},
       {[](TestWeights& w) { w.at("embeddings.word_embeddings.weight") = {{0, 64}, {}}; },
        "expected 1 to 1000000 rows of 64"},
-      {[](TestWeights& w) { w.at("embeddings.position_embeddings.weight") = {{1, 64}, std::vector<float>(64)}; },
+      {[](TestWeights& w) {
+         w.at("embeddings.position_embeddings.weight") = {{1, 64}, std::vector<float>(64)};
+       },
        "has the shape [1, 64], expected [300, 64]"},
       {[](TestWeights& w) { w.at(std::string(kQuery)).values[77] = std::nanf(""); },
        Concat(kQuery, "': value 77 is not finite")},
