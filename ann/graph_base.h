@@ -16,9 +16,9 @@
 #include "ann/bitmap.h"
 #include "ann/codes.h"
 #include "ann/internal/graph_format.h"
-#include "ann/internal/huge_buffer.h"
 #include "base/file_system.h"
 #include "base/hash.h"
+#include "base/huge_buffer.h"
 #include "base/status.h"
 #include "base/sync.h"
 

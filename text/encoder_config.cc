@@ -274,7 +274,7 @@ std::string WriteEncoderConfig(const EncoderConfig& config) {
       ",\n  \"dimensions\": ", config.dimensions,
       ",\n  \"tokenizer\": {\"kind\": ", JsonString(TokenizerKindName(config.tokenizer_kind)),
       ", \"file\": ", JsonString(config.tokenizer_file), "}",
-      ",\n  \"pooling\": ", JsonString(kPooling), ",\n  \"max_tokens\": ", config.max_tokens);
+      KindText(config), ",\n  \"max_tokens\": ", config.max_tokens);
   if (!config.matryoshka.empty()) {
     std::string sizes;
     for (const int32_t size : config.matryoshka) {
@@ -282,7 +282,6 @@ std::string WriteEncoderConfig(const EncoderConfig& config) {
     }
     out += Concat(",\n  \"matryoshka\": [", sizes, "]");
   }
-      KindText(config), ",\n  \"max_tokens\": ", config.max_tokens);
   std::string_view separator = "\n    ";
   out += ",\n  \"training\": {";
   for (const auto& [key, value] : config.training) {

@@ -50,6 +50,8 @@ StatusOr<Options> Parse(std::span<char*> arguments) {
       options.data = value;
     } else if (name == "--vectors") {
       options.vectors = value;
+    } else if (name == "--ids") {
+      options.ids = value;
     } else if (name == "--only") {
       options.only = value;
     } else if (name == "--rows") {

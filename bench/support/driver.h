@@ -14,7 +14,8 @@ namespace larder::bench {
 
 struct Options {
   // --data DIR: what tools/quickstart made: catalog.jsonl, edges.jsonl, sessions.jsonl,
-  // definitions/ with encoders/debian, data/. Of `retrieve_all` a .npy of vectors instead.
+  // definitions/ with encoders/debian, data/. Of `retrieve_all` a .npy of vectors instead, of
+  // `tokenizer` a folder with text/ and tokenizers/.
   std::string data = "build/quickstart";
   bool help = false;
   // --json: one line of JSON instead of a table.
@@ -25,9 +26,11 @@ struct Options {
   double rate = 100;
   // --vectors FILE: `index` writes its vectors there as .npy for the peers, and ends.
   std::string vectors;
+  // --ids DIR: `tokenizer` writes its texts and their ids there for the peers.
+  std::string ids;
   // --seconds N: how long `live` upserts, 1 to 86,400.
   double seconds = 600;
-  // --only TEXT: `serving` measures the rows whose name contains it.
+  // --only TEXT: `serving` measures the rows whose name contains it, `tokenizer` the models.
   std::string only;
   // --rows FILE: rows that peers measured, shown with the own ones.
   std::string rows;

@@ -9,8 +9,8 @@
 
 #include "ann/bitmap.h"
 #include "ann/graph_base.h"
-#include "ann/internal/huge_buffer.h"
 #include "base/hash.h"
+#include "base/huge_buffer.h"
 
 namespace larder::ann {
 namespace {

@@ -22,10 +22,11 @@ namespace larder::text::internal {
 // neighbour. So equal (score, left) never decides between two, and how the library's heap orders
 // them does not matter.
 //
-// Trust in a word: no piece crosses its ends, so no merge does; inside of it, score and the order
-// from left to right are what they are in a text. Only a piece of type "unused" is different: where
-// one is left over, it is taken apart again as it was last put together, anywhere in the text. So a
-// word in which one was considered is not trusted.
+// Words: where no piece crosses from one word into the next (PiecesKeepToWords), no merge does, and
+// inside a word score and the order from left to right are what they are in the text. So words are
+// split one by one. Only a piece of type "unused" is different: where one is left over, it is taken
+// apart again as it was last considered, anywhere in the text. So a word in which one was considered
+// is not trusted, and of a model that has any, texts are split as a whole.
 //
 // Source: bpe_model.cc of SentencePiece 0.1.97.
 class Bpe final : public Segmenter {
@@ -38,21 +39,15 @@ class Bpe final : public Segmenter {
   WordTrust SegmentWord(std::string_view word, std::vector<Piece>& pieces) const override;
 
  private:
-  struct Work;
-
   explicit Bpe(const PieceTrie* user_symbols) : user_symbols_(user_symbols) {}
-  static Work& ThreadWork();
-  void Split(std::string_view text, Work& work) const;
-  void Consider(std::string_view text, int32_t left, int32_t right, Work& work) const;
-  void Merge(std::string_view text, Work& work) const;
-  void TakeApart(std::string_view text, uint32_t begin, uint32_t end, Work& work,
-                 std::vector<Piece>& pieces) const;
-  bool Run(std::string_view text, std::vector<Piece>& pieces) const;
+  size_t EndOfWord(std::string_view text, size_t begin) const;
 
   PieceTrie trie_;
   const PieceTrie* user_symbols_;  // null: there are none
   std::vector<bool> unused_;       // by id
   int32_t unknown_id_ = 0;
+  bool by_words_ = false;
+  bool suffix_ = false;  // words end with a space, they do not begin with one
 };
 
 }  // namespace larder::text::internal

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "text/sentencepiece/model.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <unordered_set>
@@ -248,6 +249,20 @@ std::string_view ModelTypeName(ModelType type) {
     case ModelType::kChar: return "char";
   }
   return "?";
+}
+
+bool PiecesKeepToWords(const Model& model) {
+  if (!model.escape_whitespaces) return false;
+  return std::none_of(model.pieces.begin(), model.pieces.end(), [&](const Model::Piece& piece) {
+    if (!IsTextPiece(piece.type)) return false;
+    std::string_view text = piece.text;
+    if (model.treat_whitespace_as_suffix) {
+      while (text.ends_with(kSpaceSymbol)) text.remove_suffix(kSpaceSymbol.size());
+    } else {
+      while (text.starts_with(kSpaceSymbol)) text.remove_prefix(kSpaceSymbol.size());
+    }
+    return text.find(kSpaceSymbol) != std::string_view::npos;
+  });
 }
 
 StatusOr<Model> ParseModel(std::string_view bytes, std::string_view name) {

@@ -68,7 +68,7 @@ Status Normalizer::TakeUserSymbols(const Model& model, std::string_view name,
     for (const char c : symbol.text) {
       in_symbols[static_cast<unsigned char>(c)] = true;
       node = user_symbols_.Child(node, static_cast<unsigned char>(c));
-      nested += user_symbols_.id(node) >= 0;
+      nested += user_symbols_.is_piece(node);
     }
     if (nested > kMaxNestedSymbols) {
       return DataLoss(name, ": more than ", kMaxNestedSymbols,

@@ -2,6 +2,8 @@
 #include "text/sentencepiece/own_tokenizer.h"
 
 #include <algorithm>
+#include <array>
+#include <cstring>
 #include <unordered_set>
 #include <utility>
 
@@ -17,21 +19,6 @@ namespace {
 constexpr size_t kMaxTextByWords = 256u << 10;
 // A thread keeps the working memory of texts up to so many bytes.
 constexpr size_t kKept = 1u << 18;
-
-// True if no piece reaches from one word into the next.
-bool PiecesKeepToWords(const Model& model) {
-  if (!model.escape_whitespaces) return false;
-  return std::none_of(model.pieces.begin(), model.pieces.end(), [&](const Model::Piece& piece) {
-    if (!IsTextPiece(piece.type)) return false;
-    std::string_view text = piece.text;
-    if (model.treat_whitespace_as_suffix) {
-      while (text.ends_with(kSpaceSymbol)) text.remove_suffix(kSpaceSymbol.size());
-    } else {
-      while (text.starts_with(kSpaceSymbol)) text.remove_prefix(kSpaceSymbol.size());
-    }
-    return text.find(kSpaceSymbol) != std::string_view::npos;
-  });
-}
 
 }  // namespace
 
@@ -135,28 +122,45 @@ class OwnTokenizer::ByWords {
   // Returns false if the text has to go the whole way; `ids` is of no use then.
   bool Run() {
     ids_.resize(text_.size() / 4 + 2 * WordCache::kMaxIds);
-    const Normalizer& normalizer = tokenizer_.normalizer_;
+    size_t at = SkipSeparators(0, 0);
     bool bare = !tokenizer_.add_dummy_prefix_;  // the first word has no space
-    for (size_t at = SkipSeparators(0, 0); at < text_.size();) {
-      if (failed_) return false;
-      WordCache::Word word;
-      const size_t end = ReadChunk(text_, at, normalizer, word);
-      const uint64_t hash = WordCache::Hash(word);
-      WordCache::Entry entry;
-      if (!bare && word.size > 0 && tokenizer_.cache_->Find(word, hash, entry)) {
-        if (!Trust(entry.cost, entry.limit)) return false;
-        Append(entry);
-      } else if (!Split(text_.substr(at, end - at), word, hash, bare)) {
-        return false;
+    while (at < text_.size()) {
+      // Where the next words would be is under way while the first is looked at.
+      size_t count = 0;
+      for (; count < kAhead && at < text_.size(); ++count) {
+        Chunk& chunk = ahead_[count];
+        const size_t end = ReadChunk(text_, at, tokenizer_.normalizer_, chunk.word);
+        chunk.text = text_.substr(at, end - at);
+        chunk.hash = WordCache::Hash(chunk.word);
+        tokenizer_.cache_->Prefetch(chunk.word, chunk.hash);
+        at = SkipSeparators(end, 1);
       }
-      bare = false;
-      at = SkipSeparators(end, 1);
+      for (size_t i = 0; i < count; ++i) {
+        if (failed_ || !Add(ahead_[i], bare)) return false;
+        bare = false;
+      }
     }
     ids_.resize(size_);
     return !failed_;
   }
 
  private:
+  static constexpr size_t kAhead = 16;
+  struct Chunk {
+    std::string_view text;
+    WordCache::Word word;
+    uint64_t hash;
+  };
+
+  bool Add(const Chunk& chunk, bool bare) {
+    WordCache::Entry entry;
+    if (bare || chunk.word.size == 0 || !tokenizer_.cache_->Find(chunk.word, chunk.hash, entry)) {
+      return Split(chunk, bare);
+    }
+    Append(entry);
+    return Trust(entry.cost, entry.limit);
+  }
+
   // Where spaces count, there must be exactly as many as expected between two words.
   size_t SkipSeparators(size_t at, size_t expected) {
     const size_t begin = at;
@@ -197,13 +201,13 @@ class OwnTokenizer::ByWords {
   }
 
   // What is not in the cache; it is there afterwards if it fits.
-  bool Split(std::string_view chunk, const WordCache::Word& word, uint64_t hash, bool bare) {
+  bool Split(const Chunk& chunk, bool bare) {
     Work& work = ThreadWork();
     std::string& normalized = work.normalized;
     normalized.clear();
     if (!tokenizer_.suffix_ && !bare) normalized = kSpaceSymbol;
     const size_t before = normalized.size();
-    if (!tokenizer_.normalizer_.NormalizeChunk(chunk, normalized)) return false;
+    if (!tokenizer_.normalizer_.NormalizeChunk(chunk.text, normalized)) return false;
     work.ids.clear();
     WordTrust trust;
     if (normalized.size() > before) {
@@ -213,8 +217,8 @@ class OwnTokenizer::ByWords {
     } else if (!tokenizer_.remove_extra_whitespaces_ || bare) {
       return false;  // the spaces around nothing, which count; or the next word is the first one
     }
-    if (!bare && word.size > 0) {
-      tokenizer_.cache_->Insert(word, hash, work.ids, trust.cost, trust.limit);
+    if (!bare && chunk.word.size > 0) {
+      tokenizer_.cache_->Insert(chunk.word, chunk.hash, work.ids, trust.cost, trust.limit);
     }
     if (!Trust(trust.cost, trust.limit)) return false;
     Reserve(work.ids.size());
@@ -231,6 +235,7 @@ class OwnTokenizer::ByWords {
   size_t size_ = 0;     // of ids_, as far as they are known
   double lost_ = 0;     // what the words have cost so far
   bool failed_ = false;
+  std::array<Chunk, kAhead> ahead_;
 };
 
 Status OwnTokenizer::EncodeText(std::string_view text, std::vector<int32_t>& ids) const {

@@ -34,11 +34,12 @@ class PieceTrieBuilder {
       open.pop_back();
       Place(range, open);
       ++nodes;
-      if (units_.size() > 8 * nodes + kSpare) {
-        return DataLoss(name, ": the pieces do not fit into a table of ", units_.size(), " units");
+      if (links_.size() > 8 * nodes + kSpare) {
+        return DataLoss(name, ": the pieces do not fit into a table of ", links_.size(), " units");
       }
     }
-    trie.units_ = std::move(units_);
+    trie.links_ = std::move(links_);
+    trie.values_ = std::move(values_);
     return OkStatus();
   }
 
@@ -53,12 +54,13 @@ class PieceTrieBuilder {
 
   void Place(const Range& range, std::vector<Range>& open) {
     size_t first = range.first;
-    PieceTrie::Unit& unit = units_[range.node];
+    uint32_t is_piece = 0;
     if (first < range.last && entries_[first].text.size() == range.depth) {
-      unit.id = entries_[first].id;
-      unit.score = entries_[first].score;
+      is_piece = PieceTrie::kIsPiece;
+      values_[range.node] = {entries_[first].id, entries_[first].score};
       ++first;
     }
+    links_[range.node].base = is_piece;
     labels_.clear();
     const size_t begin = open.size();
     for (size_t i = first; i < range.last; ++i) {
@@ -71,11 +73,11 @@ class PieceTrieBuilder {
     }
     if (labels_.empty()) return;
     const uint32_t base = FindBase();
-    units_[range.node].base = base;
+    links_[range.node].base = base | is_piece;
     for (size_t k = 0; k < labels_.size(); ++k) {
       const uint32_t child = base + labels_[k];
       Take(child);
-      units_[child].parent = range.node;
+      links_[child].parent = range.node;
       open[begin + k].node = child;
     }
     std::reverse(open.begin() + static_cast<std::ptrdiff_t>(begin), open.end());
@@ -84,7 +86,7 @@ class PieceTrieBuilder {
   // A base at which the places of all labels are free; the array reaches over all bytes from there.
   uint32_t FindBase() {
     const size_t first_label = labels_[0];
-    size_t base = units_.size() - first_label;
+    size_t base = links_.size() - first_label;
     int tries = 0;
     for (size_t at = next_[kEnds]; at != kEnds && tries < kMaxTries; at = next_[at]) {
       if (at < first_label) continue;  // at most 255 of them
@@ -99,14 +101,15 @@ class PieceTrieBuilder {
 
   bool AllFree(size_t base) const {
     return std::all_of(labels_.begin(), labels_.end(), [&](unsigned char label) {
-      return base + label >= units_.size() || free_[base + label];
+      return base + label >= links_.size() || free_[base + label];
     });
   }
 
   void Grow(size_t size) {
-    const size_t old = units_.size();
+    const size_t old = links_.size();
     if (size <= old) return;
-    units_.resize(size);
+    links_.resize(size);
+    values_.resize(size);
     free_.resize(size, true);
     next_.resize(size);
     previous_.resize(size);
@@ -128,7 +131,8 @@ class PieceTrieBuilder {
   static constexpr size_t kEnds = 0;
 
   std::vector<PieceTrie::Entry> entries_;
-  std::vector<PieceTrie::Unit> units_;
+  std::vector<PieceTrie::Link> links_;
+  std::vector<PieceTrie::Value> values_;
   std::vector<bool> free_;
   std::vector<uint32_t> next_;
   std::vector<uint32_t> previous_;

@@ -34,12 +34,12 @@ class PieceTrie {
   static StatusOr<PieceTrie> Build(std::vector<Entry> entries, std::string_view name);
 
   // Without pieces.
-  PieceTrie() : units_(256) {}
+  PieceTrie() : links_(256), values_(256) {}
 
   // The node that `c` leads to; kNone if no piece goes on so.
   Node Child(Node node, unsigned char c) const {
-    const uint32_t child = units_[node].base + c;
-    return units_[child].parent == node ? child : kNone;
+    const uint32_t child = (links_[node].base & ~kIsPiece) + c;
+    return links_[child].parent == node ? child : kNone;
   }
   // As Child, of all bytes; kNone stays kNone.
   Node Walk(Node node, std::string_view bytes) const {
@@ -48,9 +48,10 @@ class PieceTrie {
     }
     return node;
   }
-  // The piece that ends at a node, -1 if none does.
-  int32_t id(Node node) const { return units_[node].id; }
-  float score(Node node) const { return units_[node].score; }
+  // True if a piece ends at a node; then it has an id and a score.
+  bool is_piece(Node node) const { return (links_[node].base & kIsPiece) != 0; }
+  int32_t id(Node node) const { return values_[node].id; }
+  float score(Node node) const { return values_[node].score; }
 
   // Bytes of the longest piece that `text` begins with; 0 if there is none.
   size_t LongestPrefix(std::string_view text) const {
@@ -59,7 +60,7 @@ class PieceTrie {
     for (size_t i = 0; i < text.size(); ++i) {
       node = Child(node, static_cast<unsigned char>(text[i]));
       if (node == kNone) break;
-      if (id(node) >= 0) longest = i + 1;
+      if (is_piece(node)) longest = i + 1;
     }
     return longest;
   }
@@ -67,13 +68,19 @@ class PieceTrie {
  private:
   friend class PieceTrieBuilder;
 
-  struct Unit {
+  static constexpr uint32_t kIsPiece = 1u << 31;
+
+  // What steps need is apart from what only pieces have: it is a walk's memory that counts.
+  struct Link {
     uint32_t base = 0;  // the child of byte c is at base + c, which is always inside the array
     uint32_t parent = kNone;
+  };
+  struct Value {
     int32_t id = -1;
     float score = 0;
   };
-  std::vector<Unit> units_;
+  std::vector<Link> links_;
+  std::vector<Value> values_;
 };
 
 }  // namespace larder::text::internal

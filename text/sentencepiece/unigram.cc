@@ -25,6 +25,7 @@ StatusOr<Unigram> Unigram::Create(const Model& model, std::string_view name) {
   for (size_t i = 0; i < model.pieces.size(); ++i) {
     const Model::Piece& piece = model.pieces[i];
     unigram.user_defined_.push_back(piece.type == PieceType::kUserDefined);
+    unigram.any_user_defined_ |= piece.type == PieceType::kUserDefined;
     if (piece.type == PieceType::kNormal) {
       min_score = std::min(min_score, piece.score);
       unigram.max_score_ = std::max(unigram.max_score_, piece.score);
@@ -66,10 +67,10 @@ void Unigram::FindWays(std::string_view text, std::vector<Way>& ways) const {
       node = trie_.Child(node, static_cast<unsigned char>(text[to]));
       if (node == PieceTrie::kNone) break;
       ++to;
+      if (!trie_.is_piece(node)) continue;
       const int32_t id = trie_.id(node);
-      if (id < 0) continue;
       double score = trie_.score(node);
-      if (user_defined_[static_cast<size_t>(id)]) {
+      if (any_user_defined_ && user_defined_[static_cast<size_t>(id)]) {
         score = static_cast<float>(to - from) * max_score_ - 0.1;
       }
       offer(from, to, score + before, id);

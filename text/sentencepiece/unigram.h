@@ -52,6 +52,7 @@ class Unigram final : public Segmenter {
 
   PieceTrie trie_;
   std::vector<bool> user_defined_;  // by id
+  bool any_user_defined_ = false;
   int32_t unknown_id_ = 0;
   float unknown_score_ = 0;
   float max_score_ = 0;

@@ -8,14 +8,17 @@
 #include <memory>
 #include <span>
 
+#include "base/huge_buffer.h"
+
 namespace larder::text::internal {
 
 // Remembers what became of short words. Memory is fixed; what was not asked for again goes first.
 //
-// Entries are lines of 64 bytes, two to a place. A line is a sequence lock: its first number is odd
+// A place is a cache line: most of them hold two entries of up to 12 bytes that became up to 3 ids,
+// the others one of up to 24 bytes and 8 ids. An entry is a sequence lock: its first number is odd
 // while a writer is at it, and changes with what it holds. All numbers are atomic, so a reader that
 // meets a writer sees nonsense at worst, notices, and has found nothing. Nobody waits: readers
-// write only to mark a line the first time it is found, a writer that meets another gives up.
+// write only to mark an entry the first time it is found, a writer that meets another gives up.
 //
 // Thread-safety: thread-safe.
 class WordCache {
@@ -30,7 +33,7 @@ class WordCache {
     uint32_t size = 0;  // 1 to kMaxWordBytes
   };
   struct Entry {
-    std::array<uint64_t, kMaxIds / 2> ids{};  // two to a number, the first one low
+    std::array<uint32_t, kMaxIds> ids;  // those behind `count` are anything
     uint32_t count = 0;
     float cost = 0;   // rounded up
     float limit = 0;  // rounded down
@@ -39,7 +42,9 @@ class WordCache {
   WordCache();
 
   // Brings where the word would be nearer to the processor.
-  void Prefetch(uint64_t hash) const { __builtin_prefetch(Place(hash)); }
+  void Prefetch(const Word& word, uint64_t hash) const {
+    __builtin_prefetch(word.size <= kSmallWordBytes ? SmallPlace(hash) : LargePlace(hash));
+  }
   // Returns false if the word is not there. `hash` is Hash(word).
   bool Find(const Word& word, uint64_t hash, Entry& entry) const;
   // Remembers a word that was not found, unless there are more than kMaxIds ids or the cost is
@@ -57,21 +62,23 @@ class WordCache {
   }
 
  private:
-  struct Free {
-    void operator()(void* memory) const;
-  };
-  static constexpr size_t kNumbers = 8;  // of a line
-  static constexpr size_t kPlaces = kBytes / (2 * kNumbers * sizeof(uint64_t));
+  static constexpr size_t kSmallWordBytes = 12;
+  static constexpr size_t kSmallIds = 3;
+  static constexpr size_t kSmallNumbers = 4;  // of an entry
+  static constexpr size_t kNumbers = 8;       // of a place, and of a large entry
+  static constexpr size_t kPlaces = kBytes / (kNumbers * sizeof(uint64_t));
+  static constexpr size_t kSmallPlaces = kPlaces / 4 * 3;
 
-  uint64_t* Place(uint64_t hash) const {
-    return lines_ + (hash & (kPlaces - 1)) * 2 * kNumbers;
+  static size_t Below(uint64_t hash, size_t n) {
+    return static_cast<size_t>((static_cast<unsigned __int128>(hash) * n) >> 64);
   }
-  static bool Read(uint64_t* line, const Word& word, Entry& entry);
-  static void Write(uint64_t* line, uint64_t seen, const Word& word, uint64_t content,
-                    std::span<const int32_t> ids);
+  uint64_t* SmallPlace(uint64_t hash) const { return numbers_ + Below(hash, kSmallPlaces) * kNumbers; }
+  uint64_t* LargePlace(uint64_t hash) const {
+    return numbers_ + (kSmallPlaces + Below(hash, kPlaces - kSmallPlaces)) * kNumbers;
+  }
 
-  std::unique_ptr<void, Free> memory_;
-  uint64_t* lines_;
+  const std::unique_ptr<HugeBuffer> memory_;
+  uint64_t* const numbers_;
 };
 
 }  // namespace larder::text::internal

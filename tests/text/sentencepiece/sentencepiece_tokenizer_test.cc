@@ -215,10 +215,10 @@ std::string NormaliserField(const std::vector<uint32_t>& units) {
 
 // A double array whose one rule, of the character 'a', has its replacement at `value`.
 std::vector<uint32_t> OneRule(uint32_t value) {
-  std::vector<uint32_t> units(512, 0x80000000u);
-  units[0] = 0;                                // the root's children begin at 0
-  units['a'] = 'a' | 256u | (256 + 'a') << 10;  // a rule; its value is at 'a' ^ (256 + 'a')
-  units[256] = value | 0x80000000u;
+  std::vector<uint32_t> units(768, 0x80000000u);
+  units[0] = 256u << 10;  // the root's children begin at 256
+  units[256 + 'a'] = 'a' | 256u | ((256u + 'a') ^ 512u) << 10;  // a rule, its value is at 512
+  units[512] = value | 0x80000000u;
   return units;
 }
 

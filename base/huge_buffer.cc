@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "ann/internal/huge_buffer.h"
+#include "base/huge_buffer.h"
 
 #include <sys/mman.h>
 
 #include <cstdint>
 
-namespace larder::ann {
+namespace larder {
 namespace {
 
 constexpr size_t kHugePage = size_t{2} << 20;
@@ -34,4 +34,4 @@ HugeBuffer::~HugeBuffer() {
   if (size_ > 0) ::munmap(data_, size_);
 }
 
-}  // namespace larder::ann
+}  // namespace larder

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef LARDER_ANN_INTERNAL_HUGE_BUFFER_H_
-#define LARDER_ANN_INTERNAL_HUGE_BUFFER_H_
+#ifndef LARDER_BASE_HUGE_BUFFER_H_
+#define LARDER_BASE_HUGE_BUFFER_H_
 
 #include <cstddef>
 #include <memory>
 #include <span>
 #include <string_view>
 
-namespace larder::ann {
+namespace larder {
 
-// Zeroed memory that lies on huge pages where the system has them: a walk touches vectors all over
-// an index, and with pages of 4 KiB nearly each touch misses the processor's page table cache
-// (measured: a fifth of a walk's time).
+// Zeroed memory that lies on huge pages where the system has them: what is touched all over (the
+// vectors of an index, the words of a cache) misses the processor's page table cache nearly each
+// time with pages of 4 KiB (measured: a fifth of the time of a walk through an index).
 //
 // Thread-safety: thread-compatible.
 class HugeBuffer {
@@ -32,6 +32,6 @@ class HugeBuffer {
   size_t size_;
 };
 
-}  // namespace larder::ann
+}  // namespace larder
 
-#endif  // LARDER_ANN_INTERNAL_HUGE_BUFFER_H_
+#endif  // LARDER_BASE_HUGE_BUFFER_H_
