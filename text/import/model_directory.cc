@@ -166,7 +166,9 @@ StatusOr<ModelDirectory> ReadSentenceTransformers(FileSystem& fs, const std::str
 
 bool IsModel2Vec(const Json& config) {
   const Json* type = config.Find("model_type");
-  return type != nullptr && type->text == "model2vec";
+  // The package writes the second key with every model, the first with those that it distils.
+  return (type != nullptr && type->text == "model2vec") ||
+         config.Find("embedding_dtype") != nullptr;
 }
 
 }  // namespace
