@@ -10,6 +10,7 @@
 #include "text/encoder_config.h"
 #include "text/import/model_directory.h"
 #include "text/import/static_import.h"
+#include "text/import/transformer_import.h"
 #include "text/internal/json_reader.h"
 #include "text/static_encoder.h"
 #include "text/wordpiece/wordpiece_tokenizer.h"
@@ -103,9 +104,10 @@ StatusOr<ImportedEncoder> ImportStatic(FileSystem& fs, const ModelDirectory& mod
     return InvalidArgument("--pooling and --precision are for transformers, this is a static ",
                            "encoder: weighted sums in int8");
   }
-  if (!model.prompts.empty()) {
+  for (const auto& [name, prompt] : model.prompts) {
+    if (prompt.empty()) continue;
     return Unimplemented(JoinPath(model.root, "config_sentence_transformers.json"), ": the prompt '",
-                         model.prompts.begin()->first, "' of a static encoder");
+                         name, "' of a static encoder");
   }
   const std::string path = model.FileOfModule(kEncoderModelFile);
   LARDER_ASSIGN_OR_RETURN(const std::string bytes, ReadPart(fs, path, kMaxModelBytes));
@@ -126,10 +128,19 @@ StatusOr<ImportedEncoder> ImportStatic(FileSystem& fs, const ModelDirectory& mod
   return imported;
 }
 
-StatusOr<ImportedEncoder> ImportTransformer(FileSystem&, const ModelDirectory& model,
-                                            const ReadTokenizer&, const std::string&,
-                                            const ImportOptions&) {
-  return Unimplemented(model.root, ": encoders of kind transformer");
+StatusOr<ImportedEncoder> ImportTransformer(FileSystem& fs, const ModelDirectory& model,
+                                            const ReadTokenizer& read, const std::string& to,
+                                            const ImportOptions& options) {
+  const std::string config_path = model.FileOfModule("config.json");
+  LARDER_ASSIGN_OR_RETURN(const std::string config_json,
+                          ReadPart(fs, config_path, kMaxModelConfigBytes));
+  LARDER_ASSIGN_OR_RETURN(
+      const TransformerPlan plan,
+      PlanTransformer(config_json, config_path, model, *read.tokenizer, options));
+  const std::string path = model.FileOfModule(kEncoderModelFile);
+  LARDER_ASSIGN_OR_RETURN(const std::string bytes, ReadPart(fs, path, kMaxModelBytes));
+  LARDER_RETURN_IF_ERROR(CheckTransformerWeights(bytes, path, plan.config, *read.tokenizer));
+  return Unimplemented(to, ": encoders of kind transformer");
 }
 
 }  // namespace

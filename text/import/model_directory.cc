@@ -101,8 +101,7 @@ Status ReadPrompts(FileSystem& fs, ModelDirectory& model) {
     LARDER_ASSIGN_OR_RETURN(const JsonReader texts,
                             JsonReader::Of(*prompts, Concat(path, ": prompts")));
     for (const auto& [name, value] : prompts->members) {
-      LARDER_ASSIGN_OR_RETURN(const std::string text, texts.Text(name));
-      if (!text.empty()) model.prompts[name] = text;
+      LARDER_ASSIGN_OR_RETURN(model.prompts[name], texts.Text(name));
     }
   }
   if (reader.Find("default_prompt_name") != nullptr) {

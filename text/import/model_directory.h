@@ -31,7 +31,7 @@ struct ModelDirectory {
   std::optional<int32_t> max_tokens;
   // The text is put into lower case before it comes to the tokenizer.
   bool lowercases = false;
-  // Texts that go before a text, by name, those that are not empty; and which is used unasked.
+  // Texts that go before a text, by name, maybe empty; and which is used unasked.
   std::map<std::string, std::string> prompts;
   std::string default_prompt;
 
