@@ -106,8 +106,8 @@ StatusOr<ImportedEncoder> ImportStatic(FileSystem& fs, const ModelDirectory& mod
   }
   for (const auto& [name, prompt] : model.prompts) {
     if (prompt.empty()) continue;
-    return Unimplemented(JoinPath(model.root, "config_sentence_transformers.json"), ": the prompt '",
-                         name, "' of a static encoder");
+    return Unimplemented(JoinPath(model.root, "config_sentence_transformers.json"),
+                         ": the prompt '", name, "' of a static encoder");
   }
   const std::string path = model.FileOfModule(kEncoderModelFile);
   LARDER_ASSIGN_OR_RETURN(const std::string bytes, ReadPart(fs, path, kMaxModelBytes));

@@ -169,7 +169,8 @@ TEST_F(ImportTest, ReadsWhatSentenceTransformersSays) {
   EXPECT_TRUE(model.normalizes);
   EXPECT_TRUE(model.lowercases);
   EXPECT_EQ(model.max_tokens, 256);
-  EXPECT_EQ(model.prompts, (std::map<std::string, std::string>{{"document", ""}, {"query", "find: "}}));
+  EXPECT_EQ(model.prompts,
+            (std::map<std::string, std::string>{{"document", ""}, {"query", "find: "}}));
   EXPECT_EQ(model.default_prompt, "query");
 }
 
