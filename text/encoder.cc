@@ -10,6 +10,7 @@
 #include "text/encoder_config.h"
 #include "text/static_encoder.h"
 #include "text/tokenizer.h"
+#include "text/transformer/transformer_encoder.h"
 
 namespace larder::text {
 namespace {
@@ -150,8 +151,11 @@ StatusOr<std::unique_ptr<const Encoder>> OpenEncoder(FileSystem& fs, const std::
   const std::string model_path = JoinPath(dir, kEncoderModelFile);
   LARDER_ASSIGN_OR_RETURN(const std::string model_bytes,
                           ReadPart(fs, model_path, kMaxModelBytes));
-  LARDER_ASSIGN_OR_RETURN(StaticTables tables, ParseStaticModel(model_bytes, model_path));
   LARDER_ASSIGN_OR_RETURN(const EncoderInfo info, InfoOf(fs, dir, config));
+  if (config.kind == EncoderKind::kTransformer) {
+    return OpenTransformer(info, config, std::move(tokenizer), model_bytes, model_path);
+  }
+  LARDER_ASSIGN_OR_RETURN(StaticTables tables, ParseStaticModel(model_bytes, model_path));
   LARDER_ASSIGN_OR_RETURN(auto encoder,
                           StaticEncoder::Create(info, config, std::move(tokenizer),
                                                 std::move(tables), model_path));

@@ -16,6 +16,11 @@
 
 namespace larder::text {
 
+// A text is cut after so many bytes for each of its max_tokens before it is split: splitting takes
+// memory and time for all of it, many times its size. Ordinary text, in any script, has several
+// pieces in as many bytes, so that the cut lies behind all tokens that count.
+inline constexpr size_t kMaxBytesPerToken = 32;
+
 enum class EncoderKind { kStatic, kTransformer };
 
 // The name of a kind in encoder.json: "static", "transformer".

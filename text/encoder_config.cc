@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <optional>
 
 #include "base/bytes.h"
 #include "base/directory_digest.h"
@@ -18,9 +19,14 @@ using internal::JsonString;
 constexpr std::string_view kFormat = "larder-encoder-1";
 constexpr std::string_view kPooling = "weighted_sum";
 constexpr uint64_t kMaxConfigBytes = 64u << 10;
-constexpr std::array<std::string_view, 8> kKeys = {"format",     "kind",     "dimensions",
-                                                   "tokenizer",  "pooling",  "max_tokens",
-                                                   "training",   "quality"};
+constexpr std::array<std::string_view, 8> kStaticKeys = {
+    "format", "kind", "dimensions", "tokenizer", "pooling", "max_tokens", "training", "quality"};
+constexpr std::array<std::string_view, 9> kTransformerKeys = {
+    "format",      "kind",    "dimensions", "tokenizer", "max_tokens",
+    "transformer", "prompts", "training",   "quality"};
+constexpr std::array<std::string_view, 10> kShapeKeys = {
+    "layers",          "heads",          "hidden",     "intermediate", "max_positions",
+    "position_offset", "layer_norm_eps", "activation", "pooling",      "precision"};
 
 StatusOr<std::string> Text(const Json& object, std::string_view key, std::string_view file) {
   const Json* value = object.Find(key);
@@ -30,11 +36,11 @@ StatusOr<std::string> Text(const Json& object, std::string_view key, std::string
 }
 
 StatusOr<int32_t> Count(const Json& object, std::string_view key, int32_t max,
-                        std::string_view file) {
+                        std::string_view file, int32_t min = 1) {
   const Json* value = object.Find(key);
   if (value == nullptr) return DataLoss(file, ": '", key, "' is missing");
-  if (!value->is(Json::Kind::kInteger) || value->integer < 1 || value->integer > max) {
-    return DataLoss(file, ": '", key, "' is no integer from 1 to ", max);
+  if (!value->is(Json::Kind::kInteger) || value->integer < min || value->integer > max) {
+    return DataLoss(file, ": '", key, "' is no integer from ", min, " to ", max);
   }
   return static_cast<int32_t>(value->integer);
 }
@@ -74,6 +80,69 @@ Status ReadTokenizer(const Json& json, std::string_view file, EncoderConfig& con
   return OkStatus();
 }
 
+// The value that a name stands for.
+template <typename Enum>
+StatusOr<Enum> Named(const Json& object, std::string_view key,
+                     std::optional<Enum> (*parse)(std::string_view), std::string_view known,
+                     std::string_view file) {
+  LARDER_ASSIGN_OR_RETURN(const std::string name, Text(object, key, file));
+  const std::optional<Enum> value = parse(name);
+  if (!value) {
+    return Unimplemented(file, ": ", key, " '", name, "', this version knows ", known);
+  }
+  return *value;
+}
+
+Status ReadTransformer(const Json& json, std::string_view file, EncoderConfig& config) {
+  const Json* shape = json.Find("transformer");
+  if (shape == nullptr || !shape->is(Json::Kind::kObject)) {
+    return DataLoss(file, ": 'transformer' is missing or no object");
+  }
+  const std::string where = Concat(file, ": transformer");
+  LARDER_RETURN_IF_ERROR(CheckKeys(*shape, kShapeKeys, where));
+  TransformerConfig& out = config.transformer;
+  // Far above what CheckTransformerConfig lets pass, which says what this version knows.
+  constexpr int32_t kMax = 1 << 30;
+  LARDER_ASSIGN_OR_RETURN(out.layers, Count(*shape, "layers", kMax, where));
+  LARDER_ASSIGN_OR_RETURN(out.heads, Count(*shape, "heads", kMax, where));
+  LARDER_ASSIGN_OR_RETURN(out.hidden, Count(*shape, "hidden", kMax, where));
+  LARDER_ASSIGN_OR_RETURN(out.intermediate, Count(*shape, "intermediate", kMax, where));
+  LARDER_ASSIGN_OR_RETURN(out.max_positions, Count(*shape, "max_positions", kMax, where));
+  LARDER_ASSIGN_OR_RETURN(out.position_offset, Count(*shape, "position_offset", kMax, where, 0));
+  const Json* eps = shape->Find("layer_norm_eps");
+  if (eps == nullptr || (!eps->is(Json::Kind::kDouble) && !eps->is(Json::Kind::kInteger))) {
+    return DataLoss(where, ": 'layer_norm_eps' is missing or no number");
+  }
+  out.layer_norm_eps = eps->number;
+  LARDER_ASSIGN_OR_RETURN(out.activation, Named(*shape, "activation", ParseActivation,
+                                                "gelu, gelu_tanh and relu", where));
+  LARDER_ASSIGN_OR_RETURN(out.pooling,
+                          Named(*shape, "pooling", ParsePooling, "mean and cls", where));
+  LARDER_ASSIGN_OR_RETURN(out.precision,
+                          Named(*shape, "precision", ParsePrecision, "int8 and f32", where));
+  LARDER_RETURN_IF_ERROR(CheckTransformerConfig(out, where));
+  if (out.hidden != config.dimensions) {
+    return DataLoss(where, ": 'hidden' is ", out.hidden, ", dimensions are ", config.dimensions);
+  }
+  return OkStatus();
+}
+
+Status ReadPrompts(const Json& json, std::string_view file, EncoderConfig& config) {
+  const Json* prompts = json.Find("prompts");
+  if (prompts == nullptr) return OkStatus();
+  if (!prompts->is(Json::Kind::kObject)) return DataLoss(file, ": 'prompts' is no object");
+  for (const auto& [role, prompt] : prompts->members) {
+    if (role != "query" && role != "document") {
+      return DataLoss(file, ": prompts: unknown key '", role, "'");
+    }
+    if (!prompt.is(Json::Kind::kString)) {
+      return DataLoss(file, ": prompts: '", role, "' is no text");
+    }
+    (role == "query" ? config.query_prompt : config.document_prompt) = prompt.text;
+  }
+  return OkStatus();
+}
+
 Status ReadNotes(const Json& json, std::string_view file, EncoderConfig& config) {
   if (const Json* training = json.Find("training"); training != nullptr) {
     if (!training->is(Json::Kind::kObject)) return DataLoss(file, ": 'training' is no object");
@@ -104,6 +173,26 @@ std::string JsonNumber(double value) {
   return Concat(value);
 }
 
+// What only one kind has.
+std::string KindText(const EncoderConfig& config) {
+  if (config.kind == EncoderKind::kStatic) {
+    return Concat(",\n  \"pooling\": ", JsonString(kPooling));
+  }
+  const TransformerConfig& shape = config.transformer;
+  LARDER_CHECK(IsUtf8(config.query_prompt) && IsUtf8(config.document_prompt));
+  return Concat(
+      ",\n  \"transformer\": {\"layers\": ", shape.layers, ", \"heads\": ", shape.heads,
+      ", \"hidden\": ", shape.hidden, ", \"intermediate\": ", shape.intermediate,
+      ",\n    \"max_positions\": ", shape.max_positions,
+      ", \"position_offset\": ", shape.position_offset,
+      ", \"layer_norm_eps\": ", JsonNumber(shape.layer_norm_eps),
+      ",\n    \"activation\": ", JsonString(ActivationName(shape.activation)),
+      ", \"pooling\": ", JsonString(PoolingName(shape.pooling)),
+      ", \"precision\": ", JsonString(PrecisionName(shape.precision)),
+      "},\n  \"prompts\": {\"query\": ", JsonString(config.query_prompt),
+      ", \"document\": ", JsonString(config.document_prompt), "}");
+}
+
 }  // namespace
 
 std::string_view EncoderKindName(EncoderKind kind) {
@@ -123,16 +212,26 @@ StatusOr<EncoderConfig> ParseEncoderConfig(std::string_view text, std::string_vi
     return Unimplemented(file, ": format '", format, "', this version knows ", kFormat);
   }
   LARDER_ASSIGN_OR_RETURN(const std::string kind, Text(json, "kind", file));
-  if (kind != EncoderKindName(EncoderKind::kStatic)) {
-    return Unimplemented(file, ": encoder kind '", kind, "', this version knows static");
-  }
-  LARDER_RETURN_IF_ERROR(CheckKeys(json, kKeys, file));
   EncoderConfig config;
+  if (kind == EncoderKindName(EncoderKind::kTransformer)) {
+    config.kind = EncoderKind::kTransformer;
+    LARDER_RETURN_IF_ERROR(CheckKeys(json, kTransformerKeys, file));
+  } else if (kind == EncoderKindName(EncoderKind::kStatic)) {
+    LARDER_RETURN_IF_ERROR(CheckKeys(json, kStaticKeys, file));
+  } else {
+    return Unimplemented(file, ": encoder kind '", kind,
+                         "', this version knows static and transformer");
+  }
   LARDER_ASSIGN_OR_RETURN(config.dimensions, Count(json, "dimensions", kMaxDimensions, file));
   LARDER_RETURN_IF_ERROR(ReadTokenizer(json, file, config));
-  LARDER_ASSIGN_OR_RETURN(const std::string pooling, Text(json, "pooling", file));
-  if (pooling != kPooling) {
-    return Unimplemented(file, ": pooling '", pooling, "', this version knows ", kPooling);
+  if (config.kind == EncoderKind::kTransformer) {
+    LARDER_RETURN_IF_ERROR(ReadTransformer(json, file, config));
+    LARDER_RETURN_IF_ERROR(ReadPrompts(json, file, config));
+  } else {
+    LARDER_ASSIGN_OR_RETURN(const std::string pooling, Text(json, "pooling", file));
+    if (pooling != kPooling) {
+      return Unimplemented(file, ": pooling '", pooling, "', this version knows ", kPooling);
+    }
   }
   LARDER_ASSIGN_OR_RETURN(config.max_tokens, Count(json, "max_tokens", kMaxTokensLimit, file));
   LARDER_RETURN_IF_ERROR(ReadNotes(json, file, config));
@@ -156,7 +255,7 @@ std::string WriteEncoderConfig(const EncoderConfig& config) {
       ",\n  \"dimensions\": ", config.dimensions,
       ",\n  \"tokenizer\": {\"kind\": ", JsonString(TokenizerKindName(config.tokenizer_kind)),
       ", \"file\": ", JsonString(config.tokenizer_file), "}",
-      ",\n  \"pooling\": ", JsonString(kPooling), ",\n  \"max_tokens\": ", config.max_tokens);
+      KindText(config), ",\n  \"max_tokens\": ", config.max_tokens);
   std::string_view separator = "\n    ";
   out += ",\n  \"training\": {";
   for (const auto& [key, value] : config.training) {

@@ -11,6 +11,7 @@
 #include "base/file_system.h"
 #include "base/status.h"
 #include "text/encoder.h"
+#include "text/transformer/transformer_config.h"
 
 namespace larder::text {
 
@@ -27,13 +28,18 @@ struct EncoderConfig {
   std::string tokenizer_file = "tokenizer.model";
   // Tokens after the first so many do not count; 1 to kMaxTokensLimit.
   int32_t max_tokens = 8'192;
+  // Of kTransformer only; its `hidden` is `dimensions`.
+  TransformerConfig transformer;
+  // Of kTransformer only: put before a text by its role; maybe empty.
+  std::string query_prompt;
+  std::string document_prompt;
   // For people: how the encoder was made and how good it is. Not interpreted.
   std::map<std::string, std::variant<double, std::string>> training;
   std::map<std::string, double> quality;
 };
 
-// Errors: kDataLoss naming `file` and the field; kUnimplemented for a format, kind, tokenizer or
-// pooling that this version does not know.
+// Errors: kDataLoss naming `file` and the field; kUnimplemented for a format, kind, tokenizer,
+// pooling or shape of transformer that this version does not know.
 StatusOr<EncoderConfig> ParseEncoderConfig(std::string_view json, std::string_view file);
 StatusOr<EncoderConfig> ReadEncoderConfig(FileSystem& fs, const std::string& dir);
 

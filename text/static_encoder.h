@@ -20,11 +20,6 @@ namespace larder::text {
 // Weights are 0 to kMaxTokenWeight, so that a product with a table entry fits 32 bits with room.
 inline constexpr int32_t kMaxTokenWeight = 32'767;
 
-// A text is cut after so many bytes for each of its max_tokens before it is split: splitting takes
-// memory and time for all of it, many times its size. Ordinary text, in any script, has several
-// pieces in as many bytes, so that the cut lies behind all tokens that count.
-inline constexpr size_t kMaxBytesPerToken = 32;
-
 // What a static encoder learns: one row and one weight per piece of the tokenizer.
 struct StaticTables {
   int32_t dimensions = 0;
