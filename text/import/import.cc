@@ -140,7 +140,31 @@ StatusOr<ImportedEncoder> ImportTransformer(FileSystem& fs, const ModelDirectory
   const std::string path = model.FileOfModule(kEncoderModelFile);
   LARDER_ASSIGN_OR_RETURN(const std::string bytes, ReadPart(fs, path, kMaxModelBytes));
   LARDER_RETURN_IF_ERROR(CheckTransformerWeights(bytes, path, plan.config, *read.tokenizer));
-  return Unimplemented(to, ": encoders of kind transformer");
+  EncoderConfig config;
+  config.kind = EncoderKind::kTransformer;
+  config.dimensions = plan.config.hidden;
+  config.tokenizer_kind = TokenizerKind::kWordPiece;
+  config.tokenizer_file = kTokenizerFile;
+  config.max_tokens = plan.max_tokens;
+  config.transformer = plan.config;
+  config.query_prompt = plan.query_prompt;
+  config.document_prompt = plan.document_prompt;
+  config.training["method"] = Concat("imported from ", model.layout);
+  // As WriteStaticEncoder: each file complete or absent, encoder.json last.
+  LARDER_RETURN_IF_ERROR(fs.MakeDirs(to));
+  LARDER_RETURN_IF_ERROR(WriteFileAtomically(fs, JoinPath(to, kTokenizerFile), read.bytes));
+  LARDER_RETURN_IF_ERROR(WriteFileAtomically(fs, JoinPath(to, kEncoderModelFile), bytes));
+  LARDER_RETURN_IF_ERROR(
+      WriteFileAtomically(fs, JoinPath(to, kEncoderConfigFile), WriteEncoderConfig(config)));
+
+  ImportedEncoder imported;
+  imported.max_tokens = plan.max_tokens;
+  imported.pooling = plan.config.pooling;
+  imported.precision = plan.config.precision;
+  if (!plan.query_prompt.empty()) imported.prompts["query"] = plan.query_prompt;
+  if (!plan.document_prompt.empty()) imported.prompts["document"] = plan.document_prompt;
+  imported.notes = plan.notes;
+  return imported;
 }
 
 }  // namespace

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <random>
+
 #include "base/bytes.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/temp_dir.h"
@@ -172,6 +174,89 @@ TEST_F(ImportTest, ReadsWhatSentenceTransformersSays) {
   EXPECT_EQ(model.prompts,
             (std::map<std::string, std::string>{{"document", ""}, {"query", "find: "}}));
   EXPECT_EQ(model.default_prompt, "query");
+}
+
+// Random weights of the tensors that a BERT of one layer has.
+std::string RandomBert(uint64_t pieces) {
+  constexpr uint64_t kHidden = 64;
+  constexpr uint64_t kInner = 128;
+  std::vector<std::pair<std::string, std::vector<uint64_t>>> shapes = {
+      {"embeddings.word_embeddings.weight", {pieces, kHidden}},
+      {"embeddings.position_embeddings.weight", {32, kHidden}},
+      {"embeddings.token_type_embeddings.weight", {2, kHidden}},
+      {"encoder.layer.0.intermediate.dense.weight", {kInner, kHidden}},
+      {"encoder.layer.0.intermediate.dense.bias", {kInner}},
+      {"encoder.layer.0.output.dense.weight", {kHidden, kInner}},
+      {"encoder.layer.0.output.dense.bias", {kHidden}}};
+  for (const std::string name : {"self.query", "self.key", "self.value", "output.dense"}) {
+    const std::string full = "encoder.layer.0.attention." + name;
+    shapes.push_back({full + ".weight", {kHidden, kHidden}});
+    shapes.push_back({full + ".bias", {kHidden}});
+  }
+  for (const std::string name : {"embeddings", "encoder.layer.0.attention.output",
+                                 "encoder.layer.0.output"}) {
+    shapes.push_back({name + ".LayerNorm.weight", {kHidden}});
+    shapes.push_back({name + ".LayerNorm.bias", {kHidden}});
+  }
+  std::mt19937_64 random(1);
+  std::normal_distribution<float> normal(0, 0.2f);
+  std::vector<std::vector<float>> values;
+  std::vector<Tensor> tensors;
+  for (const auto& [name, shape] : shapes) {
+    uint64_t count = 1;
+    for (const uint64_t extent : shape) count *= extent;
+    std::vector<float>& one = values.emplace_back(count);
+    for (float& value : one) value = normal(random);
+  }
+  for (size_t i = 0; i < shapes.size(); ++i) {
+    tensors.push_back({.name = shapes[i].first, .dtype = DType::kF32, .shape = shapes[i].second,
+                       .bytes = AsBytes(std::span<const float>(values[i]))});
+  }
+  return WriteSafeTensors(tensors);
+}
+
+constexpr char kBert[] = R"({"model_type": "bert", "hidden_size": 64, "num_hidden_layers": 1,
+    "num_attention_heads": 2, "intermediate_size": 128, "max_position_embeddings": 32})";
+
+TEST_F(ImportTest, ATransformerIsOpenedAsItWasImported) {
+  Write("modules.json", R"([{"path": "", "type": "m.Transformer"},
+                            {"path": "1_Pooling", "type": "m.Pooling"}])");
+  Write("1_Pooling/config.json", R"({"pooling_mode_cls_token": true})");
+  Write("sentence_bert_config.json", R"({"max_seq_length": 8, "do_lower_case": false})");
+  Write("config_sentence_transformers.json", R"({"prompts": {"query": "b "}})");
+  Write("config.json", kBert);
+  Write("vocab.txt", kVocab);
+  Write("model.safetensors", RandomBert(5));
+
+  ASSERT_OK_AND_ASSIGN(const ImportedEncoder imported,
+                       Import({.precision = Precision::kF32, .lowercase = true}));
+
+  EXPECT_EQ(imported.info.kind, EncoderKind::kTransformer);
+  EXPECT_EQ(imported.info.dimensions, 64);
+  EXPECT_EQ(imported.max_tokens, 8);
+  EXPECT_EQ(imported.pooling, Pooling::kCls);
+  EXPECT_EQ(imported.precision, Precision::kF32);
+  EXPECT_EQ(imported.prompts, (std::map<std::string, std::string>{{"query", "b "}}));
+  ASSERT_OK_AND_ASSIGN(const auto encoder, OpenEncoder(FileSystem::Posix(), to_));
+  TokenizedText text;
+  ASSERT_OK(encoder->Tokenize("A x", TextRole::kQuery, text));
+  EXPECT_EQ(text.ids, (std::vector<int32_t>{1, 4, 3, 0, 2}));
+  ASSERT_OK(encoder->Tokenize("A x", TextRole::kDocument, text));
+  EXPECT_EQ(text.ids, (std::vector<int32_t>{1, 3, 0, 2}));
+}
+
+TEST_F(ImportTest, ATransformerThatDoesNotFitIsRefused) {
+  Write("config.json", kBert);
+  Write("vocab.txt", kVocab);
+  Write("model.safetensors", RandomBert(4));
+  EXPECT_THAT(Import(), StatusIs(StatusCode::kDataLoss,
+                                 HasSubstr("4 rows of words, the tokenizer has 5 pieces")));
+  Write("sentence_bert_config.json", R"({"do_lower_case": true})");
+  EXPECT_THAT(Import({.lowercase = false}),
+              StatusIs(StatusCode::kUnimplemented,
+                       HasSubstr("do_lower_case with a tokenizer that keeps upper case")));
+  Write("config.json", R"({"model_type": "mpnet"})");
+  EXPECT_THAT(Import(), StatusIs(StatusCode::kUnimplemented, HasSubstr("mpnet")));
 }
 
 TEST_F(ImportTest, ModulesAndPoolingThatThereAreNotAreRefusedByName) {
