@@ -23,6 +23,7 @@ void AddSearch(CLI::App& app, Cli& cli);
 void AddEmbed(CLI::App& app, Cli& cli);
 void AddTokenizer(CLI::App& app, Cli& cli);
 void AddEncoder(CLI::App& app, Cli& cli);
+void AddEncoderImport(CLI::App& encoder, Cli& cli);  // below `encoder`
 void AddStatus(CLI::App& app, Cli& cli);
 
 }  // namespace larder::cli

@@ -202,6 +202,7 @@ void AddEncoder(CLI::App& app, Cli& cli) {
   CLI::App* encoder = AddGroup(app, "encoder", "Train and measure encoders; needs no server");
   AddTrain(*encoder, cli);
   AddEval(*encoder, cli);
+  AddEncoderImport(*encoder, cli);
 }
 
 }  // namespace larder::cli

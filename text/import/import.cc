@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "text/import/import.h"
+
+#include <algorithm>
+#include <memory>
+#include <string_view>
+#include <utility>
+
+#include "base/directory_digest.h"
+#include "text/encoder_config.h"
+#include "text/import/model_directory.h"
+#include "text/import/static_import.h"
+#include "text/import/transformer_import.h"
+#include "text/internal/json_reader.h"
+#include "text/static/static_encoder.h"
+#include "text/wordpiece/wordpiece_tokenizer.h"
+
+namespace larder::text {
+namespace {
+
+using internal::Json;
+using internal::JsonReader;
+
+constexpr std::string_view kTokenizerFile = "tokenizer.json";
+constexpr uint64_t kMaxModelBytes = uint64_t{2} << 30;
+
+StatusOr<std::string> ReadPart(FileSystem& fs, const std::string& path, uint64_t max_bytes) {
+  auto bytes = fs.Read(path, max_bytes);
+  if (bytes.status().code() == StatusCode::kNotFound) return DataLoss(path, ": missing");
+  if (bytes.status().code() == StatusCode::kResourceExhausted) {
+    return DataLoss(path, ": larger than ", max_bytes, " bytes");
+  }
+  return bytes;
+}
+
+// What tokenizer_config.json says about the words of a vocab.txt.
+StatusOr<bool> IsLowercase(FileSystem& fs, const std::string& path, const ImportOptions& options) {
+  if (!fs.Exists(path)) {
+    if (options.lowercase) return *options.lowercase;
+    return InvalidArgument(path, ": missing, so that nothing says whether vocab.txt is of lower ",
+                           "case: give --cased or --uncased");
+  }
+  if (options.lowercase) {
+    return InvalidArgument("--cased and --uncased are not for a model with ", path);
+  }
+  LARDER_ASSIGN_OR_RETURN(const std::string text, ReadPart(fs, path, kMaxModelConfigBytes));
+  LARDER_ASSIGN_OR_RETURN(const Json json, internal::ParseJson(text, path));
+  LARDER_ASSIGN_OR_RETURN(const JsonReader reader, JsonReader::Of(json, path));
+  LARDER_ASSIGN_OR_RETURN(const bool chinese, reader.BoolOr("tokenize_chinese_chars", true));
+  if (!chinese || reader.Find("strip_accents") != nullptr) {
+    return Unimplemented(path, ": tokenize_chinese_chars false and strip_accents are not ",
+                         "supported without a tokenizer.json");
+  }
+  return reader.BoolOr("do_lower_case", true);
+}
+
+struct ReadTokenizer {
+  std::string bytes;  // of a tokenizer.json
+  std::string path;   // where they came from
+  std::unique_ptr<const Tokenizer> tokenizer;
+};
+
+StatusOr<ReadTokenizer> OpenTokenizer(FileSystem& fs, const ModelDirectory& model,
+                                      const ImportOptions& options) {
+  ReadTokenizer read;
+  read.path = model.FileOfModule(kTokenizerFile);
+  const std::string vocab_path = model.FileOfModule("vocab.txt");
+  if (fs.Exists(read.path)) {
+    if (options.lowercase) {
+      return InvalidArgument("--cased and --uncased are not for a model with ", read.path);
+    }
+    LARDER_ASSIGN_OR_RETURN(read.bytes, ReadPart(fs, read.path, kMaxTokenizerJsonBytes));
+  } else if (fs.Exists(vocab_path)) {
+    read.path = vocab_path;
+    LARDER_ASSIGN_OR_RETURN(
+        const bool lowercase,
+        IsLowercase(fs, model.FileOfModule("tokenizer_config.json"), options));
+    LARDER_ASSIGN_OR_RETURN(const std::string vocab,
+                            ReadPart(fs, vocab_path, kMaxTokenizerJsonBytes));
+    LARDER_ASSIGN_OR_RETURN(read.bytes, TokenizerJsonOfVocab(vocab, lowercase, vocab_path));
+  } else {
+    return DataLoss(read.path, ": missing, and no vocab.txt either");
+  }
+  LARDER_ASSIGN_OR_RETURN(read.tokenizer, OpenWordPiece(read.bytes, read.path));
+  return read;
+}
+
+// Some models of old put texts into lower case first; a tokenizer that does it anyway will do.
+Status CheckLowercase(const ModelDirectory& model, const Tokenizer& tokenizer) {
+  if (!model.lowercases) return OkStatus();
+  std::vector<int32_t> upper;
+  std::vector<int32_t> lower;
+  LARDER_RETURN_IF_ERROR(tokenizer.Encode("A B C \u00c4", upper));
+  LARDER_RETURN_IF_ERROR(tokenizer.Encode("a b c \u00e4", lower));
+  if (upper == lower) return OkStatus();
+  return Unimplemented(model.FileOfModule("sentence_bert_config.json"),
+                       ": do_lower_case with a tokenizer that keeps upper case");
+}
+
+StatusOr<ImportedEncoder> ImportStatic(FileSystem& fs, const ModelDirectory& model,
+                                       const ReadTokenizer& read, const std::string& to,
+                                       const ImportOptions& options) {
+  if (options.pooling || options.precision) {
+    return InvalidArgument("--pooling and --precision are for transformers, this is a static ",
+                           "encoder: weighted sums in int8");
+  }
+  for (const auto& [name, prompt] : model.prompts) {
+    if (prompt.empty()) continue;
+    return Unimplemented(JoinPath(model.root, "config_sentence_transformers.json"),
+                         ": the prompt '", name, "' of a static encoder");
+  }
+  const std::string path = model.FileOfModule(kEncoderModelFile);
+  LARDER_ASSIGN_OR_RETURN(const std::string bytes, ReadPart(fs, path, kMaxModelBytes));
+  LARDER_ASSIGN_OR_RETURN(const StaticTables tables,
+                          ImportStaticTables(bytes, *read.tokenizer, path));
+  EncoderConfig config;
+  config.kind = EncoderKind::kStatic;
+  config.dimensions = tables.dimensions;
+  config.tokenizer_kind = TokenizerKind::kWordPiece;
+  config.tokenizer_file = kTokenizerFile;
+  config.max_tokens =
+      options.max_tokens.value_or(model.max_tokens.value_or(config.max_tokens));
+  config.training["method"] = Concat("imported from ", model.layout);
+  LARDER_RETURN_IF_ERROR(WriteStaticEncoder(fs, to, config, read.bytes, tables));
+
+  ImportedEncoder imported;
+  imported.max_tokens = config.max_tokens;
+  return imported;
+}
+
+StatusOr<ImportedEncoder> ImportTransformer(FileSystem& fs, const ModelDirectory& model,
+                                            const ReadTokenizer& read, const std::string& to,
+                                            const ImportOptions& options) {
+  const std::string config_path = model.FileOfModule("config.json");
+  LARDER_ASSIGN_OR_RETURN(const std::string config_json,
+                          ReadPart(fs, config_path, kMaxModelConfigBytes));
+  LARDER_ASSIGN_OR_RETURN(
+      const TransformerPlan plan,
+      PlanTransformer(config_json, config_path, model, *read.tokenizer, options));
+  const std::string path = model.FileOfModule(kEncoderModelFile);
+  LARDER_ASSIGN_OR_RETURN(const std::string bytes, ReadPart(fs, path, kMaxModelBytes));
+  LARDER_RETURN_IF_ERROR(CheckTransformerWeights(bytes, path, plan.config, *read.tokenizer));
+  EncoderConfig config;
+  config.kind = EncoderKind::kTransformer;
+  config.dimensions = plan.config.hidden;
+  config.tokenizer_kind = TokenizerKind::kWordPiece;
+  config.tokenizer_file = kTokenizerFile;
+  config.max_tokens = plan.max_tokens;
+  config.transformer = plan.config;
+  config.query_prompt = plan.query_prompt;
+  config.document_prompt = plan.document_prompt;
+  config.training["method"] = Concat("imported from ", model.layout);
+  // As WriteStaticEncoder: each file complete or absent, encoder.json last.
+  LARDER_RETURN_IF_ERROR(fs.MakeDirs(to));
+  LARDER_RETURN_IF_ERROR(WriteFileAtomically(fs, JoinPath(to, kTokenizerFile), read.bytes));
+  LARDER_RETURN_IF_ERROR(WriteFileAtomically(fs, JoinPath(to, kEncoderModelFile), bytes));
+  LARDER_RETURN_IF_ERROR(
+      WriteFileAtomically(fs, JoinPath(to, kEncoderConfigFile), WriteEncoderConfig(config)));
+
+  ImportedEncoder imported;
+  imported.max_tokens = plan.max_tokens;
+  imported.pooling = plan.config.pooling;
+  imported.precision = plan.config.precision;
+  if (!plan.query_prompt.empty()) imported.prompts["query"] = plan.query_prompt;
+  if (!plan.document_prompt.empty()) imported.prompts["document"] = plan.document_prompt;
+  imported.notes = plan.notes;
+  return imported;
+}
+
+}  // namespace
+
+StatusOr<ImportedEncoder> ImportEncoder(FileSystem& fs, const std::string& from,
+                                        const std::string& to, const ImportOptions& options) {
+  LARDER_ASSIGN_OR_RETURN(const ModelDirectory model, ReadModelDirectory(fs, from));
+  LARDER_ASSIGN_OR_RETURN(const ReadTokenizer read, OpenTokenizer(fs, model, options));
+  LARDER_RETURN_IF_ERROR(CheckLowercase(model, *read.tokenizer));
+  auto imported = model.kind == EncoderKind::kStatic
+                      ? ImportStatic(fs, model, read, to, options)
+                      : ImportTransformer(fs, model, read, to, options);
+  LARDER_RETURN_IF_ERROR(imported.status());
+  imported->layout = model.layout;
+  imported->pieces = read.tokenizer->vocab_size();
+  if (read.path.ends_with("vocab.txt")) {
+    imported->notes.push_back("the tokenizer was made from vocab.txt");
+  }
+  // As a server will read it.
+  LARDER_ASSIGN_OR_RETURN(const auto encoder, OpenEncoder(fs, to));
+  imported->info = encoder->info();
+  return imported;
+}
+
+}  // namespace larder::text
