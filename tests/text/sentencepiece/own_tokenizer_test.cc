@@ -14,6 +14,7 @@
 #include "cli/input/record_reader.h"
 #include "tests/support/status_matchers.h"
 #include "tests/text/sentencepiece/compare.h"
+#include "tests/text/sentencepiece/exercise.h"
 #include "tests/text/sentencepiece/model_forging.h"
 #include "tests/text/sentencepiece/text_generator.h"
 #include "tests/text/text_testing.h"
@@ -70,6 +71,15 @@ TEST(OwnTokenizer, IsTheLibraryOnForgedModelsFullOfTies) {
       const std::string text = RandomTextForModel(random, k % 20 == 0 ? 300 : 12);
       ASSERT_EQ(Difference(pair, text), "") << "round " << round;
     }
+  }
+}
+
+TEST(OwnTokenizer, DamagedModelsAreRefusedAsTheLibraryDoesOrAgree) {
+  const uint64_t seed = NewSeed();
+  SCOPED_TRACE(testing::Message() << "seed " << seed);
+  std::mt19937_64 random(seed);
+  for (int round = 0; round < 1'500; ++round) {
+    ASSERT_EQ(ExerciseModelAndText(SampleModelAndText(random)), "") << "round " << round;
   }
 }
 
