@@ -92,7 +92,8 @@ StatusOr<std::unique_ptr<const Tokenizer>> InLibrary(const Model& model, std::st
   std::string error;
   auto library = SentencePieceLibrary::Load(bytes, error);
   if (library == nullptr) return DataLoss(name, ": libsentencepiece refuses the model: ", error);
-  return std::unique_ptr<const Tokenizer>(new LibraryTokenizer(model, std::move(normalizer), std::move(library)));
+  return std::unique_ptr<const Tokenizer>(
+      new LibraryTokenizer(model, std::move(normalizer), std::move(library)));
 }
 
 }  // namespace

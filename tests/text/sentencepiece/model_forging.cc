@@ -13,7 +13,8 @@ namespace {
 using internal::ModelType;
 using internal::PieceType;
 
-constexpr std::array<std::string_view, 6> kCharacters = {"a", "b", "c", "\u2581", "\u00e9", "\u4e2d"};
+constexpr std::array<std::string_view, 6> kCharacters = {"a",      "b",      "c",
+                                                         "\u2581", "\u00e9", "\u4e2d"};
 
 PieceType RandomType(std::mt19937_64& random) {
   switch (random() % 12) {

@@ -95,7 +95,8 @@ TEST(OwnTokenizer, DecidesNearTiesByWhatIsBeforeTheWord) {
     }
     const std::string model =
         Concat(SpecFields({}), PieceField("<unk>", 0, PieceType::kUnknown),
-               PieceField("\u2581", -0.7f, PieceType::kNormal), PieceField("a", a, PieceType::kNormal),
+               PieceField("\u2581", -0.7f, PieceType::kNormal),
+               PieceField("a", a, PieceType::kNormal),
                PieceField("b", b, PieceType::kNormal), PieceField("ab", both, PieceType::kNormal));
     ASSERT_OK_AND_ASSIGN(const Pair pair, Pair::Open(model, "near ties"));
     std::string text;
@@ -142,7 +143,8 @@ TEST(OwnTokenizer, TheLibraryIsNotGivenTextsThatItWouldTakeMinutesFor) {
 
 TEST(OwnTokenizer, NestedPiecesAndSymbolsStayLinear) {
   for (const ModelType type : {ModelType::kUnigram, ModelType::kBpe}) {
-    std::string model = Concat(SpecFields({.type = type}), PieceField("<unk>", 0, PieceType::kUnknown));
+    std::string model =
+        Concat(SpecFields({.type = type}), PieceField("<unk>", 0, PieceType::kUnknown));
     for (size_t size = 1; size <= 512; ++size) {
       const PieceType kind = size % 16 == 15 ? PieceType::kUserDefined : PieceType::kNormal;
       model += PieceField(std::string(size, 'a'), -1 / static_cast<float>(size), kind);
@@ -242,7 +244,8 @@ TEST(OwnTokenizer, IsTheLibraryWithPublishedModels) {
 }
 
 TEST(OwnTokenizer, ThreadsShareTheCacheWithoutHarm) {
-  ASSERT_OK_AND_ASSIGN(const Pair pair, Pair::Open(SampleModel(TokenizerModel::kUnigram, true), "s"));
+  ASSERT_OK_AND_ASSIGN(const Pair pair,
+                       Pair::Open(SampleModel(TokenizerModel::kUnigram, true), "sample"));
   std::vector<std::string> texts;
   std::vector<std::vector<int32_t>> expected(2'000);
   const uint64_t seed = NewSeed();
