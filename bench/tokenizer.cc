@@ -164,7 +164,7 @@ Status Run(const Options& options, Report& report) {
     LARDER_RETURN_IF_ERROR(MeasureLibrary(bytes, name, lines, options.ids, report));
   }
   report.Note(Concat(texts, ", ", lines.size(), " lines, one thread unless said otherwise; cold: ",
-                     "all lines with an empty word cache; warm: the odd lines after the even ones; ",
+                     "all lines, empty word cache; warm: the odd lines after the even ones; ",
                      "median of ", options.rounds, " rounds, libsentencepiece once"));
   return OkStatus();
 }

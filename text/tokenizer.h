@@ -25,8 +25,11 @@ std::string_view TokenizerKindName(TokenizerKind kind);
 // One piece of a text.
 struct Token {
   int32_t id = 0;
-  // The bytes [begin, end) of the text that became it. Of two tokens in order, neither bound of the
-  // second is before that of the first; a token that stands for nothing in the text is empty.
+  // The bytes [begin, end) of the text that became it, spaces before it among them where the token
+  // has them. Of two tokens in order, neither bound of the second is before that of the first; a
+  // token that stands for nothing in the text is empty. Of the bytes of a character that a
+  // vocabulary does not have (byte_fallback), the last has its place and the others are empty, at
+  // its beginning.
   uint32_t begin = 0;
   uint32_t end = 0;
   bool operator==(const Token&) const = default;
@@ -50,7 +53,7 @@ class Tokenizer {
   Tokenizer& operator=(const Tokenizer&) = delete;
 
   // Replaces `ids` by the ids of the text's pieces, in order. No begin or end symbols are added.
-  // Errors: kInvalidArgument for a text over kMaxTextBytes.
+  // Errors: kInvalidArgument for a text over kMaxTextBytes, or over what the engine takes.
   Status Encode(std::string_view text, std::vector<int32_t>& ids) const;
   // The same with each piece's place in the text.
   Status EncodeWithOffsets(std::string_view text, std::vector<Token>& tokens) const;

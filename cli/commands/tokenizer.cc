@@ -37,8 +37,12 @@ StatusOr<int> Run(Cli& cli, const Options& options) {
   LARDER_ASSIGN_OR_RETURN(const auto texts, ReadTexts(options.items, SplitCommas(options.fields)));
   const std::vector<std::string_view> views(texts.begin(), texts.end());
   Progress progress(cli.io.err);
-  progress.Show(Concat("training on ", FormatCount(texts.size()), " texts"));
-  LARDER_ASSIGN_OR_RETURN(const std::string bytes, text::TrainTokenizer(views, training));
+  const std::string line = Concat("training on ", FormatCount(texts.size()), " texts");
+  progress.Show(line);
+  const auto show = [&](std::string_view, uint64_t, uint64_t) {
+    if (progress.Due()) progress.Show(Concat(line, ", ", FormatNumber(progress.seconds()), " s"));
+  };
+  LARDER_ASSIGN_OR_RETURN(const std::string bytes, text::TrainTokenizer(views, training, show));
   progress.Finish();
   LARDER_ASSIGN_OR_RETURN(const auto tokenizer, text::OpenSentencePiece(bytes, options.out));
   LARDER_RETURN_IF_ERROR(WriteFileAtomically(FileSystem::Posix(), options.out, bytes));

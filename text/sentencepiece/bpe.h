@@ -25,8 +25,8 @@ namespace larder::text::internal {
 // Words: where no piece crosses from one word into the next (PiecesKeepToWords), no merge does, and
 // inside a word score and the order from left to right are what they are in the text. So words are
 // split one by one. Only a piece of type "unused" is different: where one is left over, it is taken
-// apart again as it was last considered, anywhere in the text. So a word in which one was considered
-// is not trusted, and of a model that has any, texts are split as a whole.
+// apart again as it was last considered, anywhere in the text. So a word in which one was
+// considered is not trusted, and of a model that has any, texts are split as a whole.
 //
 // Source: bpe_model.cc of SentencePiece 0.1.97.
 class Bpe final : public Segmenter {

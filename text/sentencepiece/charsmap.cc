@@ -30,7 +30,8 @@ class CharsMapCheck {
     for (size_t i = 0; i < units.size(); ++i) {
       if (units[i] >> 31) continue;  // a value: never walked from
       if ((i ^ CharsMap::Offset(units[i])) >= units.size()) {
-        return DataLoss(name_, ": unit ", i, " of the ", what_, "'s double array points outside it");
+        return DataLoss(name_, ": unit ", i, " of the ", what_,
+                        "'s double array points outside it");
       }
     }
     state_.assign(units.size(), {});
@@ -128,8 +129,9 @@ class CharsMapCheck {
   Status CheckReplacement(uint32_t unit, uint32_t value, size_t rule_bytes,
                           std::vector<bool>& known_utf8) {
     if (value >= map_.replacements_.size()) {
-      return DataLoss(name_, ": unit ", unit, " of the ", what_, "'s double array names replacement ",
-                      value, " of ", map_.replacements_.size(), " bytes");
+      return DataLoss(name_, ": unit ", unit, " of the ", what_,
+                      "'s double array names replacement ", value, " of ",
+                      map_.replacements_.size(), " bytes");
     }
     const char* text = map_.replacements_.data() + value;
     const size_t limit = kMaxGrowth * rule_bytes;

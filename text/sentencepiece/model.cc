@@ -227,7 +227,8 @@ class Parser {
     }
     if (found != (model_.byte_fallback ? 256u : 0u)) {
       return DataLoss(name_, ": ", found, " byte pieces, expected ",
-                      model_.byte_fallback ? "256 with byte_fallback" : "none without byte_fallback");
+                      model_.byte_fallback ? "256" : "none", " with byte_fallback ",
+                      model_.byte_fallback);
     }
     if (model_.byte_fallback) model_.byte_ids = std::move(ids);
     return OkStatus();

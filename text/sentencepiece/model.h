@@ -65,9 +65,9 @@ inline bool IsTextPiece(PieceType type) {
          type == PieceType::kUnused;
 }
 
-// True if no piece reaches from one word into the next: if spaces become U+2581 and no piece has that
-// except at its beginning (with treat_whitespace_as_suffix: at its end). A word begins at (ends with)
-// a run of U+2581.
+// True if no piece reaches from one word into the next: if spaces become U+2581 and no piece has
+// that except at its beginning (with treat_whitespace_as_suffix: at its end). A word begins with
+// (ends with) a run of U+2581.
 bool PiecesKeepToWords(const Model& model);
 
 // Parses bytes that are not trusted. The library trusts what it reads (a forged offset in its

@@ -214,8 +214,10 @@ class OwnTokenizer::ByWords {
       if (tokenizer_.suffix_) normalized += kSpaceSymbol;
       trust = tokenizer_.segmenter_->SegmentWord(normalized, work.pieces);
       tokenizer_.AppendIds(normalized, work.pieces, work.ids);
-    } else if (!tokenizer_.remove_extra_whitespaces_ || bare) {
-      return false;  // the spaces around nothing, which count; or the next word is the first one
+    } else if (!tokenizer_.remove_extra_whitespaces_ || tokenizer_.suffix_ || bare) {
+      // Nothing, but the spaces around it count, or there is one behind nothing but such, or the
+      // next word is the first one.
+      return false;
     }
     if (!bare && chunk.word.size > 0) {
       tokenizer_.cache_->Insert(chunk.word, chunk.hash, work.ids, trust.cost, trust.limit);

@@ -28,8 +28,8 @@ class PieceTrie {
     float score = 0;
   };
 
-  // Errors: kDataLoss naming `name` for pieces that would need more than eight units per node, which
-  //         those of no real vocabulary do.
+  // Errors: kDataLoss naming `name` for pieces that would need more than eight units per node,
+  //         which those of no real vocabulary do.
   // Cost: O(bytes of all pieces); 16 bytes of memory per unit, about one unit per node.
   static StatusOr<PieceTrie> Build(std::vector<Entry> entries, std::string_view name);
 

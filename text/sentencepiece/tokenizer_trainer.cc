@@ -2,10 +2,13 @@
 #include "text/sentencepiece/tokenizer_trainer.h"
 
 #include <algorithm>
+#include <chrono>
+#include <thread>
 #include <utility>
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/sync.h"
 #include "text/internal/random.h"
 #include "text/sentencepiece/sentencepiece_bridge.h"
 
@@ -14,6 +17,9 @@ namespace {
 
 // The trainer skips longer lines altogether (its own default is 4,192).
 constexpr size_t kMaxLineBytes = 2'000;
+constexpr std::string_view kStage = "train tokenizer";
+
+using Flags = std::vector<std::pair<std::string, std::string>>;
 
 std::vector<std::string_view> Lines(std::span<const std::string_view> texts) {
   std::vector<std::string_view> lines;
@@ -43,13 +49,39 @@ Status CheckOptions(const TokenizerTrainingOptions& options) {
   return OkStatus();
 }
 
+// The library says nothing while it works, and offers no call for it: so it works on a thread of
+// its own, and this one tells that time passes.
+std::string TrainWithHeartbeat(const std::vector<std::string_view>& lines, const Flags& flags,
+                               const Progress& progress, std::string& error) {
+  std::string model;
+  Mutex mutex;
+  CondVar ended;
+  bool done = false;
+  std::jthread library([&] {
+    std::string trained = internal::TrainSentencePieceModel(lines, flags, error);
+    const MutexLock lock(mutex);
+    model = std::move(trained);
+    done = true;
+    ended.SignalOne();
+  });
+  using Clock = std::chrono::steady_clock;
+  // A second at first; later a fiftieth of the time so far, so that the calls stay few.
+  const Clock::time_point start = Clock::now();
+  const MutexLock lock(mutex);
+  while (!done) {
+    const Clock::duration wait = std::max<Clock::duration>(std::chrono::seconds(1),
+                                                           (Clock::now() - start) / 50);
+    if (!ended.WaitUntil(mutex, Clock::now() + wait) && !done && progress) progress(kStage, 0, 1);
+  }
+  return model;
+}
+
 }  // namespace
 
 StatusOr<std::string> TrainTokenizer(std::span<const std::string_view> texts,
                                      const TokenizerTrainingOptions& options,
                                      const Progress& progress) {
   LARDER_RETURN_IF_ERROR(CheckOptions(options));
-  constexpr std::string_view kStage = "train tokenizer";
   if (progress) progress(kStage, 0, 1);
   std::vector<std::string_view> lines = Lines(texts);
   if (lines.empty()) return InvalidArgument("no text to train a tokenizer on");
@@ -60,7 +92,7 @@ StatusOr<std::string> TrainTokenizer(std::span<const std::string_view> texts,
     }
     lines = std::move(sample);
   }
-  const std::vector<std::pair<std::string, std::string>> flags = {
+  const Flags flags = {
       {"model_type", options.model == TokenizerModel::kBpe ? "bpe" : "unigram"},
       {"vocab_size", Concat(options.vocab_size)},
       {"character_coverage", Concat(options.character_coverage)},
@@ -73,7 +105,7 @@ StatusOr<std::string> TrainTokenizer(std::span<const std::string_view> texts,
       {"minloglevel", "2"},
   };
   std::string error;
-  std::string model = internal::TrainSentencePieceModel(lines, flags, error);
+  std::string model = TrainWithHeartbeat(lines, flags, progress, error);
   if (model.empty()) {
     return InvalidArgument("no tokenizer could be trained on ", lines.size(),
                            " lines with vocab_size ", options.vocab_size, ": ", error);

@@ -20,12 +20,13 @@ namespace larder::text::internal {
 // close may be decided otherwise inside a text. Let the word's best split P be better than every
 // other by `gap`, let no score be positive, A be at least what the text's score has lost at the
 // word's end, m the word's characters. A float of that size is rounded by at most A / 2^24, a split
-// has at most m roundings, so the float sums of P and of the text's choice Q are within m * A / 2^24
-// of the exact ones. Choosing the larger float sum at every place never loses to P (adding and
-// rounding keep order), so sum(Q) >= sum(P) - 2 * m * A / 2^24: if gap > m * A / 2^23, Q is P.
-// With a factor of 4 for the roundings of A and of gap itself: limit = gap * 2^21 / m. The gap is
-// the smallest, over the places at which P's pieces end, between the best and the second best way
-// there: another split last leaves P before some such place, and then does no better.
+// has at most m roundings, so the float sums of P and of the text's choice Q are within
+// m * A / 2^24 of the exact ones. Choosing the larger float sum at every place never loses to P
+// (adding and rounding keep order), so sum(Q) >= sum(P) - 2 * m * A / 2^24: if gap > m * A / 2^23,
+// Q is P. With a factor of 4 for the roundings of A (of at most 8 Mi characters) and of gap itself:
+// limit = gap * 2^21 / m. The gap is the smallest, over the places at which P's pieces end, between
+// the best and the second best way there: another split last leaves P before some such place, and
+// then does no better.
 //
 // Source: Model::EncodeOptimized in unigram_model.cc of SentencePiece 0.1.97.
 class Unigram final : public Segmenter {

@@ -33,8 +33,8 @@ void Store(uint64_t* number, uint64_t value) {
 
 uint64_t SizeOf(uint64_t first) { return (first >> kSizeShift) & 31; }
 
-// A limit is kept as the exponent e of the power of two 2^(e - 1) that is not above it; as 0 if it is
-// below 1, and then it is 0.
+// A limit is kept as the exponent e of the power of two 2^(e - 1) that is not above it; as 0 if it
+// is below 1, and then it is 0.
 uint64_t ExponentOf(float limit) {
   constexpr int kMost = 128;
   if (!(limit >= 1)) return 0;

@@ -72,7 +72,9 @@ class WordCache {
   static size_t Below(uint64_t hash, size_t n) {
     return static_cast<size_t>((static_cast<unsigned __int128>(hash) * n) >> 64);
   }
-  uint64_t* SmallPlace(uint64_t hash) const { return numbers_ + Below(hash, kSmallPlaces) * kNumbers; }
+  uint64_t* SmallPlace(uint64_t hash) const {
+    return numbers_ + Below(hash, kSmallPlaces) * kNumbers;
+  }
   uint64_t* LargePlace(uint64_t hash) const {
     return numbers_ + (kSmallPlaces + Below(hash, kPlaces - kSmallPlaces)) * kNumbers;
   }

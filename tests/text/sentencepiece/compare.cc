@@ -62,7 +62,8 @@ std::string Escaped(std::string_view text) {
       escaped.push_back(c);
     } else {
       char hex[8];
-      std::snprintf(hex, sizeof hex, "\\x%02x", static_cast<unsigned>(static_cast<unsigned char>(c)));
+      const unsigned byte = static_cast<unsigned char>(c);
+      std::snprintf(hex, sizeof hex, "\\x%02x", byte);
       escaped += hex;
     }
   }

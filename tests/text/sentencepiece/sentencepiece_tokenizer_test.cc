@@ -10,11 +10,13 @@
 #include "base/bytes.h"
 #include "base/file_system.h"
 #include "tests/support/status_matchers.h"
+#include "tests/text/sentencepiece/model_forging.h"
 #include "tests/text/text_testing.h"
 
 namespace larder::text {
 namespace {
 
+using internal::PieceType;
 using testing::HasSubstr;
 
 std::vector<int32_t> Encode(const Tokenizer& tokenizer, std::string_view text) {
@@ -184,33 +186,14 @@ TEST(TokenizerOpen, FlippedBitsNeverCrashOpenOrEncode) {
   }
 }
 
-// Hand-made protobufs: one field with bytes, and pieces.
-std::string BytesField(char tag, std::string_view bytes) {
-  std::string out(1, tag);
-  ByteWriter(out).String(bytes);
-  return out;
-}
-
-std::string Piece(std::string_view text, float score, char type) {
-  std::string piece = BytesField(0x0a, text);
-  piece.push_back(0x15);
-  ByteWriter(piece).Fixed(score);
-  piece += {0x18, type};
-  return BytesField(0x0a, piece);
-}
-
 std::string Forged(std::string_view extra) {
-  return Concat(Piece("<unk>", 0, 2), Piece("\u2581", -1, 1), Piece("a", -2, 1), extra);
+  return Concat(PieceField("<unk>", 0, PieceType::kUnknown),
+                PieceField("\u2581", -1, PieceType::kNormal),
+                PieceField("a", -2, PieceType::kNormal), extra);
 }
 
-// A normaliser spec whose table has `units` and one empty replacement.
 std::string NormaliserField(const std::vector<uint32_t>& units) {
-  std::string map;
-  ByteWriter writer(map);
-  writer.Fixed(static_cast<uint32_t>(units.size() * 4));
-  for (const uint32_t unit : units) writer.Fixed(unit);
-  map.push_back('\0');
-  return BytesField(0x1a, BytesField(0x12, map));
+  return SpecFields({.charsmap = CharsMap(units)});
 }
 
 // A double array whose one rule, of the character 'a', has its replacement at `value`.
@@ -222,6 +205,40 @@ std::vector<uint32_t> OneRule(uint32_t value) {
   return units;
 }
 
+std::string WithReplacement(std::string_view replacement) {
+  std::string map = CharsMap(OneRule(1));
+  map += replacement;
+  map.push_back('\0');
+  return BytesField(3, BytesField(2, map));
+}
+
+std::string NestedSymbols(size_t count) {
+  std::string fields;
+  for (size_t size = 1; size <= count; ++size) {
+    fields += PieceField(std::string(size, 'x'), 0, PieceType::kUserDefined);
+  }
+  return fields;
+}
+
+std::string ManySamples(size_t count) {
+  std::string fields;
+  for (size_t i = 0; i < count; ++i) fields += BytesField(1, "");
+  return fields;
+}
+
+// Without a self test's samples a model may be anything; with them it is what they say.
+TEST(TokenizerOpen, RunsTheSelfTest) {
+  const auto sample = [](std::string_view input, std::string_view expected) {
+    return Forged(BytesField(4, BytesField(1, BytesField(1, input) + BytesField(2, expected))));
+  };
+
+  ASSERT_OK_AND_ASSIGN(const auto tokenizer, OpenSentencePiece(sample("a", "\u2581 a"), "t"));
+  EXPECT_EQ(tokenizer->engine(), "own unigram");
+  EXPECT_OK(OpenSentencePiece(sample("", ""), "t"));
+  EXPECT_THAT(OpenSentencePiece(sample("a", "a a a"), "t"),
+              StatusIs(StatusCode::kDataLoss, HasSubstr("libsentencepiece refuses the model")));
+}
+
 TEST(TokenizerOpen, AcceptsASmallHandMadeModel) {
   ASSERT_OK_AND_ASSIGN(const auto tokenizer, OpenSentencePiece(Forged(""), "t.model"));
 
@@ -231,22 +248,38 @@ TEST(TokenizerOpen, AcceptsASmallHandMadeModel) {
 
 TEST(TokenizerOpen, NamesTheForgedField) {
   const float nan = std::numeric_limits<float>::quiet_NaN();
+  const auto normal = [](std::string_view text, float score) {
+    return PieceField(text, score, PieceType::kNormal);
+  };
   const std::vector<std::pair<std::string, std::string>> cases = {
-      {Forged(Piece("", -1, 1)), "piece 3 has 0 bytes"},
-      {Forged(Piece(std::string(2000, 'x'), -1, 1)), "piece 3 has 2000 bytes"},
-      {Forged(Piece("\xff", -1, 1)), "piece 3 is not UTF-8"},
-      {Forged(Piece("b", nan, 1)), "piece 3 has a score"},
-      {Forged(Piece("b", 1e30f, 1)), "piece 3 has a score"},
-      {Forged(Piece("b", -1, 9)), "piece 3 has the unknown type 9"},
-      {Forged(Piece("<unk2>", 0, 2)), "2 unknown pieces"},
-      {Piece("a", 0, 1), "0 unknown pieces"},
-      {Forged(Piece("a", -2, 1)), "piece 3 is the same"},
-      {Forged(BytesField(0x12, std::string_view("\x18\x07", 2))), "unknown model type 7"},
+      {Forged(normal("", -1)), "piece 3 has 0 bytes"},
+      {Forged(normal(std::string(2000, 'x'), -1)), "piece 3 has 2000 bytes"},
+      {Forged(normal("\xff", -1)), "piece 3 is not UTF-8"},
+      {Forged(normal(std::string_view("b\0", 2), -1)), "piece 3 is not UTF-8"},
+      {Forged(normal("b", nan)), "piece 3 has a score"},
+      {Forged(normal("b", 1e30f)), "piece 3 has a score"},
+      {Forged(PieceField("b", -1, static_cast<PieceType>(9))), "piece 3 has the unknown type 9"},
+      {Forged(PieceField("<unk2>", 0, PieceType::kUnknown)), "2 unknown pieces"},
+      {normal("a", 0), "0 unknown pieces"},
+      {Forged(normal("a", -2)), "piece 3 is the same as one before it"},
+      {PieceField("<unk>", 0, PieceType::kUnknown), "without a piece for any text"},
+      {Forged(PieceField("<0x41>", 0, PieceType::kByte)), "1 byte pieces, expected none"},
+      {Forged(SpecFields({.byte_fallback = true})), "0 byte pieces, expected 256"},
+      {Forged(PieceField("<0xZZ>", 0, PieceType::kByte)), "piece 3 is a byte but not like"},
+      {Forged(SpecFields({.type = static_cast<internal::ModelType>(7)})), "unknown model type 7"},
+      {Forged(NestedSymbols(65)), "user-defined symbols begin one another"},
+      {Forged(BytesField(4, std::string("\x0a\xff", 2))), "the self test is not well formed"},
+      {Forged(BytesField(4, ManySamples(10'001))), "a self test of more than"},
       {Forged(NormaliserField({})), "double array of 0 bytes"},
       {Forged(NormaliserField(std::vector<uint32_t>(7))), "double array of 28 bytes"},
+      {Forged(NormaliserField(std::vector<uint32_t>(2u << 20))), "the limit is 4194304"},
       {Forged(NormaliserField(std::vector<uint32_t>(256, 256u << 10))), "points outside"},
+      {Forged(NormaliserField(std::vector<uint32_t>(256))), "goes round in a circle"},
       {Forged(NormaliserField(OneRule(9))), "names replacement 9 of 1 bytes"},
-      {Forged(BytesField(0x1a, BytesField(0x12, "\xff\xff\xff\xff"))), "double array"},
+      {Forged(WithReplacement(std::string(33, 'b'))), "makes more than 32 times as many bytes"},
+      {Forged(WithReplacement("\xff")), "is not UTF-8"},
+      {Forged(BytesField(3, BytesField(2, "\xff\xff\xff\xff"))), "double array"},
+      {Forged(BytesField(5, BytesField(2, "\xff\xff\xff\xff"))), "the denormaliser's table"},
   };
   for (const auto& [bytes, message] : cases) {
     EXPECT_THAT(OpenSentencePiece(bytes, "t.model"),

@@ -24,7 +24,8 @@ constexpr std::array<std::string_view, 20> kSpaces = {
 };
 
 constexpr std::array<std::string_view, 16> kOdd = {
-    "\xff", "\xc3", "\xe2\x96", "\xf0\x9f\x98", "\x80", "\xed\xa0\x80", "\xc0\xaf", "\xf4\x90\x80\x80",
+    "\xff", "\xc3", "\xe2\x96", "\xf0\x9f\x98", "\x80", "\xed\xa0\x80", "\xc0\xaf",
+    "\xf4\x90\x80\x80",
     "...", "***", "e\u0301", "A\u030a", "\ufdfa", "\u1112\u1161\u11ab", "<unk>", "<s>",
 };
 

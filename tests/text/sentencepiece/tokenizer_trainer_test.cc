@@ -102,7 +102,11 @@ TEST(TrainTokenizer, ReportsProgress) {
                     steps.emplace_back(done, total);
                   }));
 
-  EXPECT_THAT(steps, testing::ElementsAre(testing::Pair(0, 1), testing::Pair(1, 1)));
+  // Between the first and the last there is one for every second that it took.
+  ASSERT_GE(steps.size(), 2u);
+  EXPECT_THAT(steps.back(), testing::Pair(1, 1));
+  steps.pop_back();
+  EXPECT_THAT(steps, testing::Each(testing::Pair(0, 1)));
 }
 
 TEST(TrainTokenizer, RefusesWhatCannotWork) {
