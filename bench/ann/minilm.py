@@ -140,13 +140,15 @@ class Graph:
 
 def int8_model(folder):
     """The same model with int8 weights, one scale per output: onnxruntime's dynamic quantisation."""
+    from onnx import TensorProto  # pylint: disable=import-outside-toplevel
     from onnxruntime import quantization  # pylint: disable=import-outside-toplevel
     with tempfile.TemporaryDirectory() as temporary:
         paths = [os.path.join(temporary, name) for name in ("f32.onnx", "int8.onnx")]
         with open(paths[0], "wb") as file:
             file.write(Graph(folder).bytes())
         quantization.quantize_dynamic(*paths, per_channel=True, reduce_range=False,
-                                      weight_type=quantization.QuantType.QInt8)
+                                      weight_type=quantization.QuantType.QInt8,
+                                      extra_options={"DefaultTensorType": TensorProto.FLOAT})
         with open(paths[1], "rb") as file:
             return file.read()
 
