@@ -3,7 +3,6 @@
 #ifndef LARDER_TEXT_TRANSFORMER_INTERNAL_INT8_BODY_H_
 #define LARDER_TEXT_TRANSFORMER_INTERNAL_INT8_BODY_H_
 
-#include <algorithm>
 #include <cstddef>
 #include <cstring>
 
@@ -79,7 +78,7 @@ struct HeadsEpilogue {
   LARDER_KERNEL void Head(const F* x, size_t vectors, size_t part, size_t row, size_t head) const {
     F size = Abs(x[0]);
     for (size_t v = 1; v < vectors; ++v) size = Max(size, Abs(x[v]));
-    const float largest = std::max(FoldMax(size), kLeastRange);
+    const float largest = Larger(FoldMax(size), kLeastRange);
     const F factor = Set(127.0f / largest);
     if (part == 0) {
       uint8_t* codes = out.query + row * out.hidden() + head * out.size;

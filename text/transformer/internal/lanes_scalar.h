@@ -32,7 +32,11 @@ struct I {
   return out
 
 LARDER_LANES F Set(float x) { LARDER_EACH(F, x); }
-LARDER_LANES F Load(const float* p) { LARDER_EACH(F, p[i]); }
+LARDER_LANES F Load(const float* p) {
+  F out;
+  std::memcpy(out.lane, p, sizeof out.lane);
+  return out;
+}
 LARDER_LANES void Store(float* p, F x) { std::memcpy(p, x.lane, sizeof x.lane); }
 LARDER_LANES F Add(F a, F b) { LARDER_EACH(F, a.lane[i] + b.lane[i]); }
 LARDER_LANES F Sub(F a, F b) { LARDER_EACH(F, a.lane[i] - b.lane[i]); }
@@ -57,7 +61,11 @@ LARDER_LANES F WithSign(F magnitude, F sign) {
 }
 
 LARDER_LANES I SetInt(int32_t x) { LARDER_EACH(I, x); }
-LARDER_LANES I LoadInt(const int32_t* p) { LARDER_EACH(I, p[i]); }
+LARDER_LANES I LoadInt(const int32_t* p) {
+  I out;
+  std::memcpy(out.lane, p, sizeof out.lane);
+  return out;
+}
 LARDER_LANES I AddInt(I a, I b) {
   LARDER_EACH(I, static_cast<int32_t>(static_cast<uint32_t>(a.lane[i]) +
                                       static_cast<uint32_t>(b.lane[i])));

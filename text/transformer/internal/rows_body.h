@@ -13,6 +13,9 @@ namespace larder::text::internal::LARDER_SET {
 
 inline constexpr float kLeastRange = 1e-20f;
 
+// As Max, of one number; std::max has it otherwise where a is no number.
+inline float Larger(float a, float b) { return a > b ? a : b; }
+
 // Sums of a row: vector j joins chain j mod 4, (c0 + c1) + (c2 + c3), then the lanes fold.
 struct Chains {
   F chain[4];
@@ -25,7 +28,7 @@ LARDER_LANES float Total(const Chains& c) {
 // Codes of values that are at least `offset`, of which the greatest is `high`.
 LARDER_LANES void StoreCodes(const float* x, size_t columns, float offset, float high,
                              uint8_t* codes, float* scale_out, float* offset_out) {
-  const float range = std::max(high - offset, kLeastRange);
+  const float range = Larger(high - offset, kLeastRange);
   const F lowest = Set(offset);
   const F factor = Set(255.0f / range);
   for (size_t i = 0; i < columns; i += kLanes) {
