@@ -202,7 +202,9 @@ Status AnswerTime(const TransformerModel& model, std::span<const Ids> texts,
                   std::istream& words) {
   size_t batch = 0;
   size_t repeats = 0;
-  if (!(words >> batch >> repeats) || batch == 0) return InvalidArgument("usage: time BATCH REPEATS");
+  if (!(words >> batch >> repeats) || batch == 0) {
+    return InvalidArgument("usage: time BATCH REPEATS");
+  }
   std::vector<float> out;
   std::string seconds;
   for (size_t i = 0; i < repeats; ++i) {

@@ -138,15 +138,29 @@ class Graph:
         return model.SerializeToString()
 
 
-class Encoder:  # pylint: disable=too-few-public-methods
-    """Token ids into vectors, in this process, by one thread."""
+def int8_model(folder):
+    """The same model with int8 weights, one scale per output: onnxruntime's dynamic quantisation."""
+    from onnxruntime import quantization  # pylint: disable=import-outside-toplevel
+    with tempfile.TemporaryDirectory() as temporary:
+        paths = [os.path.join(temporary, name) for name in ("f32.onnx", "int8.onnx")]
+        with open(paths[0], "wb") as file:
+            file.write(Graph(folder).bytes())
+        quantization.quantize_dynamic(*paths, per_channel=True, reduce_range=False,
+                                      weight_type=quantization.QuantType.QInt8)
+        with open(paths[1], "rb") as file:
+            return file.read()
 
-    def __init__(self, folder):
+
+class Encoder:  # pylint: disable=too-few-public-methods
+    """Token ids into vectors, in this process, by one thread; of `model` or else of the folder's
+    weights in float32."""
+
+    def __init__(self, folder, model=None):
         import onnxruntime  # pylint: disable=import-outside-toplevel
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        self.session = onnxruntime.InferenceSession(Graph(folder).bytes(), options,
+        self.session = onnxruntime.InferenceSession(model or Graph(folder).bytes(), options,
                                                     providers=["CPUExecutionProvider"])
 
     def vectors(self, sequences):

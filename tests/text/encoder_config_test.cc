@@ -37,8 +37,39 @@ TEST(EncoderConfig, RoundTrip) {
   EXPECT_EQ(WriteEncoderConfig(read), json);
 }
 
-std::string Replaced(std::string_view from, std::string_view to) {
-  std::string json = WriteEncoderConfig(Sample());
+EncoderConfig SampleTransformer() {
+  EncoderConfig config = Sample();
+  config.kind = EncoderKind::kTransformer;
+  config.dimensions = 384;
+  config.transformer = {.layers = 6,
+                        .heads = 12,
+                        .hidden = 384,
+                        .intermediate = 1536,
+                        .max_positions = 514,
+                        .position_offset = 2,
+                        .layer_norm_eps = 1e-5,
+                        .activation = Activation::kGeluTanh,
+                        .pooling = Pooling::kCls,
+                        .precision = Precision::kF32};
+  config.query_prompt = "query: ";
+  return config;
+}
+
+TEST(EncoderConfig, RoundTripOfATransformer) {
+  const std::string json = WriteEncoderConfig(SampleTransformer());
+
+  ASSERT_OK_AND_ASSIGN(const EncoderConfig read, ParseEncoderConfig(json, "encoder.json"));
+
+  EXPECT_EQ(read.kind, EncoderKind::kTransformer);
+  EXPECT_EQ(read.transformer, SampleTransformer().transformer);
+  EXPECT_EQ(read.query_prompt, "query: ");
+  EXPECT_EQ(read.document_prompt, "");
+  EXPECT_EQ(WriteEncoderConfig(read), json);
+}
+
+std::string Replaced(std::string_view from, std::string_view to,
+                     const EncoderConfig& config = Sample()) {
+  std::string json = WriteEncoderConfig(config);
   const size_t at = json.find(from);
   LARDER_CHECK(at != std::string::npos);
   return json.replace(at, from.size(), to);
@@ -77,10 +108,55 @@ TEST(EncoderConfig, NamesTheForgedField) {
 TEST(EncoderConfig, WhatALaterVersionMayBringIsUnimplemented) {
   const std::vector<std::pair<std::string, std::string>> cases = {
       {Replaced("larder-encoder-1", "larder-encoder-2"), "format 'larder-encoder-2'"},
-      {Replaced("\"kind\": \"static\"", "\"kind\": \"transformer\", \"layers\": 6"),
-       "encoder kind 'transformer'"},
+      {Replaced("\"kind\": \"static\"", "\"kind\": \"mixture\", \"experts\": 6"),
+       "encoder kind 'mixture'"},
       {Replaced("sentencepiece", "bytes"), "tokenizer kind 'bytes'"},
       {Replaced("weighted_sum", "cls"), "pooling 'cls'"},
+  };
+  for (const auto& [json, message] : cases) {
+    EXPECT_THAT(ParseEncoderConfig(json, "encoder.json"),
+                StatusIs(StatusCode::kUnimplemented, HasSubstr(message)));
+  }
+}
+
+std::string Forged(std::string_view from, std::string_view to) {
+  return Replaced(from, to, SampleTransformer());
+}
+
+TEST(EncoderConfig, NamesTheForgedFieldOfATransformer) {
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {Forged("\"transformer\": {", "\"transformers\": {"), "unknown key 'transformers'"},
+      {Forged("\"max_tokens\"", "\"pooling\": \"mean\", \"max_tokens\""),
+       "unknown key 'pooling'"},
+      {Forged("\"layers\": 6", "\"layers\": 0"), "transformer: 'layers' is no integer"},
+      {Forged("\"layers\": 6", "\"depth\": 6"), "transformer: unknown key 'depth'"},
+      {Forged("\"heads\": 12, ", ""), "transformer: 'heads' is missing"},
+      {Forged("\"heads\": 12", "\"heads\": 7"), "heads is 7"},
+      {Forged("\"hidden\": 384", "\"hidden\": 768"), "'hidden' is 768, dimensions are 384"},
+      {Forged("\"position_offset\": 2", "\"position_offset\": -1"), "'position_offset'"},
+      {Forged("\"position_offset\": 2", "\"position_offset\": 514"), "position_offset is 514"},
+      {Forged("1e-05", "\"tiny\""), "'layer_norm_eps' is missing or no number"},
+      {Forged("1e-05", "-1"), "layer_norm_eps is -1"},
+      {Forged("\"gelu_tanh\"", "1"), "'activation' is no text"},
+      {Forged("\"query\": \"query: \"", "\"passage\": \"\""), "prompts: unknown key 'passage'"},
+      {Forged("\"query: \"", "1"), "prompts: 'query' is no text"},
+      {Replaced("\"pooling\"", "\"prompts\": {}, \"pooling\""), "unknown key 'prompts'"},
+  };
+  for (const auto& [json, message] : cases) {
+    EXPECT_THAT(ParseEncoderConfig(json, "d/encoder.json"),
+                StatusIs(StatusCode::kDataLoss,
+                         testing::AllOf(HasSubstr("d/encoder.json"), HasSubstr(message))));
+  }
+}
+
+TEST(EncoderConfig, ATransformerOfAnotherShapeIsUnimplemented) {
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {Forged("\"layers\": 6", "\"layers\": 60"), "layers is 60"},
+      {Forged("\"heads\": 12", "\"heads\": 3"), "hidden / heads is 128"},
+      {Forged("1536", "1500"), "intermediate is 1500"},
+      {Forged("gelu_tanh", "silu"), "activation 'silu'"},
+      {Forged("\"cls\"", "\"max\""), "pooling 'max'"},
+      {Forged("\"f32\"", "\"int4\""), "precision 'int4'"},
   };
   for (const auto& [json, message] : cases) {
     EXPECT_THAT(ParseEncoderConfig(json, "encoder.json"),

@@ -59,7 +59,9 @@ Status RefuseFlag(const Json& json, std::string_view key, std::string_view file)
   const Json* value = json.Find(key);
   if (value == nullptr || value->is(Json::Kind::kNull)) return OkStatus();
   if (!value->is(Json::Kind::kBool)) return DataLoss(file, ": '", key, "' is no true or false");
-  if (value->boolean) return Unimplemented(file, ": '", key, "' is true, expected an encoder alone");
+  if (value->boolean) {
+    return Unimplemented(file, ": '", key, "' is true, expected an encoder alone");
+  }
   return OkStatus();
 }
 

@@ -58,8 +58,8 @@ struct TransformerConfig {
 //         and what this version knows.
 Status CheckTransformerConfig(const TransformerConfig& config, std::string_view where);
 
-// Reads the config.json of a published model of the BERT family (Hugging Face transformers); pooling
-// and precision are not in it and stay as TransformerConfig has them.
+// Reads the config.json of a published model of the BERT family (Hugging Face transformers);
+// pooling and precision are not in it and stay as TransformerConfig has them.
 //
 // Known: model_type bert, roberta, xlm-roberta, camembert; hidden_act gelu, gelu_new,
 // gelu_pytorch_tanh, relu; position_embedding_type absolute; no decoder, no cross-attention. Keys
