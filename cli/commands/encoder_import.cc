@@ -10,6 +10,7 @@
 #include "cli/format.h"
 #include "cli/json.h"
 #include "cli/number_option.h"
+#include "cli/output_file.h"
 #include "text/encoder_config.h"
 
 namespace larder::cli {
@@ -72,6 +73,7 @@ void Print(std::ostream& out, const Options& options, const text::ImportedEncode
 }
 
 StatusOr<int> Run(Cli& cli, const Options& options) {
+  LARDER_RETURN_IF_ERROR(CheckIsNoInput("--out", options.out, {options.from}));
   LARDER_ASSIGN_OR_RETURN(const text::ImportedEncoder imported,
                           text::ImportEncoder(FileSystem::Posix(), options.from, options.out,
                                               ToImportOptions(options)));

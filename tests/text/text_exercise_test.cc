@@ -51,6 +51,12 @@ TEST(TextExercise, MutatedEncoderConfigsAreRefusedOrReadTheSameAgain) {
   config.training["method"] = "none";
   config.quality["recall"] = 0.5;
   Mutate(WriteEncoderConfig(config), ExerciseEncoderConfig, 3'000, 31);
+  config.kind = EncoderKind::kTransformer;
+  config.dimensions = 64;
+  config.transformer = {.layers = 1, .heads = 2, .hidden = 64, .intermediate = 128,
+                        .max_positions = 32};
+  config.query_prompt = "query: ";
+  Mutate(WriteEncoderConfig(config), ExerciseEncoderConfig, 3'000, 32);
 }
 
 }  // namespace

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "text/import/import.h"
 
-#include <algorithm>
 #include <memory>
 #include <string_view>
 #include <utility>
 
-#include "base/directory_digest.h"
 #include "text/encoder_config.h"
 #include "text/import/model_directory.h"
 #include "text/import/static_import.h"

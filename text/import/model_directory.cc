@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "text/import/model_directory.h"
 
-#include <array>
+#include <algorithm>
 #include <string_view>
 #include <utility>
 
-#include "base/bytes.h"
 #include "base/directory_digest.h"
 #include "text/encoder_config.h"
 #include "text/internal/json_reader.h"

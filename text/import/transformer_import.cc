@@ -2,7 +2,6 @@
 #include "text/import/transformer_import.h"
 
 #include <algorithm>
-#include <array>
 #include <initializer_list>
 
 #include "text/transformer/transformer_weights.h"

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <random>
 #include <sstream>
@@ -11,7 +12,6 @@
 #include "tests/support/status_matchers.h"
 #include "tests/text/text_testing.h"
 #include "text/internal/json.h"
-#include "text/wordpiece/unicode.h"
 
 namespace larder::text {
 namespace {
