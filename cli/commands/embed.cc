@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <array>
+#include <charconv>
 #include <cstring>
 #include <functional>
 #include <ostream>
@@ -125,14 +127,25 @@ EmbedBatch Online(Client client, std::string encoder, const Options& options) {
   };
 }
 
+// The double whose shortest digits are the float's: 0.1 and not 0.10000000149011612.
+double Shortest(float value) {
+  std::array<char, 32> digits;
+  const char* end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
+  double shortest = 0;
+  std::from_chars(digits.data(), end, shortest);
+  return shortest;
+}
+
+Json ToJson(std::span<const float> vector) {
+  Json json = Json::array();
+  for (const float value : vector) json.push_back(Shortest(value));
+  return json;
+}
+
 template <typename T>
 std::string Line(std::span<const T> vector) {
   std::string line;
-  for (const T value : vector) {
-    if (!line.empty()) line.push_back(' ');
-    // The shortest digits of a float, not of the double that it becomes.
-    line += Json(value).dump();
-  }
+  for (const T value : vector) line += Concat(line.empty() ? "" : " ", Shortest(value));
   return line;
 }
 
@@ -158,7 +171,7 @@ void Print(Cli& cli, const Options& options, const std::string& text, const Vect
   }
   Json json = {{"text", text}};
   if (options.format == "int8") json["codes"] = std::vector<int>(codes.begin(), codes.end());
-  if (options.format == "float") json["vector"] = std::vector<float>(floats.begin(), floats.end());
+  if (options.format == "float") json["vector"] = ToJson(floats);
   if (options.format == "base64") json["base64"] = base64;
   json["tokens"] = vectors.outcomes[row].tokens;
   json["truncated"] = vectors.outcomes[row].truncated;
