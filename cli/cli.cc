@@ -129,6 +129,7 @@ void BuildApp(CLI::App& app, Cli& cli) {
   AddRetrieve(app, cli);
   AddSearch(app, cli);
   AddEmbed(app, cli);
+  AddTokenize(app, cli);
   AddTokenizer(app, cli);
   AddEncoder(app, cli);
   AddStatus(app, cli);

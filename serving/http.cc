@@ -143,12 +143,13 @@ thread_local const Connection* current_connection = nullptr;
 // kernel's backlog fills. A wait ends within kConnectionTime, or at once when the server stops.
 class BoundedQueue : public httplib::TaskQueue {
  public:
-  explicit BoundedQueue(size_t threads) : pool_(threads) {}
+  explicit BoundedQueue(size_t threads)
+      : most_(std::max(kMaxConnections, 2 * threads)), pool_(threads) {}
 
   void enqueue(std::function<void()> answer) override {
     {
       const MutexLock lock(mutex_);
-      while (connections_ >= kMaxConnections) room_.Wait(mutex_);
+      while (connections_ >= most_) room_.Wait(mutex_);
       ++connections_;
     }
     pool_.enqueue([this, answer = std::move(answer)] {
@@ -161,8 +162,9 @@ class BoundedQueue : public httplib::TaskQueue {
   void shutdown() override { pool_.shutdown(); }
 
  private:
-  static constexpr size_t kMaxConnections = 64;  // answered or waiting for a thread
+  static constexpr size_t kMaxConnections = 64;
 
+  const size_t most_;  // answered or waiting for a thread
   httplib::ThreadPool pool_;
   Mutex mutex_;
   CondVar room_;

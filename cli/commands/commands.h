@@ -21,6 +21,7 @@ void AddSimilar(CLI::App& app, Cli& cli);
 void AddRetrieve(CLI::App& app, Cli& cli);
 void AddSearch(CLI::App& app, Cli& cli);
 void AddEmbed(CLI::App& app, Cli& cli);
+void AddTokenize(CLI::App& app, Cli& cli);
 void AddTokenizer(CLI::App& app, Cli& cli);
 void AddEncoder(CLI::App& app, Cli& cli);
 void AddEncoderImport(CLI::App& encoder, Cli& cli);  // below `encoder`

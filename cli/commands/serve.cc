@@ -84,7 +84,7 @@ void Announce(Cli& cli, const serving::Server& server, const serving::ServerOpti
     return;
   }
   cli.io.err << "serving " << options.data_dir << ": gRPC on port " << server.grpc_port();
-  if (http) cli.io.err << ", /healthz and /metrics on port " << server.http_port();
+  if (http) cli.io.err << ", HTTP on port " << server.http_port();
   cli.io.err << std::endl;
 }
 
@@ -120,6 +120,8 @@ void AddDurations(CLI::App* command, const std::shared_ptr<Options>& options) {
   using S = serving::ServerOptions;
   add("--default-deadline", "Of calls that come without one", &S::default_deadline);
   add("--drain", "How long a shutdown waits for running calls", &S::drain);
+  add("--embed-wait", "How long a thread for slow encoders waits while few tokens wait",
+      &S::embed_wait);
   add("--top-list-age", "Age at which the list of a `top` channel is built again",
       &S::top_list_age);
   add("--index-quiet", "An index is built once nothing was ingested for so long",
@@ -146,7 +148,7 @@ void AddServe(CLI::App& app, Cli& cli) {
       ->type_name("ADDR");
   command
       ->add_option("--http", server.http,
-                   Concat("HOST:PORT of /healthz and /metrics, or off [", server.http, "]"))
+                   Concat("HOST:PORT of /healthz, /metrics and /v1/embeddings, or off [", server.http, "]"))
       ->type_name("ADDR");
   command
       ->add_option("--ports-file", server.ports_file,
@@ -158,6 +160,12 @@ void AddServe(CLI::App& app, Cli& cli) {
                     "Start although the clock is behind the newest record");
   AddNumber(command, "--grpc-threads", server.grpc_threads, {}, "Threads that gRPC may use");
   AddNumber(command, "--http-threads", server.http_threads, {}, "Threads that answer HTTP");
+  AddNumber(command, "--embed-threads", server.embed_threads, {},
+            "Threads that encode texts with slow encoders, 0: one per processor");
+  AddNumber(command, "--embed-queue-tokens", server.embed_queue_tokens, {},
+            "Tokens that may wait for slow encoders");
+  AddNumber(command, "--embed-cache-bytes", server.embed_cache_bytes, {},
+            "Memory for vectors of texts that come again");
   AddNumber(command, "--max-delta", server.max_delta, {},
             "Vectors that an index may have outside of its base; ingest waits beyond");
   AddShare(command, "--recall-budget", server.recall_budget,

@@ -115,7 +115,13 @@ Json ToJson(const v1::StatusResponse& status) {
                         {"dimensions", encoder.dimensions()},
                         {"external", encoder.external()},
                         {"loaded", encoder.loaded()},
-                        {"texts", encoder.texts()}});
+                        {"texts", encoder.texts()},
+                        {"kind", encoder.kind()},
+                        {"tokenizer", encoder.tokenizer()},
+                        {"max_tokens", encoder.max_tokens()},
+                        {"tokens", encoder.tokens()},
+                        {"cache_hits", encoder.cache_hits()},
+                        {"cache_misses", encoder.cache_misses()}});
   }
   Json jobs = Json::array();
   for (const v1::JobStatus& job : status.jobs()) {
@@ -219,6 +225,33 @@ void PrintIndexes(std::ostream& out, const v1::StatusResponse& status) {
   }
 }
 
+// Of texts that were looked up, how many were found; nothing for encoders that need no cache.
+std::string HitRate(const v1::EncoderStatus& encoder) {
+  const uint64_t lookups = encoder.cache_hits() + encoder.cache_misses();
+  if (lookups == 0) return "";
+  const double rate = static_cast<double>(encoder.cache_hits()) / static_cast<double>(lookups);
+  return Concat(FormatNumber(100 * rate), " %");
+}
+
+void PrintEncoders(std::ostream& out, const v1::StatusResponse& status) {
+  if (status.encoders().empty()) return;
+  Table table;
+  for (const char* name : {"ENCODER", "KIND", "TOKENIZER"}) table.AddColumn(name);
+  for (const char* name : {"DIMENSIONS", "TEXTS", "TOKENS", "CACHED"}) {
+    table.AddColumn(name, Table::Align::kRight);
+  }
+  for (const v1::EncoderStatus& encoder : status.encoders()) {
+    const std::string kind = encoder.external() ? "external"
+                             : encoder.loaded() ? encoder.kind()
+                                                : "not loaded";
+    table.AddRow({encoder.definition().name(), kind, encoder.tokenizer(),
+                  FormatCount(encoder.dimensions()), FormatCount(encoder.texts()),
+                  FormatCount(encoder.tokens()), HitRate(encoder)});
+  }
+  out << "\n";
+  table.Print(out);
+}
+
 void PrintJobs(std::ostream& out, const v1::StatusResponse& status) {
   if (status.jobs().empty()) return;
   Table table;
@@ -261,6 +294,7 @@ void Print(std::ostream& out, const v1::StatusResponse& status) {
   }
   PrintSources(out, status);
   PrintIndexes(out, status);
+  PrintEncoders(out, status);
   PrintJobs(out, status);
 }
 

@@ -12,7 +12,7 @@ namespace {
 
 // What is split or encoded between two looks at the deadline: at most so many texts, and no further
 // text once there are so many bytes.
-constexpr size_t kTextsAtATime = 256;
+constexpr size_t kTextsAtATime = 4'096;
 constexpr size_t kBytesAtATime = size_t{256} << 10;
 // So many texts take a fast encoder a fraction of a millisecond, many times what a thread costs.
 constexpr size_t kTextsPerThread = 64;

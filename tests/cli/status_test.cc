@@ -97,5 +97,24 @@ TEST(Status, WaitEndsWellWhenAJobThatFailedSucceeds) {
   EXPECT_THAT(admin.Run({"--wait", "--timeout", "1s"}), HasSubstr("idle"));
 }
 
+TEST(Status, ShowsWhatEncodersDo) {
+  FakeAdmin admin;
+  v1::EncoderStatus* encoder = admin.reply.add_encoders();
+  encoder->mutable_definition()->set_name("titles");
+  encoder->set_kind("transformer");
+  encoder->set_tokenizer("own wordpiece");
+  encoder->set_dimensions(384);
+  encoder->set_loaded(true);
+  encoder->set_texts(1'234);
+  encoder->set_cache_hits(3);
+  encoder->set_cache_misses(1);
+
+  EXPECT_THAT(admin.Run({}), testing::AllOf(HasSubstr("transformer"), HasSubstr("own wordpiece"),
+                                            HasSubstr("384"), HasSubstr("75 %")));
+  const Json json = Json::parse(admin.Run({"--json"})).at("encoders")[0];
+  EXPECT_EQ(json.at("kind"), "transformer");
+  EXPECT_EQ(json.at("cache_hits"), 3);
+}
+
 }  // namespace
 }  // namespace larder::cli

@@ -35,6 +35,19 @@ TEST(Metrics, WritesGaugesUnderOneHeadPerName) {
   EXPECT_THAT(text, HasSubstr("# TYPE larder_y_total counter\nlarder_y_total 3\n"));
 }
 
+TEST(Metrics, CountsValuesUpToEachBound) {
+  const std::vector<double> bounds = {1, 10};
+  Histogram histogram(bounds);
+  for (const double value : {0.5, 1.0, 2.0, 100.0}) histogram.Add(value);
+
+  const std::string text =
+      Metrics().Text({{"larder_z", "Help of z", {}, 0, false, histogram.Read()}});
+
+  EXPECT_THAT(text, HasSubstr("# TYPE larder_z histogram\nlarder_z_count 4\nlarder_z_sum 103.5\n"
+                              "larder_z_bucket{le=\"1\"} 2\nlarder_z_bucket{le=\"10\"} 3\n"
+                              "larder_z_bucket{le=\"+Inf\"} 4\n"));
+}
+
 TEST(Metrics, LosesNothingBetweenThreads) {
   Metrics metrics;
   {

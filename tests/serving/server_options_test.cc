@@ -81,6 +81,17 @@ TEST(ServerOptions, NameAFieldThatIsOutOfItsRange) {
   EXPECT_THAT(options.Validate(), StatusIs(StatusCode::kInvalidArgument,
                                            HasSubstr("cached_keys: expected 1 to 1000000000")));
   options = Good();
+  options.embed_threads = options.embed_cache_bytes = 0;
+  options.embed_wait = std::chrono::milliseconds(0);
+  EXPECT_OK(options.Validate());
+  options.embed_wait = std::chrono::milliseconds(1'001);
+  EXPECT_THAT(options.Validate(), StatusIs(StatusCode::kInvalidArgument,
+                                           HasSubstr("embed_wait: expected")));
+  options = Good();
+  options.embed_queue_tokens = 1'023;
+  EXPECT_THAT(options.Validate(),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("embed_queue_tokens")));
+  options = Good();
   options.max_delta = size_t{1} << 27;
   EXPECT_OK(options.Validate());
   ++options.max_delta;

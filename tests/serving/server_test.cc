@@ -22,6 +22,8 @@
 #include "larder/v1/retrieval_service.grpc.pb.h"
 #include "serving/http.h"
 #include "tests/serving/serving_world.h"
+#include "tests/support/eventually.h"
+#include "tests/support/gated_file_system.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/temp_dir.h"
 
@@ -190,6 +192,48 @@ TEST(Server, AnswersHealthAndMetricsOverHttp) {
                        FileSystem::Posix().Read(options.ports_file, 1'000));
   EXPECT_EQ(ports, "{\"grpc\": " + std::to_string(server->grpc_port()) +
                        ", \"http\": " + std::to_string(server->http_port()) + "}\n");
+}
+
+// A port that was free a moment ago.
+uint16_t FreePort() {
+  const int socket = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  auto* generic = reinterpret_cast<sockaddr*>(&address);
+  socklen_t size = sizeof address;
+  EXPECT_EQ(bind(socket, generic, size), 0);
+  EXPECT_EQ(getsockname(socket, generic, &size), 0);
+  close(socket);
+  return ntohs(address.sin_port);
+}
+
+TEST(Server, SaysWhichEncoderItLoadsUntilItIsReady) {
+  const TempDir dir;
+  const ServingWorld world;  // for its encoder
+  {
+    ASSERT_OK_AND_ASSIGN(const auto server, Server::Start(Options(dir)));
+    Prepare(world, ChannelTo(*server));
+  }
+  GatedFileSystem fs("model.safetensors");
+  ServerOptions options = Options(dir);
+  const uint16_t port = FreePort();
+  options.http = "127.0.0.1:" + std::to_string(port);
+  StatusOr<std::unique_ptr<Server>> server = Internal("not started");
+  std::jthread start([&] { server = Server::Start(options, fs); });
+  httplib::Client client("127.0.0.1", port);
+
+  EXPECT_TRUE(Eventually([&] {
+    const auto health = client.Get("/healthz");
+    return health && health->status == 503 && health->body == "loading encoder 'titles'\n";
+  }));
+  const auto vectors = client.Post("/v1/embeddings", "{}", "application/json");
+  EXPECT_TRUE(vectors && vectors->status == 503);
+  fs.Open();
+  start.join();
+
+  ASSERT_OK(server.status());
+  EXPECT_EQ(client.Get("/healthz")->status, 200);
 }
 
 TEST(Server, RefusesADirectoryThatAnotherServerHas) {
