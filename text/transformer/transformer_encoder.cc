@@ -23,6 +23,9 @@ class TransformerEncoder final : public Encoder {
         model_(std::move(model)) {}
 
   Status Tokenize(std::string_view text, TextRole role, TokenizedText& out) const override;
+  std::string_view prompt(TextRole role) const override {
+    return role == TextRole::kQuery ? query_prompt_ : document_prompt_;
+  }
 
  private:
   void EncodeFloat(std::span<const TokenizedText> texts, std::span<float> out) const override;
@@ -37,7 +40,7 @@ Status TransformerEncoder::Tokenize(std::string_view text, TextRole role,
   // What is too long to be a text stays whole: the tokenizer refuses it.
   if (text.size() > kMaxTextBytes) return tokenizer().Encode(text, out.ids);
   const std::string_view head = Utf8Prefix(text, max_tokens() * kMaxBytesPerToken);
-  const std::string& prompt = role == TextRole::kQuery ? query_prompt_ : document_prompt_;
+  const std::string_view prompt = this->prompt(role);
   std::vector<int32_t> ids;
   if (prompt.empty()) {
     LARDER_RETURN_IF_ERROR(tokenizer().Encode(head, ids));
