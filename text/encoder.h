@@ -60,9 +60,9 @@ struct TokenizedText {
 };
 
 // Turns texts into vectors. Vectors of one digest are comparable by cosine or dot product; vectors
-// of two digests never are. The same text has the same bits on every machine that gives kInt8
-// vectors, and always in every batch and thread. A text of which nothing is known (an empty one,
-// for a static encoder) has the zero vector, whose cosine with anything is null (S4.1).
+// of two digests never are. The same text has the same bits on every machine, in every batch and
+// on every thread. A text of which nothing is known (an empty one, for a static encoder) has the
+// zero vector, whose cosine with anything is null (S4.1).
 //
 // Thread-safety: thread-safe.
 class Encoder {

@@ -16,6 +16,7 @@ alone.
 import argparse
 import json
 import os
+import random
 import statistics
 import subprocess
 import sys
@@ -134,7 +135,8 @@ def cases(train):
     for length in LENGTHS:
         text = [[101, *tokens[:length - 2], 102]]
         yield f"{length} tokens, 1 text", text, text, 1
-    sentences = train[:SENTENCES]
+    # The file is ordered by source, captions first; what comes to a server is mixed.
+    sentences = random.Random(1).sample(train, SENTENCES)
     by_length = sorted(sentences, key=len)
     what = f"{SENTENCES} sentences, batches of {BATCH}"
     yield what + ", as they come", sentences, sentences, BATCH
@@ -162,7 +164,7 @@ def measure_times(engines, train, rounds):
             b / a for a, b in zip(times["larder int8"], times["onnx int8"]))
         row["percent_of_vnni_peak"] = 100 * statistics.median(floors)
         rows.append(row)
-        environment.tell(name)
+        environment.tell(f"{name}: {row['int8_times_onnx']:.2f} times as fast")
     return rows
 
 

@@ -5,8 +5,7 @@
 #include <bit>
 #include <cmath>
 #include <cstdlib>
-#include <cstring>
-#include <functional>
+#include <utility>
 
 #include "base/bytes.h"
 #include "base/file_system.h"
