@@ -52,7 +52,7 @@ class Encoders : public registry::TextEmbedder {
   // For as long as it takes. Documents are encoded by the calling thread and never refused: apply
   // and jobs want them. Somebody waits for a query, so it goes before them.
   // Errors: kNotFound if the artifact is not in the store; kDataLoss naming the file;
-  //         kInvalidArgument, kOutOfRange naming the text by its place; of queries, as PendingTexts.
+  //         kInvalidArgument, kOutOfRange naming the text by its place; for queries PendingTexts'.
   Status Embed(const Digest& encoder, registry::TextRole role,
                std::span<const std::string_view> texts, std::span<int8_t> codes) override;
   std::string JoinFields(std::span<const std::string_view> fields) const override;

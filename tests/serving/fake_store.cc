@@ -138,7 +138,7 @@ void FakeStore::UpdateVectors(const std::string& table, Ordinal ordinal, const R
       sink_.SetVector(feature.digest, ordinal, {});
       continue;
     }
-    std::vector<int8_t> codes(feature.dimensions);
+    std::vector<int8_t> codes(feature.code_size());
     const std::string_view text = std::get<std::string>(row->values.at("title"));
     LARDER_CHECK(embedder_.Embed(feature.space, registry::TextRole::kDocument, {&text, 1}, codes)
                      .ok());

@@ -112,6 +112,9 @@ ServingWorld::ServingWorld(std::string_view definitions, size_t max_delta,
   backend.emplace(
       Backend{*store, *artifacts, *encoders, indexes, top_lists, key_hashes, *live_recall});
   if (definitions.empty()) return;
+  if (const auto info = encoders->Load(encoder_digest); info.ok()) {
+    encoder_makes_floats = info->element() == text::VectorElement::kFloat;
+  }
   const auto applied = Apply(Definitions<v1::ApplyRequest>(definitions), context());
   if (!applied.ok()) ADD_FAILURE() << applied.status().ToString();
 }

@@ -38,6 +38,7 @@ struct ServingWorld {
 
   TempDir dir;
   Digest encoder_digest;  // of "titles", 16 dimensions
+  bool encoder_makes_floats = false;
   std::unique_ptr<featurestore::ArtifactStore> artifacts;
   std::optional<Encoders> encoders;
   IndexSink indexes;
@@ -60,6 +61,7 @@ struct ServingWorld {
     facts->set_path("encoders/titles");
     facts->set_digest(encoder_digest.Hex());
     facts->set_dimensions(16);
+    facts->set_floats(encoder_makes_floats);
     return request;
   }
   // An item with a title of one of the encoder's subjects.

@@ -10,7 +10,7 @@
 
 #include "base/status.h"
 #include "text/wordpiece/added_tokens.h"
-#include "text/wordpiece/normalizer.h"
+#include "text/wordpiece/bert_normalizer.h"
 
 namespace larder::text::internal {
 

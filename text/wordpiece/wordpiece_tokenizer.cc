@@ -9,7 +9,7 @@
 
 #include "base/bytes.h"
 #include "text/wordpiece/added_tokens.h"
-#include "text/wordpiece/normalizer.h"
+#include "text/wordpiece/bert_normalizer.h"
 #include "text/wordpiece/piece_table.h"
 #include "text/wordpiece/tokenizer_json.h"
 #include "text/wordpiece/unicode.h"
@@ -20,7 +20,7 @@ namespace {
 using internal::AddedToken;
 using internal::AddedTokens;
 using internal::NormalizedChar;
-using internal::Normalizer;
+using internal::BertNormalizer;
 using internal::PieceTable;
 using internal::Unicode;
 using internal::WordPieceModel;
@@ -71,7 +71,7 @@ Repaired Repair(std::string_view text) {
 // What one call needs besides the tokenizer.
 struct Scratch {
   explicit Scratch(std::span<const internal::NormalizerStep> steps) : normalizer(steps) {}
-  Normalizer normalizer;
+  BertNormalizer normalizer;
   std::string word;
   std::vector<uint32_t> char_of;  // the character that each byte of `word` belongs to
   std::vector<AddedTokens::Segment> segments;
@@ -136,7 +136,7 @@ class WordPieceTokenizer final : public Tokenizer {
 
   // A byte's kind is what the normaliser makes of it: one way decides, however fast the other is.
   void FillByteKinds() {
-    Normalizer normalizer(model_.steps);
+    BertNormalizer normalizer(model_.steps);
     for (size_t byte = 0; byte < kinds_.size(); ++byte) {
       kinds_[byte] = ByteKind::kSlow;
       if (byte >= 0x80) continue;
@@ -318,7 +318,7 @@ class WordPieceTokenizer final : public Tokenizer {
 
 // What an added token that is looked for in normalised text looks like there.
 std::string NormalizedContent(const WordPieceModel& model, std::string_view content) {
-  Normalizer normalizer(model.steps);
+  BertNormalizer normalizer(model.steps);
   std::string out;
   for (const NormalizedChar& one : normalizer.Run(content, 0, content.size())) {
     internal::AppendUtf8(one.c, out);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef LARDER_TEXT_WORDPIECE_NORMALIZER_H_
-#define LARDER_TEXT_WORDPIECE_NORMALIZER_H_
+#ifndef LARDER_TEXT_WORDPIECE_BERT_NORMALIZER_H_
+#define LARDER_TEXT_WORDPIECE_BERT_NORMALIZER_H_
 
 #include <cstdint>
 #include <span>
@@ -30,9 +30,9 @@ struct NormalizedChar {
 // character is replaced by has its place; marks that change places do not take it along.
 //
 // Thread-safety: single-thread.
-class Normalizer {
+class BertNormalizer {
  public:
-  explicit Normalizer(std::span<const NormalizerStep> steps) : steps_(steps) {}
+  explicit BertNormalizer(std::span<const NormalizerStep> steps) : steps_(steps) {}
 
   // The normalised text[begin, end), which must be well-formed UTF-8 on its own. Valid until the
   // next call. Cost: linear but for the sorting of runs of marks.
@@ -58,4 +58,4 @@ class Normalizer {
 
 }  // namespace larder::text::internal
 
-#endif  // LARDER_TEXT_WORDPIECE_NORMALIZER_H_
+#endif  // LARDER_TEXT_WORDPIECE_BERT_NORMALIZER_H_

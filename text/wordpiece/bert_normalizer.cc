@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "text/wordpiece/normalizer.h"
+#include "text/wordpiece/bert_normalizer.h"
 
 #include <algorithm>
 
@@ -7,7 +7,7 @@
 
 namespace larder::text::internal {
 
-std::span<const NormalizedChar> Normalizer::Run(std::string_view text, size_t begin, size_t end) {
+std::span<const NormalizedChar> BertNormalizer::Run(std::string_view text, size_t begin, size_t end) {
   chars_.clear();
   for (size_t at = begin; at < end;) {
     const auto start = static_cast<uint32_t>(at);
@@ -19,11 +19,11 @@ std::span<const NormalizedChar> Normalizer::Run(std::string_view text, size_t be
 }
 
 template <typename Keep>
-void Normalizer::Filter(Keep keep) {
+void BertNormalizer::Filter(Keep keep) {
   std::erase_if(chars_, [&keep](const NormalizedChar& one) { return !keep(one.c); });
 }
 
-void Normalizer::Apply(NormalizerStep step) {
+void BertNormalizer::Apply(NormalizerStep step) {
   const Unicode& unicode = Unicode::Get();
   switch (step) {
     case NormalizerStep::kClean:
@@ -70,7 +70,7 @@ void Normalizer::Apply(NormalizerStep step) {
   }
 }
 
-void Normalizer::Decompose() {
+void BertNormalizer::Decompose() {
   const Unicode& unicode = Unicode::Get();
   const auto stays = [&](const NormalizedChar& one) {
     return !unicode.is(one.c, kDecomposes | kReorders);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "text/wordpiece/normalizer.h"
+#include "text/wordpiece/bert_normalizer.h"
 
 #include <gtest/gtest.h>
 
@@ -23,7 +23,7 @@ std::string Utf8(std::span<const NormalizedChar> chars) {
 }
 
 std::string Normalized(std::vector<Step> steps, std::string_view text) {
-  Normalizer normalizer(steps);
+  BertNormalizer normalizer(steps);
   return Utf8(normalizer.Run(text, 0, text.size()));
 }
 
@@ -58,7 +58,7 @@ std::string Split(std::string_view text) {
   return out;
 }
 
-TEST(Normalizer, MakesOfEveryCharacterWhatTheTokenizersPackageMakesOfIt) {
+TEST(BertNormalizer, MakesOfEveryCharacterWhatTheTokenizersPackageMakesOfIt) {
   ASSERT_OK_AND_ASSIGN(
       const Json expected,
       ParseJson(ReadFile("tests/testdata/wordpiece/characters.json"), "characters"));
@@ -71,7 +71,7 @@ TEST(Normalizer, MakesOfEveryCharacterWhatTheTokenizersPackageMakesOfIt) {
        {Step::kClean, Step::kSpaceChinese, Step::kDecompose, Step::kStripNonspacing,
         Step::kLowercase}}};
   for (const auto& [name, list] : steps) {
-    Normalizer normalizer(list);
+    BertNormalizer normalizer(list);
     EXPECT_EQ(CharactersDigest([&](std::string_view text) {
                 return Utf8(normalizer.Run(text, 0, text.size()));
               }),
@@ -81,9 +81,9 @@ TEST(Normalizer, MakesOfEveryCharacterWhatTheTokenizersPackageMakesOfIt) {
   EXPECT_EQ(CharactersDigest(Split), expected.members.at("split").text);
 }
 
-TEST(Normalizer, MarksThatChangePlacesStandWhereTheyCome) {
+TEST(BertNormalizer, MarksThatChangePlacesStandWhereTheyCome) {
   const std::vector<Step> steps = {Step::kDecompose};
-  Normalizer normalizer(steps);
+  BertNormalizer normalizer(steps);
   // e with acute, then a dot below, which belongs before the acute.
   const auto chars = normalizer.Run("x\u00e9\u0323", 1, 5);
 
@@ -95,7 +95,7 @@ TEST(Normalizer, MarksThatChangePlacesStandWhereTheyCome) {
   EXPECT_EQ(chars[2].end, 5u);
 }
 
-TEST(Normalizer, StepsComeInTheirOrder) {
+TEST(BertNormalizer, StepsComeInTheirOrder) {
   EXPECT_EQ(Normalized({Step::kStripMarks, Step::kDecompose}, "\u00e9"), "e\u0301");
   EXPECT_EQ(Normalized({Step::kDecompose, Step::kStripMarks}, "\u00e9"), "e");
   EXPECT_EQ(Normalized({}, "\u00c9"), "\u00c9");
