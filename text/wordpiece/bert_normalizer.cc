@@ -7,7 +7,8 @@
 
 namespace larder::text::internal {
 
-std::span<const NormalizedChar> BertNormalizer::Run(std::string_view text, size_t begin, size_t end) {
+std::span<const NormalizedChar> BertNormalizer::Run(std::string_view text, size_t begin,
+                                                    size_t end) {
   chars_.clear();
   for (size_t at = begin; at < end;) {
     const auto start = static_cast<uint32_t>(at);
