@@ -5,6 +5,18 @@
 #include <cmath>
 
 namespace larder {
+namespace {
+
+// values[i] = component(i), an integer, scaled to length 1; zero stays zero.
+template <typename Component>
+void ToUnitLength(const Component& component, std::span<float> values) {
+  int64_t squares = 0;
+  for (size_t i = 0; i < values.size(); ++i) squares += int64_t{component(i)} * component(i);
+  const double norm = squares > 0 ? std::sqrt(static_cast<double>(squares)) : 1;
+  for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(component(i) / norm);
+}
+
+}  // namespace
 
 std::vector<int8_t> ToFixedPoint(std::span<const float> values) {
   double largest = 0;
@@ -26,12 +38,12 @@ std::vector<int8_t> ToFixedPoint(std::span<const float> values) {
 }
 
 void FromFixedPoint(std::span<const int8_t> halves, std::span<float> values) {
-  const size_t n = values.size();
-  const auto code = [&](size_t i) { return 256 * halves[i] + halves[n + i]; };
-  int64_t squares = 0;
-  for (size_t i = 0; i < n; ++i) squares += int64_t{code(i)} * code(i);
-  const double norm = squares > 0 ? std::sqrt(static_cast<double>(squares)) : 1;
-  for (size_t i = 0; i < n; ++i) values[i] = static_cast<float>(code(i) / norm);
+  const size_t low = halves.size() / 2;
+  ToUnitLength([&](size_t i) { return 256 * halves[i] + halves[low + i]; }, values);
+}
+
+void FromInt8(std::span<const int8_t> codes, std::span<float> values) {
+  ToUnitLength([&](size_t i) { return int{codes[i]}; }, values);
 }
 
 }  // namespace larder

@@ -16,9 +16,12 @@ namespace larder {
 std::vector<int8_t> ToFixedPoint(std::span<const float> values);
 
 // The vector of length 1 that the halves stand for; all zero for zero. ToFixedPoint of it gives the
-// same halves if they came from there.
-// Shapes: halves [2 * values.size()].
+// same halves if they came from there. Of fewer values than halves stand for, the first ones alone.
+// Shapes: halves [2 n]; values [n] or fewer.
 void FromFixedPoint(std::span<const int8_t> halves, std::span<float> values);
+
+// The same for a vector of int8. Shapes: codes [n]; values [n] or fewer.
+void FromInt8(std::span<const int8_t> codes, std::span<float> values);
 
 }  // namespace larder
 

@@ -2,7 +2,6 @@
 #include "text/encoder.h"
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
 #include "base/directory_digest.h"
@@ -41,14 +40,6 @@ StatusOr<EncoderInfo> InfoOf(FileSystem& fs, const std::string& dir,
 
 Status WrongSize(size_t size, size_t texts, size_t needed) {
   return InvalidArgument("room for ", size, " values, ", texts, " texts need ", needed);
-}
-
-// The codes scaled to length 1; zero stays zero.
-void ToUnitLength(std::span<const int8_t> codes, std::span<float> out) {
-  double squares = 0;
-  for (const int8_t code : codes) squares += code * code;
-  const double norm = squares > 0 ? std::sqrt(squares) : 1;
-  for (size_t d = 0; d < codes.size(); ++d) out[d] = static_cast<float>(codes[d] / norm);
 }
 
 }  // namespace
@@ -102,7 +93,7 @@ Status Encoder::EncodeTokens(std::span<const TokenizedText> texts, std::span<flo
   std::vector<int8_t> codes(vectors.size());
   EncodeInt8(texts, codes);
   for (size_t i = 0; i < texts.size(); ++i) {
-    ToUnitLength(std::span(codes).subspan(i * dim, dim), vectors.subspan(i * dim, dim));
+    FromInt8(std::span(codes).subspan(i * dim, dim), vectors.subspan(i * dim, dim));
   }
   return OkStatus();
 }

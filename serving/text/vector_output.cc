@@ -3,8 +3,9 @@
 
 #include <algorithm>
 #include <bit>
-#include <cmath>
 #include <string>
+
+#include "base/fixed_point.h"
 
 namespace larder::serving {
 
@@ -21,19 +22,12 @@ StatusOr<size_t> OutputDimensions(const text::EncoderInfo& info, std::optional<u
 
 std::vector<float> UnitVectors(const text::EncoderInfo& info, std::span<const int8_t> codes,
                                size_t dimensions) {
-  const auto own = static_cast<size_t>(info.dimensions);
   const bool fixed_point = info.element() == text::VectorElement::kFloat;
-  std::vector<float> out;
-  out.reserve(codes.size() / info.code_size() * dimensions);
-  std::vector<int32_t> values(dimensions);
-  for (; !codes.empty(); codes = codes.subspan(info.code_size())) {
-    int64_t squares = 0;  // of 16-bit values, 2^12 at most
-    for (size_t d = 0; d < dimensions; ++d) {
-      values[d] = fixed_point ? 256 * codes[d] + codes[own + d] : codes[d];
-      squares += int64_t{values[d]} * values[d];
-    }
-    const double norm = squares > 0 ? std::sqrt(static_cast<double>(squares)) : 1;
-    for (const int32_t value : values) out.push_back(static_cast<float>(value / norm));
+  std::vector<float> out(codes.size() / info.code_size() * dimensions);
+  for (std::span<float> rest = out; !rest.empty(); rest = rest.subspan(dimensions)) {
+    const std::span<const int8_t> vector = codes.first(info.code_size());
+    codes = codes.subspan(vector.size());
+    (fixed_point ? FromFixedPoint : FromInt8)(vector, rest.first(dimensions));
   }
   return out;
 }

@@ -9,28 +9,13 @@
 
 #include "base/file_system.h"
 #include "cli/json.h"
+#include "tests/cli/run_larder.h"
 #include "tests/support/temp_dir.h"
 
 namespace larder::cli {
 namespace {
 
 using testing::HasSubstr;
-
-struct Result {
-  int code = 0;
-  std::string out;
-  std::string err;
-};
-
-Result RunLarder(const std::vector<std::string>& args) {
-  std::ostringstream out;
-  std::ostringstream err;
-  Result result;
-  result.code = RunCli(args, {out, err});
-  result.out = out.str();
-  result.err = err.str();
-  return result;
-}
 
 TEST(Cli, HelpIsNoErrorAndHasExamples) {
   const Result help = RunLarder({"get", "--help"});

@@ -7,11 +7,11 @@
 
 #include <cmath>
 #include <cstring>
-#include <sstream>
 
 #include "cli/cli.h"
 #include "cli/json.h"
 #include "larder/v1/text_service.grpc.pb.h"
+#include "tests/cli/run_larder.h"
 #include "tests/support/temp_dir.h"
 #include "tests/text/text_testing.h"
 
@@ -19,22 +19,6 @@ namespace larder::cli {
 namespace {
 
 using testing::HasSubstr;
-
-struct Result {
-  int code = 0;
-  std::string out;
-  std::string err;
-};
-
-Result RunLarder(const std::vector<std::string>& args) {
-  std::ostringstream out;
-  std::ostringstream err;
-  Result result;
-  result.code = RunCli(args, {out, err});
-  result.out = out.str();
-  result.err = err.str();
-  return result;
-}
 
 class OfflineTest : public testing::Test {
  protected:

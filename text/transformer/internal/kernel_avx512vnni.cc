@@ -6,27 +6,6 @@
 
 #include "text/transformer/internal/lanes_avx512.h"
 // Only now: what follows is compiled for the instruction set of the lanes.
-#include "text/transformer/internal/math_body.h"
-#include "text/transformer/internal/rows_body.h"
-#include "text/transformer/internal/int8_body.h"
-#include "text/transformer/internal/attention_body.h"
-#include "text/transformer/internal/float_body.h"
-
-namespace larder::text::internal::avx512vnni {
-
-const TransformerKernel kKernel = {
-    .name = "avx512vnni",
-    .normalize = &Normalize,
-    .quantize = &Quantize,
-    .project_heads = &ProjectHeads,
-    .project_add = &ProjectAdd,
-    .project_activate = &ProjectActivate,
-    .attend = &Attend,
-    .pool = &Pool,
-    .float_project = &FloatProject,
-    .float_attend = &FloatAttend,
-};
-
-}  // namespace larder::text::internal::avx512vnni
+#include "text/transformer/internal/kernel_body.h"
 
 #endif  // LARDER_TEXT_X86
