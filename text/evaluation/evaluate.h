@@ -27,7 +27,7 @@ struct EvaluationOptions {
   // Asks only for the so many newest of them (by Document::time, ties by their order); 0: for all.
   uint64_t newest = 0;
   // Asks only for these documents, by their numbers, ascending; empty: for all.
-  std::vector<size_t> asked;
+  std::vector<size_t> asked = {};
   uint64_t seed = 1;
 };
 

@@ -2,6 +2,7 @@
 #include "text/evaluation/related_items.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <string>
 #include <string_view>
@@ -159,8 +160,8 @@ TimeUs SplitTime(std::span<const Interaction> interactions, double test_share) {
   if (interactions.empty()) return std::numeric_limits<TimeUs>::max();
   std::vector<TimeUs> times;
   for (const Interaction& interaction : interactions) times.push_back(interaction.time);
-  const auto count = static_cast<double>(times.size());
-  const auto at = std::min(static_cast<size_t>(count * (1 - test_share)), times.size() - 1);
+  const auto test = std::lround(static_cast<double>(times.size()) * test_share);
+  const size_t at = times.size() - std::clamp<size_t>(static_cast<size_t>(test), 1, times.size());
   const auto place = times.begin() + static_cast<std::ptrdiff_t>(at);
   std::nth_element(times.begin(), place, times.end());
   return *place;
