@@ -15,12 +15,14 @@ namespace larder::text {
 
 // One item of a catalog, as training and evaluation see it.
 struct Document {
-  std::string title;
-  std::string content;
+  std::string title = {};
+  std::string content = {};
   // Known labels, for evaluation only; training never reads them.
-  std::vector<std::string> tags;
+  std::vector<std::string> tags = {};
   // When it came; to hold out or to ask about the newest. 0 when that is not known.
   TimeUs time = 0;
+  // What its other fields say, "creator=Donald E. Knuth"; training may give them vectors.
+  std::vector<std::string> values = {};
 };
 
 // A user engaged with an item: bought, liked, answered.

@@ -18,7 +18,7 @@ constexpr float kRowRate = 0.02f;
 constexpr float kGainRate = 0.01f;
 constexpr float kDecay = 0.001f;
 constexpr double kWarmUp = 0.05;
-constexpr uint64_t kStepsOfEpoch = 64;
+constexpr uint64_t kBatchesOfCatalog = 64;
 constexpr uint64_t kSmallestBatch = 64;
 constexpr size_t kFewestPairs = 128;
 // So many pairs of an item with a title are two sentences all the same.
@@ -26,7 +26,9 @@ constexpr double kSentencePairs = 0.3;
 // Of an item that is a view as a whole.
 constexpr size_t kMaxItemPieces = 256;
 
-// The documents of a pair; both the same for a pair of its own texts.
+enum class PairKind { kTexts, kRelated, kValue };
+
+// The documents of a pair; both the same but for kRelated.
 struct Pair {
   uint32_t first;
   uint32_t second;
@@ -45,36 +47,42 @@ class Trainer {
       const size_t views = corpus.sentence_count(i) + !corpus.title(i).empty();
       const auto document = static_cast<uint32_t>(i);
       if (views >= 2) own_.push_back({document, document});
+      if (views >= 1 && !corpus.values_of(i).empty()) valued_.push_back({document, document});
     }
     for (const auto& [first, second] : related) related_.push_back({first, second});
-    const uint64_t pairs = own_.size() + related_.size();
-    batch_ = std::clamp<uint64_t>(pairs / kStepsOfEpoch, std::min(kSmallestBatch, options.batch),
+    const uint64_t pairs = AllPairs();
+    batch_ = std::clamp<uint64_t>(pairs / kBatchesOfCatalog, std::min(kSmallestBatch, options.batch),
                                   options.batch);
   }
 
   bool CanRun() const {
-    return own_.size() + related_.size() >= kFewestPairs && options_.epochs > 0 &&
-           own_.size() / batch_ + related_.size() / batch_ > 0;
+    return AllPairs() >= kFewestPairs && options_.epochs > 0 && StepsOfEpoch() > 0;
   }
 
   ContrastiveOutcome Run(const Progress& progress, TokenTable& table) {
-    ContrastiveOutcome outcome{.text_pairs = own_.size(), .related_pairs = related_.size()};
-    const uint64_t per_epoch = own_.size() / batch_ + related_.size() / batch_;
+    ContrastiveOutcome outcome{.text_pairs = own_.size(),
+                               .related_pairs = related_.size(),
+                               .value_pairs = valued_.size()};
+    const uint64_t per_epoch = StepsOfEpoch();
     const uint64_t total = per_epoch * options_.epochs;
     if (!CanRun()) return outcome;
     const uint64_t every = total / 100 + 1;
     for (uint64_t epoch = 0; epoch < options_.epochs; ++epoch) {
       double losses = 0;
-      Shuffle(own_, random_);
-      Shuffle(related_, random_);
-      size_t own = own_.size() / batch_;
-      size_t other = related_.size() / batch_;
-      for (uint64_t step = 0; own + other > 0; ++step) {
-        const bool of_own = random_.Below(own + other) < own;
-        const auto taken = of_own ? std::span(own_).subspan(--own * batch_, batch_)
-                                  : std::span(related_).subspan(--other * batch_, batch_);
+      std::array<std::vector<Pair>*, 3> lists = {&own_, &related_, &valued_};
+      std::array<size_t, 3> batches{};
+      for (size_t k = 0; k < lists.size(); ++k) {
+        Shuffle(*lists[k], random_);
+        batches[k] = lists[k]->size() / batch_;
+      }
+      for (uint64_t step = 0; step < per_epoch; ++step) {
+        // Of the batches that are left, each comes next with the same chance.
+        size_t drawn = random_.Below(batches[0] + batches[1] + batches[2]);
+        size_t k = 0;
+        for (; drawn >= batches[k]; ++k) drawn -= batches[k];
+        const auto taken = std::span(*lists[k]).subspan(--batches[k] * batch_, batch_);
         const double at = static_cast<double>(outcome.steps) / static_cast<double>(total);
-        losses += Step(taken, at, table);
+        losses += Step(static_cast<PairKind>(k), taken, at, table);
         ++outcome.steps;
         if (progress && (outcome.steps % every == 0 || outcome.steps == total)) {
           progress(Stage(losses / static_cast<double>(step + 1)), outcome.steps, total);
@@ -100,13 +108,25 @@ class Trainer {
     return all.first(std::min(all.size(), kMaxItemPieces));
   }
 
-  void AddViews(const Pair& pair, TextBatch& first, TextBatch& second) {
-    if (pair.first != pair.second) {
-      first.texts.push_back(Whole(pair.first));
-      second.texts.push_back(Whole(pair.second));
-      return;
-    }
-    const size_t document = pair.first;
+  uint64_t AllPairs() const { return own_.size() + related_.size() + valued_.size(); }
+  uint64_t StepsOfEpoch() const {
+    return own_.size() / batch_ + related_.size() / batch_ + valued_.size() / batch_;
+  }
+
+  // A value of the document and one of its texts. Returns the value.
+  uint32_t AddValue(size_t document, TextBatch& first, TextBatch& second) {
+    const TokenIds values = corpus_.values_of(document);
+    const size_t value = random_.Below(values.size());
+    first.texts.push_back(values.subspan(value, 1));
+    const bool titled = !corpus_.title(document).empty();
+    const size_t text = random_.Below(corpus_.sentence_count(document) + titled);
+    second.texts.push_back(titled && text == 0 ? corpus_.title(document)
+                                               : Sentence(document, text - titled));
+    return static_cast<uint32_t>(values[value]);
+  }
+
+  // Two texts of the document.
+  void AddTexts(size_t document, TextBatch& first, TextBatch& second) {
     const size_t sentences = corpus_.sentence_count(document);
     const size_t drawn = random_.Below(sentences);
     second.texts.push_back(Sentence(document, drawn));
@@ -120,13 +140,25 @@ class Trainer {
   }
 
   // One step on a batch; `at` is the share of the training that is done. Returns the loss.
-  double Step(std::span<const Pair> pairs, double at, TokenTable& table) {
+  double Step(PairKind kind, std::span<const Pair> pairs, double at, TokenTable& table) {
     first_.texts.clear();
     second_.texts.clear();
     subjects_.clear();
     for (const Pair& pair : pairs) {
-      AddViews(pair, first_, second_);
-      subjects_.push_back(pair.second);
+      uint32_t subject = pair.second;
+      switch (kind) {
+        case PairKind::kTexts:
+          AddTexts(pair.first, first_, second_);
+          break;
+        case PairKind::kRelated:
+          first_.texts.push_back(Whole(pair.first));
+          second_.texts.push_back(Whole(pair.second));
+          break;
+        case PairKind::kValue:
+          subject = AddValue(pair.first, first_, second_);
+          break;
+      }
+      subjects_.push_back(subject);
     }
     table.Embed(first_);
     table.Embed(second_);
@@ -147,6 +179,7 @@ class Trainer {
   Random random_;
   std::vector<Pair> own_;
   std::vector<Pair> related_;
+  std::vector<Pair> valued_;
   uint64_t batch_ = 0;
   TextBatch first_;
   TextBatch second_;

@@ -28,13 +28,15 @@ struct ContrastiveOptions {
 struct ContrastiveOutcome {
   uint64_t text_pairs = 0;     // of an epoch
   uint64_t related_pairs = 0;  // of an epoch
+  uint64_t value_pairs = 0;    // of an epoch
   uint64_t steps = 0;
   double last_loss = 0;        // mean of the last epoch
 };
 
 // Moves the table's rows and gains so that two views of one item come near each other, and those of
 // different items do not. Views: a title and a sentence of its content, drawn anew in each epoch;
-// two sentences of an item without a title; two related items in full. Items that offer no such
+// two sentences of an item without a title; two related items in full; a value of a field, by its
+// row, and a text of an item that has it. Items that offer no such
 // pair teach nothing.
 //
 // Order: the same input gives the same bits on one machine, on any number of threads.

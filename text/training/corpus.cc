@@ -5,6 +5,7 @@
 #include <cmath>
 #include <functional>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 
 #include "base/bytes.h"
@@ -77,10 +78,29 @@ StatusOr<Corpus> Corpus::Read(std::span<const Document* const> documents,
     }
   }
   if (progress) progress(kStage, documents.size(), documents.size());
+  corpus.NumberValues(documents, tokenizer.vocab_size());
   if (corpus.ids_.empty()) {
     return InvalidArgument(documents.size(), " documents hold no piece that the tokenizer knows");
   }
   return corpus;
+}
+
+void Corpus::NumberValues(std::span<const Document* const> documents, int32_t first_id) {
+  std::unordered_map<std::string_view, uint64_t> counts;
+  for (const Document* document : documents) {
+    for (const std::string& value : document->values) ++counts[value];
+  }
+  std::unordered_map<std::string_view, int32_t> ids;
+  for (const Document* document : documents) {
+    for (const std::string& value : document->values) {
+      if (counts[value] < kFewestItems) continue;
+      const auto next = first_id + static_cast<int32_t>(values_.size());
+      const auto [found, inserted] = ids.try_emplace(value, next);
+      if (inserted) values_.push_back({.name = value, .items = counts[value]});
+      value_ids_.push_back(found->second);
+    }
+    first_value_.push_back(value_ids_.size());
+  }
 }
 
 std::vector<float> DocumentFrequencyGains(const Corpus& corpus, const Tokenizer& tokenizer) {

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "base/status.h"
@@ -45,13 +46,31 @@ class Corpus {
   }
   std::span<const int32_t> ids() const { return ids_; }
 
+  // Values of documents' fields that at least kFewestItems documents have; value k has the id
+  // vocab_size() + k, beyond the pieces.
+  static constexpr uint64_t kFewestItems = 2;
+  struct Value {
+    std::string name;  // as Document::values has it
+    uint64_t items = 0;
+  };
+  std::span<const Value> values() const { return values_; }
+  std::span<const int32_t> values_of(size_t document) const {
+    const size_t begin = first_value_[document];
+    return std::span(value_ids_).subspan(begin, first_value_[document + 1] - begin);
+  }
+
  private:
   std::span<const int32_t> part(size_t number) const {
     return std::span(ids_).subspan(begin_[number], begin_[number + 1] - begin_[number]);
   }
+  void NumberValues(std::span<const Document* const> documents, int32_t first_id);
+
   std::vector<int32_t> ids_;
   std::vector<size_t> begin_ = {0};  // of each title or sentence
   std::vector<size_t> first_ = {0};  // each document's first part
+  std::vector<Value> values_;
+  std::vector<int32_t> value_ids_;
+  std::vector<size_t> first_value_ = {0};
 };
 
 // Gains to begin with, 0 for the unknown piece and for symbols that stand for no text. A piece that

@@ -2,6 +2,7 @@
 #include "text/training/static_trainer.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <memory>
 #include <tuple>
@@ -62,6 +63,23 @@ std::vector<internal::RelatedPair> PairUp(std::span<const Interaction> interacti
   return pairs;
 }
 
+std::vector<ValueVector> ValueVectors(const internal::Corpus& corpus, size_t vocab,
+                                      const internal::TokenTable& table) {
+  std::vector<ValueVector> vectors;
+  for (size_t k = 0; k < corpus.values().size(); ++k) {
+    const internal::Corpus::Value& value = corpus.values()[k];
+    const std::span<const float> row = table.row(vocab + k);
+    double square = 0;
+    for (const float x : row) square += static_cast<double>(x) * static_cast<double>(x);
+    const auto scale = static_cast<float>(square > 0 ? 1 / std::sqrt(square) : 0);
+    ValueVector& out = vectors.emplace_back();
+    out.name = value.name;
+    out.items = value.items;
+    for (const float x : row) out.vector.push_back(x * scale);
+  }
+  return vectors;
+}
+
 StatusOr<LearnedTables> Learn(const Documents& documents,
                               std::span<const internal::RelatedPair> related,
                               const Tokenizer& tokenizer, const StaticTrainingOptions& options,
@@ -70,15 +88,19 @@ StatusOr<LearnedTables> Learn(const Documents& documents,
                           internal::Corpus::Read(documents, tokenizer, progress));
   const internal::ContrastiveOptions contrastive = {
       .epochs = options.epochs, .batch = options.batch, .seed = options.seed ^ kPairSeed};
-  const std::vector<float> gains =
+  std::vector<float> gains =
       internal::CanTrainContrastively(corpus, related, contrastive)
           ? internal::DocumentFrequencyGains(corpus, tokenizer)
           : internal::InverseFrequencyGains(corpus, tokenizer);
+  const size_t vocab = gains.size();
+  gains.resize(vocab + corpus.values().size(), 1.0f);
   internal::TokenTable table(static_cast<size_t>(options.dimensions), gains,
                              options.seed ^ kRowSeed);
   const internal::ContrastiveOutcome outcome =
       internal::TrainContrastively(corpus, related, contrastive, progress, table);
-  return LearnedTables{.tables = table.Quantise(),
+  return LearnedTables{.tables = table.Quantise(vocab),
+                       .values = outcome.steps > 0 ? ValueVectors(corpus, vocab, table)
+                                                   : std::vector<ValueVector>(),
                        .text_pairs = outcome.text_pairs,
                        .related_pairs = outcome.related_pairs,
                        .steps = outcome.steps,
@@ -227,6 +249,7 @@ StatusOr<TrainedEncoder> TrainStaticEncoder(FileSystem& fs, const std::string& d
   trained.text_pairs = learned.text_pairs;
   trained.related_pairs = learned.related_pairs;
   trained.steps = learned.steps;
+  trained.values = learned.values;
   EvaluationOptions evaluation = options.evaluation;
   evaluation.asked = held_out;
   LARDER_ASSIGN_OR_RETURN(trained.evaluation,

@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "base/file_system.h"
 #include "base/status.h"
@@ -34,8 +35,16 @@ struct StaticTrainingOptions {
   uint64_t seed = 1;
 };
 
+// A value of a field of several documents, in the same space as their texts.
+struct ValueVector {
+  std::string name;           // as Document::values has it
+  uint64_t items = 0;         // documents that have it
+  std::vector<float> vector;  // [dimensions], of length 1
+};
+
 struct LearnedTables {
   StaticTables tables;
+  std::vector<ValueVector> values;
   uint64_t text_pairs = 0;     // pairs of views of one item, in each epoch
   uint64_t related_pairs = 0;  // pairs of items from interactions, in each epoch
   uint64_t steps = 0;          // 0: there were too few pairs to learn from
@@ -48,7 +57,8 @@ struct LearnedTables {
 // other when they share rare words. From there they are moved so that two views of one item, its
 // title and a sentence of its content, are nearer than those of different items (contrastively, many
 // at a time). `interactions` (maybe none; items are numbers of `documents`) give pairs more: items
-// that one user engages with one after the other. Documents without two views teach nothing; a
+// that one user engages with one after the other. Values of documents' fields get vectors of their
+// own in the same space, near the texts of the documents that have them. Documents without two views teach nothing; a
 // catalog that has hardly any keeps its beginning.
 //
 // Order: the same documents, tokenizer and options give the same bytes on one machine, whatever the
@@ -81,6 +91,7 @@ struct TrainedEncoder {
   uint64_t text_pairs = 0;
   uint64_t related_pairs = 0;
   uint64_t steps = 0;  // 0: too few pairs to learn from
+  std::vector<ValueVector> values;
   // Asked about the documents held out, or about all when none was; also in encoder.json.
   Evaluation evaluation;
 };

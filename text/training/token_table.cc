@@ -179,13 +179,13 @@ std::vector<std::pair<int32_t, TokenTable::PieceGradient>> TokenTable::Gradients
   return all;
 }
 
-StaticTables TokenTable::Quantise() const {
+StaticTables TokenTable::Quantise(size_t count) const {
   StaticTables tables;
   tables.dimensions = static_cast<int32_t>(dimensions_);
-  tables.table.assign(rows_.size(), 0);
-  tables.weights.assign(vocab(), 0);
-  std::vector<double> weights(vocab(), 0.0);
-  for (size_t piece = 0; piece < vocab(); ++piece) {
+  tables.table.assign(count * dimensions_, 0);
+  tables.weights.assign(count, 0);
+  std::vector<double> weights(count, 0.0);
+  for (size_t piece = 0; piece < count; ++piece) {
     float largest = 0;
     for (const float x : row(piece)) largest = std::max(largest, std::abs(x));
     if (!(gains_[piece] > 0) || !(largest > 0)) continue;
@@ -196,7 +196,7 @@ StaticTables TokenTable::Quantise() const {
     weights[piece] = static_cast<double>(gains_[piece]) * static_cast<double>(largest);
   }
   const double largest = *std::max_element(weights.begin(), weights.end());
-  for (size_t piece = 0; piece < vocab() && largest > 0; ++piece) {
+  for (size_t piece = 0; piece < count && largest > 0; ++piece) {
     tables.weights[piece] =
         static_cast<int32_t>(std::lround(weights[piece] / largest * kMaxTokenWeight));
   }

@@ -71,8 +71,8 @@ class TokenTable {
       std::span<TextBatch* const> batches) const;
 
   // Rounds each row to int8 by its own largest entry and puts what that scaling took, times the
-  // gain, into the integer weight.
-  StaticTables Quantise() const;
+  // gain, into the integer weight. Of the first `count` pieces.
+  StaticTables Quantise(size_t count) const;
 
  private:
   struct Use {

@@ -182,6 +182,45 @@ TEST(StaticTrainer, InteractionsBringRelatedItemsTogether) {
   EXPECT_LT(cosine("server", "synth"), 0.4);
 }
 
+TEST(StaticTrainer, ValuesOfFieldsLieByTheTextsThatHaveThem) {
+  const std::vector<Document> sample = SampleCatalog(600, 5);
+  std::vector<Document> documents = sample;
+  for (size_t i = 0; i < documents.size(); ++i) {
+    documents[i].values = {"subject=" + documents[i].tags[0], "only=" + std::to_string(i)};
+  }
+  const auto tokenizer = SampleTokenizer();
+  const StaticTrainingOptions options = {.dimensions = 32, .epochs = 10};
+
+  ASSERT_OK_AND_ASSIGN(const auto learned, TrainStaticTables(documents, {}, *tokenizer, options));
+  ASSERT_OK_AND_ASSIGN(const auto without, TrainStaticTables(sample, {}, *tokenizer, options));
+
+  ASSERT_EQ(learned.values.size(), 8u);  // what a single item has is left out
+  EXPECT_TRUE(without.values.empty());
+  EXPECT_EQ(learned.tables.vocab_size(), tokenizer->vocab_size());
+  const auto nearest = [&](std::string_view text) {
+    std::vector<int32_t> ids;
+    std::vector<int64_t> sums(32);
+    EXPECT_OK(tokenizer->Encode(text, ids));
+    SumTokens(learned.tables, ids, sums);
+    std::pair<double, std::string> best = {-1e300, ""};
+    for (const ValueVector& value : learned.values) {
+      double dot = 0;
+      double square = 0;
+      for (size_t d = 0; d < 32; ++d) {
+        dot += static_cast<double>(sums[d]) * static_cast<double>(value.vector[d]);
+        square += static_cast<double>(value.vector[d]) * static_cast<double>(value.vector[d]);
+      }
+      EXPECT_NEAR(square, 1, 1e-5);
+      EXPECT_GT(value.items, 30u);
+      best = std::max(best, std::pair(dot, value.name));
+    }
+    return best.second;
+  };
+  EXPECT_EQ(nearest("network daemon"), "subject=server");
+  EXPECT_EQ(nearest("enemy castle"), "subject=game");
+  EXPECT_EQ(nearest("playlist codec"), "subject=music");
+}
+
 TEST(StaticTrainer, HeldOutDocumentsAreNeitherLearnedNorTokenized) {
   std::vector<Document> documents = SampleCatalog(450, 5);
   for (size_t i = 0; i < documents.size(); ++i) documents[i].time = static_cast<TimeUs>(i + 1);

@@ -116,7 +116,7 @@ TEST(TokenTable, QuantisedRowsKeepTheVectors) {
   TokenTable table(kDim, kGains, 4);
   for (float& x : table.row(1)) x *= 3;  // rows need not have length 1
 
-  const StaticTables tables = table.Quantise();
+  const StaticTables tables = table.Quantise(5);
 
   ASSERT_EQ(tables.vocab_size(), 5);
   EXPECT_EQ(tables.weights[2], 0);
