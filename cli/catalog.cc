@@ -79,6 +79,26 @@ StatusOr<double> NumberField(const Record& record, const std::string& name,
   return InvalidArgument(where, ": field '", name, "': expected a number, got ", found->dump());
 }
 
+// The values of the named fields: texts, or lists of texts.
+Status AddValues(const Record& record, const std::vector<std::string>& fields,
+                 const std::string& where, text::Document& document) {
+  for (const std::string& field : fields) {
+    const auto found = record.find(field);
+    if (found == record.end() || found->is_null()) continue;
+    const Record list = found->is_array() ? *found : Record::array({*found});
+    for (const Record& value : list) {
+      if (!value.is_string()) {
+        return InvalidArgument(where, ": field '", field,
+                               "': expected text or a list of texts, got ", value.type_name());
+      }
+      if (!value.get_ref<const std::string&>().empty()) {
+        document.values.push_back(Concat(field, "=", value.get_ref<const std::string&>()));
+      }
+    }
+  }
+  return OkStatus();
+}
+
 std::vector<std::string_view> SplitTabs(std::string_view line) {
   std::vector<std::string_view> cells;
   for (;;) {
@@ -135,7 +155,9 @@ StatusOr<std::vector<text::Document>> ReadDocuments(const std::vector<std::strin
 StatusOr<Catalog> ReadCatalog(const std::vector<std::string>& files, const ItemFields& fields,
                               const TagsByKey& tags) {
   Catalog catalog;
-  FieldCheck check({fields.title, fields.content, fields.key, fields.time});
+  std::vector<std::string> named = {fields.title, fields.content, fields.key, fields.time};
+  named.insert(named.end(), fields.values.begin(), fields.values.end());
+  FieldCheck check(named);
   const Status status =
       ForEachRecord(files, [&](const Record& record, const std::string& where) -> Status {
         check.See(record);
@@ -144,10 +166,13 @@ StatusOr<Catalog> ReadCatalog(const std::vector<std::string>& files, const ItemF
         LARDER_ASSIGN_OR_RETURN(document.content, TextField(record, fields.content, where));
         LARDER_ASSIGN_OR_RETURN(document.time, TimeField(record, fields.time, where));
         if (document.title.empty() && document.content.empty()) return OkStatus();
+        LARDER_RETURN_IF_ERROR(AddValues(record, fields.values, where, document));
+        catalog.keys.emplace_back();
         if (!fields.key.empty()) {
           LARDER_ASSIGN_OR_RETURN(const std::string key, TextField(record, fields.key, where));
           if (const auto found = tags.find(key); found != tags.end()) document.tags = found->second;
           const auto number = static_cast<uint32_t>(catalog.documents.size());
+          catalog.keys.back() = key;
           if (!key.empty() && !catalog.number_of.emplace(key, number).second) {
             return InvalidArgument(where, ": ", fields.key, " '", key, "' comes twice");
           }

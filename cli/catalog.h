@@ -19,6 +19,8 @@ struct ItemFields {
   std::string content = "content";
   std::string key;   // looked up in the tags and events
   std::string time;  // RFC 3339 text: which items are newest
+  // Become Document::values, "name=text"; texts or lists of texts.
+  std::vector<std::string> values = {};
 };
 
 // Where events tell who engaged with what.
@@ -45,13 +47,14 @@ StatusOr<std::vector<text::Document>> ReadDocuments(const std::vector<std::strin
 // Items with their keys, for what refers to them. Errors: as above; a key twice.
 struct Catalog {
   std::vector<text::Document> documents;
-  std::unordered_map<std::string, uint32_t> number_of;  // of each key; empty without a key field
+  std::vector<std::string> keys;  // of each document; empty without a key field
+  std::unordered_map<std::string, uint32_t> number_of;  // of each key
 };
 StatusOr<Catalog> ReadCatalog(const std::vector<std::string>& files, const ItemFields& fields,
                               const TagsByKey& tags = {});
 
-// Reads events as interactions with the items. Events without a user, and with items that are not in
-// the catalog, are left out. Errors: as above.
+// Reads events as interactions with the items. Events without a user, and with items that are not
+// in the catalog, are left out. Errors: as above.
 StatusOr<std::vector<text::Interaction>> ReadInteractions(const std::string& file,
                                                           const EventFields& fields,
                                                           const Catalog& catalog);

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <ostream>
 
+#include "base/file_system.h"
 #include "cli/commands/commands.h"
 #include "cli/commands/encoder_commands.h"
 #include "cli/format.h"
 #include "cli/table.h"
+#include "text/sentencepiece/sentencepiece_tokenizer.h"
+#include "text/tokenizer.h"
 
 namespace larder::cli {
 namespace {
@@ -16,6 +19,14 @@ Json FiguresOf(const text::Retrieval& retrieval) {
 }
 
 }  // namespace
+
+StatusOr<std::string> ReadTokenizerFile(const std::string& file) {
+  LARDER_ASSIGN_OR_RETURN(std::string bytes,
+                          FileSystem::Posix().Read(file, text::kMaxTokenizerBytes));
+  // The trainer would not know what the file is called.
+  LARDER_RETURN_IF_ERROR(text::OpenSentencePiece(bytes, file).status());
+  return bytes;
+}
 
 text::Progress ShowOn(Progress& progress) {
   return [&progress](std::string_view stage, uint64_t done, uint64_t total) {
@@ -96,6 +107,7 @@ void PrintEvaluation(std::ostream& out, const text::Evaluation& evaluation) {
 void AddEncoder(CLI::App& app, Cli& cli) {
   CLI::App* encoder = AddGroup(app, "encoder", "Train and measure encoders; needs no server");
   AddEncoderTrain(*encoder, cli);
+  AddEncoderDistill(*encoder, cli);
   AddEncoderEval(*encoder, cli);
 }
 

@@ -20,6 +20,8 @@ void AddEncoderTrain(CLI::App& encoder, Cli& cli);
 void AddEncoderEval(CLI::App& encoder, Cli& cli);
 void AddEncoderDistill(CLI::App& encoder, Cli& cli);
 
+// The bytes of a tokenizer's model. Errors: kDataLoss naming the file if it is none.
+StatusOr<std::string> ReadTokenizerFile(const std::string& file);
 // What several of them need. `progress` must outlive the result.
 text::Progress ShowOn(Progress& progress);
 void AddItemOptions(CLI::App* command, std::vector<std::string>& items, ItemFields& fields);

@@ -169,8 +169,8 @@ void AddEncoderEval(CLI::App& encoder, Cli& cli) {
   CLI::App* command = AddCommand(
       encoder, cli, "eval", "Measure an encoder beside BM25 and TF-IDF on the same questions",
       "  larder encoder eval encoders/titles --items catalog.jsonl\n"
-      "  larder encoder eval encoders/titles --items catalog.jsonl --key item_id --tags tags.jsonl\n"
-      "  larder encoder eval encoders/titles --items catalog.jsonl --key item_id --events views.jsonl\n"
+      "  larder encoder eval encoders/titles --items items.jsonl --key item_id --tags tags.jsonl\n"
+      "  larder encoder eval encoders/titles --items items.jsonl --key id --events views.jsonl\n"
       "  larder encoder eval encoders/titles --sts sts-dev.csv",
       Needs::kNothing);
   command->add_option("DIR", options->dir, "The encoder's artifact directory")->required();

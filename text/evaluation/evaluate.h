@@ -67,8 +67,8 @@ std::vector<size_t> Newest(std::span<const Document* const> documents, uint64_t 
 
 // `asked` holds numbers of `documents`.
 Status MeasureKnownItems(const Encoder& encoder, std::span<const Document* const> documents,
-                         std::span<const size_t> asked, const EvaluationOptions& options, const Progress& progress,
-                         Evaluation& result);
+                         std::span<const size_t> asked, const EvaluationOptions& options,
+                         const Progress& progress, Evaluation& result);
 Status MeasureTags(const Encoder& encoder, std::span<const Document* const> documents,
                    const EvaluationOptions& options, const Progress& progress, Evaluation& result);
 

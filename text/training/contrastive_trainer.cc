@@ -51,8 +51,8 @@ class Trainer {
     }
     for (const auto& [first, second] : related) related_.push_back({first, second});
     const uint64_t pairs = AllPairs();
-    batch_ = std::clamp<uint64_t>(pairs / kBatchesOfCatalog, std::min(kSmallestBatch, options.batch),
-                                  options.batch);
+    const uint64_t smallest = std::min(kSmallestBatch, options.batch);
+    batch_ = std::clamp<uint64_t>(pairs / kBatchesOfCatalog, smallest, options.batch);
   }
 
   bool CanRun() const {

@@ -17,7 +17,7 @@ namespace larder::text::internal {
 using RelatedPair = std::pair<uint32_t, uint32_t>;
 
 struct ContrastiveOptions {
-  uint64_t epochs = 10;
+  uint64_t epochs = 20;
   // Pairs told apart at a time. A catalog of fewer than 64 times as many has smaller batches, so
   // that an epoch has enough steps; 64 at least.
   uint64_t batch = 2'048;

@@ -143,7 +143,8 @@ class Student {
       double losses = 0;
       for (uint64_t k = 0; k < per_epoch; ++k) {
         const double left = 1 - static_cast<double>(step) / static_cast<double>(total);
-        losses += Step(std::span(train_).subspan(k * batch, batch), static_cast<float>(left), table);
+        const auto taken = std::span(train_).subspan(k * batch, batch);
+        losses += Step(taken, static_cast<float>(left), table);
         ++step;
         if (progress && (step % (total / 100 + 1) == 0 || step == total)) {
           std::array<char, 48> stage{};

@@ -35,7 +35,7 @@ struct DistillOptions {
   // At most so many texts (100 to 5,000,000) are shown to the teacher, drawn with `seed`: that is
   // what takes the time.
   uint64_t max_texts = 50'000;
-  uint64_t epochs = 10;
+  uint64_t epochs = 30;
   uint64_t batch = 512;
   uint64_t seed = 1;
 };
@@ -43,8 +43,8 @@ struct DistillOptions {
 struct Distilled {
   StaticTables tables;
   uint64_t texts = 0;
-  // Mean cosine of the student's vectors with the teacher's, in the student's dimensions, over texts
-  // that were kept from learning (a fiftieth).
+  // Mean cosine of the student's vectors with the teacher's, in the student's dimensions, over
+  // texts that were kept from learning (a fiftieth).
   double cosine = 0;
 };
 

@@ -22,7 +22,9 @@ struct MatrixView {
   size_t column_stride = 1;
 
   MatrixView Transposed() const { return {data, column_stride, row_stride}; }
-  MatrixView Rows(size_t first) const { return {data + first * row_stride, row_stride, column_stride}; }
+  MatrixView Rows(size_t first) const {
+    return {data + first * row_stride, row_stride, column_stride};
+  }
 };
 
 // out = a * b, on the calling thread.

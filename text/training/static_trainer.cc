@@ -226,8 +226,8 @@ StatusOr<TrainedEncoder> TrainStaticEncoder(FileSystem& fs, const std::string& d
   LARDER_ASSIGN_OR_RETURN(const std::vector<size_t> held_out, ChooseHeldOut(documents, options));
   std::string tokenizer_bytes = options.tokenizer_model;
   if (tokenizer_bytes.empty()) {
-    LARDER_ASSIGN_OR_RETURN(
-        tokenizer_bytes, TrainTokenizer(AllTexts(documents, held_out), options.tokenizer, progress));
+    const std::vector<std::string_view> texts = AllTexts(documents, held_out);
+    LARDER_ASSIGN_OR_RETURN(tokenizer_bytes, TrainTokenizer(texts, options.tokenizer, progress));
   }
   EncoderConfig config;
   config.dimensions = options.table.dimensions;

@@ -59,8 +59,8 @@ TEST(EvaluateRelated, TheEncoderThatKnowsMoreIsAhead) {
   // The letters tell the families apart, the words do not: each is another one.
   std::vector<Document> documents;
   for (int i = 0; i < 40; ++i) {
-    documents.push_back({std::string(i % 2 == 0 ? "a" : "b") + std::string(i + 1, i % 2 ? 'b' : 'a'),
-                         "", {}, 0});
+    const char letter = i % 2 == 0 ? 'a' : 'b';
+    documents.push_back({std::string(static_cast<size_t>(i) + 2, letter), "", {}, 0});
   }
   std::vector<Interaction> interactions;
   for (uint32_t user = 0; user < 20; ++user) {

@@ -31,7 +31,8 @@ TEST(EvaluatePairs, RefusesTooFewAndUnusableScores) {
   EXPECT_THAT(EvaluatePairs(LetterEncoder(), std::vector<ScoredPair>(1)),
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("1 pairs")));
   const double nan = std::numeric_limits<double>::quiet_NaN();
-  EXPECT_THAT(EvaluatePairs(LetterEncoder(), std::vector<ScoredPair>{{"a", "b", 1}, {"a", "b", nan}}),
+  const std::vector<ScoredPair> unusable = {{"a", "b", 1}, {"a", "b", nan}};
+  EXPECT_THAT(EvaluatePairs(LetterEncoder(), unusable),
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("pair 1")));
 }
 

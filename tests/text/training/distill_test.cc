@@ -136,7 +136,8 @@ TEST(Distill, RefusesWhatCannotWork) {
   };
 
   EXPECT_THAT(distil(FakeTeacher(), {.dimensions = 25}),
-              StatusIs(StatusCode::kInvalidArgument, HasSubstr("dimensions is 25, expected 8 to 24")));
+              StatusIs(StatusCode::kInvalidArgument,
+                       HasSubstr("dimensions is 25, expected 8 to 24")));
   EXPECT_THAT(distil(FakeTeacher(), {.dimensions = 16, .max_texts = 99}),
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("max_texts is 99")));
   EXPECT_THAT(DistillStaticTables(std::span(views).first(99), FakeTeacher(), *tokenizer,

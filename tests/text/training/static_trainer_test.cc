@@ -283,8 +283,10 @@ TEST(StaticTrainer, TheArtifactHasOneNameAndTellsItsQuality) {
   TempDir two;
   const std::vector<Document> documents = SampleCatalog(200, 5);
 
-  ASSERT_OK_AND_ASSIGN(const auto first, TrainStaticEncoder(Fs(), one.path(), documents, {}, Small()));
-  ASSERT_OK_AND_ASSIGN(const auto second, TrainStaticEncoder(Fs(), two.path(), documents, {}, Small()));
+  ASSERT_OK_AND_ASSIGN(const auto first,
+                       TrainStaticEncoder(Fs(), one.path(), documents, {}, Small()));
+  ASSERT_OK_AND_ASSIGN(const auto second,
+                       TrainStaticEncoder(Fs(), two.path(), documents, {}, Small()));
 
   EXPECT_EQ(first.info.digest, second.info.digest);
   ASSERT_OK_AND_ASSIGN(const EncoderConfig config, ReadEncoderConfig(Fs(), one.path()));
@@ -327,7 +329,8 @@ TEST(StaticTrainer, ReportsEveryStageToItsEnd) {
                                [&](std::string_view stage, uint64_t done, uint64_t total) {
                                  EXPECT_LE(done, total);
                                  // A figure may follow a comma.
-                                 last[std::string(stage.substr(0, stage.find(',')))] = {done, total};
+                                 const auto name = stage.substr(0, stage.find(','));
+                                 last[std::string(name)] = {done, total};
                                }));
 
   EXPECT_EQ(last.size(), 5u);

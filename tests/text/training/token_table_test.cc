@@ -48,7 +48,8 @@ TEST(TokenTable, VectorsAreWeightedSumsOfLengthOne) {
   std::array<double, kDim> sum{};
   double square = 0;
   for (size_t d = 0; d < kDim; ++d) {
-    sum[d] = 0.5 * static_cast<double>(table.row(0)[d]) + 4.0 * static_cast<double>(table.row(3)[d]);
+    sum[d] = 0.5 * static_cast<double>(table.row(0)[d]) +
+             4.0 * static_cast<double>(table.row(3)[d]);
     square += sum[d] * sum[d];
   }
   EXPECT_NEAR(batch.lengths[0], std::sqrt(square), 1e-5);
