@@ -16,6 +16,9 @@ namespace larder {
 void ParallelPieces(size_t n, size_t min_piece,
                     const std::function<void(size_t begin, size_t end)>& work);
 
+// Has ParallelPieces act as on a machine of so many processors; 0: this one's.
+void SetProcessorsForTesting(size_t processors);
+
 }  // namespace larder
 
 #endif  // LARDER_BASE_PARALLEL_H_

@@ -1,10 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/catalog.h"
 
+#include <algorithm>
+#include <charconv>
+#include <cmath>
 #include <functional>
+#include <limits>
 #include <set>
+#include <string_view>
 #include <utility>
 
+#include "base/clock.h"
+#include "cli/input/byte_source.h"
+#include "cli/input/line_reader.h"
 #include "cli/input/record_reader.h"
 #include "cli/json.h"
 
@@ -46,6 +54,61 @@ StatusOr<std::string> TextField(const Record& record, const std::string& name,
   return found->get<std::string>();
 }
 
+// 0 for a missing or null field.
+StatusOr<TimeUs> TimeField(const Record& record, const std::string& name,
+                           const std::string& where) {
+  LARDER_ASSIGN_OR_RETURN(const std::string text, TextField(record, name, where));
+  if (text.empty()) return TimeUs{0};
+  const StatusOr<TimeUs> time = ParseTime(text);
+  if (!time.ok()) return Annotate(time.status(), Concat(where, ": field '", name, "'"));
+  return time;
+}
+
+// CSV has numbers as text. Minus infinity for a missing or null field.
+StatusOr<double> NumberField(const Record& record, const std::string& name,
+                             const std::string& where) {
+  const auto found = record.find(name);
+  if (found == record.end() || found->is_null()) return -std::numeric_limits<double>::infinity();
+  if (found->is_number()) return found->get<double>();
+  if (found->is_string()) {
+    const auto& text = found->get_ref<const std::string&>();
+    double number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error == std::errc() && end == text.data() + text.size()) return number;
+  }
+  return InvalidArgument(where, ": field '", name, "': expected a number, got ", found->dump());
+}
+
+// The values of the named fields: texts, or lists of texts.
+Status AddValues(const Record& record, const std::vector<std::string>& fields,
+                 const std::string& where, text::Document& document) {
+  for (const std::string& field : fields) {
+    const auto found = record.find(field);
+    if (found == record.end() || found->is_null()) continue;
+    const Record list = found->is_array() ? *found : Record::array({*found});
+    for (const Record& value : list) {
+      if (!value.is_string()) {
+        return InvalidArgument(where, ": field '", field,
+                               "': expected text or a list of texts, got ", value.type_name());
+      }
+      if (!value.get_ref<const std::string&>().empty()) {
+        document.values.push_back(Concat(field, "=", value.get_ref<const std::string&>()));
+      }
+    }
+  }
+  return OkStatus();
+}
+
+std::vector<std::string_view> SplitTabs(std::string_view line) {
+  std::vector<std::string_view> cells;
+  for (;;) {
+    const size_t tab = line.find('\t');
+    cells.push_back(line.substr(0, tab));
+    if (tab == std::string_view::npos) return cells;
+    line.remove_prefix(tab + 1);
+  }
+}
+
 // Sees to it that some record has each field that a command names: a name that none has is
 // misspelt, and nothing would be learned from it. An empty name means no field.
 class FieldCheck {
@@ -85,25 +148,102 @@ class FieldCheck {
 StatusOr<std::vector<text::Document>> ReadDocuments(const std::vector<std::string>& files,
                                                     const ItemFields& fields,
                                                     const TagsByKey& tags) {
-  std::vector<text::Document> documents;
-  FieldCheck check({fields.title, fields.content, fields.key});
+  LARDER_ASSIGN_OR_RETURN(Catalog catalog, ReadCatalog(files, fields, tags));
+  return std::move(catalog.documents);
+}
+
+StatusOr<Catalog> ReadCatalog(const std::vector<std::string>& files, const ItemFields& fields,
+                              const TagsByKey& tags) {
+  Catalog catalog;
+  std::vector<std::string> named = {fields.title, fields.content, fields.key, fields.time};
+  named.insert(named.end(), fields.values.begin(), fields.values.end());
+  FieldCheck check(named);
   const Status status =
       ForEachRecord(files, [&](const Record& record, const std::string& where) -> Status {
         check.See(record);
         text::Document document;
         LARDER_ASSIGN_OR_RETURN(document.title, TextField(record, fields.title, where));
         LARDER_ASSIGN_OR_RETURN(document.content, TextField(record, fields.content, where));
+        LARDER_ASSIGN_OR_RETURN(document.time, TimeField(record, fields.time, where));
         if (document.title.empty() && document.content.empty()) return OkStatus();
+        LARDER_RETURN_IF_ERROR(AddValues(record, fields.values, where, document));
+        catalog.keys.emplace_back();
         if (!fields.key.empty()) {
           LARDER_ASSIGN_OR_RETURN(const std::string key, TextField(record, fields.key, where));
           if (const auto found = tags.find(key); found != tags.end()) document.tags = found->second;
+          const auto number = static_cast<uint32_t>(catalog.documents.size());
+          catalog.keys.back() = key;
+          if (!key.empty() && !catalog.number_of.emplace(key, number).second) {
+            return InvalidArgument(where, ": ", fields.key, " '", key, "' comes twice");
+          }
         }
-        documents.push_back(std::move(document));
+        catalog.documents.push_back(std::move(document));
         return OkStatus();
       });
   if (!status.ok()) return status;
   LARDER_RETURN_IF_ERROR(check.End());
-  return documents;
+  return catalog;
+}
+
+StatusOr<std::vector<text::Interaction>> ReadInteractions(const std::string& file,
+                                                          const EventFields& fields,
+                                                          const Catalog& catalog) {
+  std::vector<text::Interaction> interactions;
+  std::unordered_map<std::string, uint32_t> users;
+  FieldCheck check({fields.user, fields.item, fields.time, fields.value});
+  const Status status =
+      ForEachRecord({file}, [&](const Record& record, const std::string& where) -> Status {
+        check.See(record);
+        LARDER_ASSIGN_OR_RETURN(const std::string user, TextField(record, fields.user, where));
+        LARDER_ASSIGN_OR_RETURN(const std::string item, TextField(record, fields.item, where));
+        LARDER_ASSIGN_OR_RETURN(const TimeUs time, TimeField(record, fields.time, where));
+        if (!fields.value.empty()) {
+          LARDER_ASSIGN_OR_RETURN(const double value, NumberField(record, fields.value, where));
+          if (value < fields.at_least) return OkStatus();
+        }
+        const auto number = catalog.number_of.find(item);
+        if (user.empty() || number == catalog.number_of.end()) return OkStatus();
+        const auto next = static_cast<uint32_t>(users.size());
+        interactions.push_back({.user = users.try_emplace(user, next).first->second,
+                                .item = number->second,
+                                .time = time});
+        return OkStatus();
+      });
+  if (!status.ok()) return status;
+  LARDER_RETURN_IF_ERROR(check.End());
+  if (interactions.empty()) {
+    return InvalidArgument(file, ": no event of a user with an item of the catalog");
+  }
+  return interactions;
+}
+
+StatusOr<std::vector<text::ScoredPair>> ReadScoredPairs(const std::string& file,
+                                                        const PairColumns& columns) {
+  LARDER_ASSIGN_OR_RETURN(const auto source, OpenInput(file));
+  LineReader lines(*source, kMaxRecordBytes);
+  std::vector<text::ScoredPair> pairs;
+  Line line;
+  for (;;) {
+    LARDER_ASSIGN_OR_RETURN(const bool more, lines.Next(line));
+    if (!more) return pairs;
+    const std::string where = Concat(file, ":", line.number);
+    const std::vector<std::string_view> cells = SplitTabs(line.text);
+    const size_t needed = std::max({columns.score, columns.first, columns.second});
+    if (line.too_long || cells.size() < needed) {
+      return InvalidArgument(where, ": ", cells.size(), " columns, expected at least ", needed);
+    }
+    text::ScoredPair pair;
+    const std::string_view score = cells[columns.score - 1];
+    const auto [end, error] = std::from_chars(score.begin(), score.end(), pair.score);
+    if (error != std::errc() || end != score.end() || !std::isfinite(pair.score)) {
+      if (line.number == 1) continue;  // the columns' names
+      return InvalidArgument(where, ": column ", columns.score, ": expected a number, got '", score,
+                             "'");
+    }
+    pair.first = cells[columns.first - 1];
+    pair.second = cells[columns.second - 1];
+    pairs.push_back(std::move(pair));
+  }
 }
 
 StatusOr<std::vector<std::string>> ReadTexts(const std::vector<std::string>& files,

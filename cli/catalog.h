@@ -2,12 +2,14 @@
 #ifndef LARDER_CLI_CATALOG_H_
 #define LARDER_CLI_CATALOG_H_
 
+#include <cstdint>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "base/status.h"
 #include "text/document.h"
+#include "text/evaluation/sentence_pairs.h"
 
 namespace larder::cli {
 
@@ -15,7 +17,20 @@ namespace larder::cli {
 struct ItemFields {
   std::string title = "title";
   std::string content = "content";
-  std::string key;  // looked up in the tags
+  std::string key;   // looked up in the tags and events
+  std::string time;  // RFC 3339 text: which items are newest
+  // Become Document::values, "name=text"; texts or lists of texts.
+  std::vector<std::string> values = {};
+};
+
+// Where events tell who engaged with what.
+struct EventFields {
+  std::string user = "user_id";
+  std::string item = "item_id";
+  std::string time = "event_time";
+  // Only events with at least `at_least` in the field `value` count; empty: all.
+  std::string value;
+  double at_least = 0;
 };
 
 // Tags by key, for evaluation.
@@ -28,6 +43,34 @@ using TagsByKey = std::unordered_map<std::string, std::vector<std::string>>;
 StatusOr<std::vector<text::Document>> ReadDocuments(const std::vector<std::string>& files,
                                                     const ItemFields& fields,
                                                     const TagsByKey& tags = {});
+
+// Items with their keys, for what refers to them. Errors: as above; a key twice.
+struct Catalog {
+  std::vector<text::Document> documents;
+  std::vector<std::string> keys;  // of each document; empty without a key field
+  std::unordered_map<std::string, uint32_t> number_of;  // of each key
+};
+StatusOr<Catalog> ReadCatalog(const std::vector<std::string>& files, const ItemFields& fields,
+                              const TagsByKey& tags = {});
+
+// Reads events as interactions with the items. Events without a user, and with items that are not
+// in the catalog, are left out. Errors: as above.
+StatusOr<std::vector<text::Interaction>> ReadInteractions(const std::string& file,
+                                                          const EventFields& fields,
+                                                          const Catalog& catalog);
+
+// Which columns of a tab-separated file are what, counted from 1; those of STS-B unless others are
+// named.
+struct PairColumns {
+  size_t score = 5;
+  size_t first = 6;
+  size_t second = 7;
+};
+
+// Reads scored pairs of texts, one a line; a first line whose score is no number names the columns.
+// Errors: kInvalidArgument naming file:line; what reading the file says.
+StatusOr<std::vector<text::ScoredPair>> ReadScoredPairs(const std::string& file,
+                                                           const PairColumns& columns);
 
 // Reads every value of the named fields, one text each, empty ones left out. Errors: as above.
 StatusOr<std::vector<std::string>> ReadTexts(const std::vector<std::string>& files,

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "text/document.h"
 
+#include <array>
+
 #include "base/bytes.h"
 #include "text/tokenizer.h"
 
@@ -42,6 +44,22 @@ std::string_view FirstSentence(std::string_view text) {
   }
   text = text.substr(0, end);
   return text.substr(0, text.find_last_not_of(kSpace) + 1);
+}
+
+std::vector<std::string_view> Sentences(std::string_view text) {
+  std::vector<std::string_view> sentences;
+  for (;;) {
+    const std::string_view sentence = FirstSentence(text);
+    if (sentence.empty()) return sentences;
+    sentences.push_back(sentence);
+    text.remove_prefix(static_cast<size_t>(sentence.data() - text.data()) + sentence.size());
+  }
+}
+
+std::string FullText(const Document& document) {
+  const std::array<std::optional<std::string_view>, 2> fields = {document.title,
+                                                                 document.content};
+  return JoinFields(fields);
 }
 
 }  // namespace larder::text

@@ -227,6 +227,146 @@ TEST_F(TrainTest, ATokenizerThatIsNoneIsCalledByItsName) {
   EXPECT_THAT(result.err, HasSubstr("/etc/passwd: not a SentencePiece model"));
 }
 
+// A catalog of 300 items, of two creators and subjects, with events and scored pairs.
+class EncoderTest : public testing::Test {
+ protected:
+  EncoderTest() {
+    std::ofstream items(items_);
+    std::ofstream events(events_);
+    for (int i = 0; i < 300; ++i) {
+      const std::string subject = i % 2 == 0 ? "network" : "castle";
+      const std::string other = i % 2 == 0 ? "protocol" : "enemy";
+      items << R"({"id":"i)" << i << R"(","title":"item)" << i << " " << subject
+            << R"(","content":"About )" << other << " number " << i
+            << R"( and more of it.","creator":")" << (i % 2 == 0 ? "Ann" : "Bob")
+            << R"(","published_at":"2024-01-01T00:00:)" << (i < 250 ? "00Z" : "01Z") << "\"}\n";
+      for (int k = 0; k < 3; ++k) {
+        events << R"({"user_id":"u)" << i % 20 << R"(","item_id":"i)" << (i + 2 * k) % 300
+               << R"(","rating":)" << k + 3 << R"(,"event_time":"2024-02-01T00:0)" << i / 60 << ":"
+               << i % 60 / 10 << i % 10 << "Z\"}\n";
+      }
+    }
+    std::ofstream(pairs_) << "score\tfirst\tsecond\n5\tnetwork\tnetwork\n0\tnetwork\tenemy\n"
+                          << "3\tcastle one\tcastle two\n";
+  }
+  Result Train(std::vector<std::string> more) {
+    std::vector<std::string> args = {"encoder", "train",  "--items", items_, "--key",    "id",
+                                     "--out",   encoder_, "--pieces", "200",  "--epochs", "2",
+                                     "--dimensions", "32"};
+    args.insert(args.end(), more.begin(), more.end());
+    return RunLarder(args);
+  }
+
+  const TempDir dir_;
+  const std::string items_ = dir_.File("items.jsonl");
+  const std::string events_ = dir_.File("events.jsonl");
+  const std::string pairs_ = dir_.File("pairs.tsv");
+  const std::string encoder_ = dir_.File("encoder");
+};
+
+TEST_F(EncoderTest, TrainsHoldsOutAndTellsWhatTheTableMeans) {
+  const Result result = Train({"--hold-out", "50", "--time", "published_at"});
+
+  EXPECT_EQ(result.code, kExitOk) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("ENCODER"));
+  EXPECT_THAT(result.out, HasSubstr("BM25"));
+  EXPECT_THAT(result.out, HasSubstr("a sentence finds its title first, of 50 among 300"));
+  EXPECT_THAT(result.out, HasSubstr("Asked about 50 items that training never saw."));
+}
+
+TEST_F(EncoderTest, LearnsFromEventsAndWritesVectorsOfValuesAndItems) {
+  const std::string values = dir_.File("values.jsonl");
+  const std::string vectors = dir_.File("vectors.jsonl");
+
+  const Result result =
+      Train({"--events", events_, "--value", "rating", "--at-least", "4", "--fields", "creator",
+             "--value-vectors", values, "--item-vectors", vectors, "--json"});
+
+  EXPECT_EQ(result.code, kExitOk) << result.err;
+  const Json told = Json::parse(result.out);
+  EXPECT_GT(told["related_pairs"], 200);
+  EXPECT_GT(told["steps"], 0);
+  EXPECT_TRUE(told["evaluation"]["known_item"].contains("bm25"));
+  std::ifstream value_lines(values);
+  std::string line;
+  std::vector<std::string> names;
+  while (std::getline(value_lines, line)) {
+    const Json value = Json::parse(line);
+    EXPECT_EQ(value["field"], "creator");
+    EXPECT_EQ(value["items"], 150);
+    EXPECT_EQ(value["vector"].size(), 32u);
+    names.push_back(value["value"]);
+  }
+  EXPECT_THAT(names, testing::UnorderedElementsAre("Ann", "Bob"));
+  std::ifstream vector_lines(vectors);
+  size_t items = 0;
+  while (std::getline(vector_lines, line)) {
+    const Json item = Json::parse(line);
+    EXPECT_EQ(item["id"], Concat("i", items));
+    EXPECT_EQ(item["vector"].size(), 32u);
+    ++items;
+  }
+  EXPECT_EQ(items, 300u);
+}
+
+TEST_F(EncoderTest, EvaluatesItemsEventsAndPairs) {
+  ASSERT_EQ(Train({}).code, kExitOk);
+
+  const Result result =
+      RunLarder({"encoder", "eval", encoder_, "--items", items_, "--key", "id", "--time",
+                 "published_at", "--newest", "50", "--events", events_, "--sts", pairs_,
+                 "--score-column", "1", "--first-column", "2", "--second-column", "3", "--json"});
+
+  EXPECT_EQ(result.code, kExitOk) << result.err;
+  const Json told = Json::parse(result.out);
+  EXPECT_EQ(told["known_item_queries"], 50);
+  EXPECT_GT(told["related"]["all"]["queries"], 50);
+  EXPECT_EQ(told["related"]["all"]["encoder_minus_tfidf_95"].size(), 2u);
+  EXPECT_TRUE(told["related"].contains("cold"));
+  EXPECT_EQ(told["pairs"]["pairs"], 3);
+  EXPECT_EQ(told["pairs"]["tfidf"], 1);
+}
+
+TEST_F(EncoderTest, DistilsFromAnArtifact) {
+  ASSERT_EQ(Train({}).code, kExitOk);
+
+  const Result result =
+      RunLarder({"encoder", "distill", "--teacher", encoder_, "--texts", items_, "--out",
+                 dir_.File("student"), "--pieces", "150", "--dimensions", "16", "--epochs", "1",
+                 "--json"});
+
+  EXPECT_EQ(result.code, kExitOk) << result.err;
+  EXPECT_EQ(Json::parse(result.out)["texts"], 600);
+  const Result eval =
+      RunLarder({"encoder", "eval", dir_.File("student"), "--items", items_, "--json"});
+  EXPECT_EQ(eval.code, kExitOk) << eval.err;
+}
+
+TEST_F(EncoderTest, MisuseIsNamed) {
+  ASSERT_EQ(Train({}).code, kExitOk);
+  const auto eval = [&](std::vector<std::string> more) {
+    std::vector<std::string> args = {"encoder", "eval", encoder_};
+    args.insert(args.end(), more.begin(), more.end());
+    return RunLarder(args);
+  };
+  EXPECT_THAT(eval({}).err, HasSubstr("expected --items or --sts"));
+  EXPECT_THAT(eval({"--items", items_, "--events", events_}).err, HasSubstr("need --key"));
+  EXPECT_THAT(eval({"--items", items_, "--newest", "5"}).err, HasSubstr("needs --time"));
+  EXPECT_THAT(eval({"--sts", events_}).err, HasSubstr("events.jsonl:1: 1 columns, expected"));
+  std::ofstream(pairs_) << "1\ta\tb\nx\ta\tb\n";
+  EXPECT_THAT(eval({"--sts", pairs_, "--score-column", "1", "--first-column", "2",
+                    "--second-column", "3"})
+                  .err,
+              HasSubstr("pairs.tsv:2: column 1: expected a number, got 'x'"));
+  EXPECT_THAT(Train({"--events", events_, "--value", "user_id"}).err,
+              HasSubstr("field 'user_id': expected a number"));
+  EXPECT_THAT(Train({"--value-vectors", dir_.File("v")}).err, HasSubstr("need --fields"));
+  EXPECT_THAT(Train({"--time", "title"}).err, HasSubstr("items.jsonl:1: field 'title'"));
+  EXPECT_THAT(Train({"--hold-out", "151"}).err, HasSubstr("hold_out is 151"));
+  std::ofstream(items_, std::ios::app) << "{\"id\":\"i3\",\"title\":\"again\"}\n";
+  EXPECT_THAT(Train({}).err, HasSubstr("id 'i3' comes twice"));
+}
+
 TEST(Cli, WhatFailsOnThisMachineIsNoMissingServer) {
   const std::string folder = testing::TempDir();
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "text/evaluation/tfidf.h"
+
+#include <algorithm>
 #include <cmath>
 #include <utility>
-
-#include "text/evaluation/tfidf.h"
 
 namespace larder::text::internal {
 namespace {
@@ -50,15 +51,34 @@ void TfIdf::Add(std::string_view text) {
   ++added_;
 }
 
-std::vector<float> TfIdf::Scores(std::string_view query) const {
-  std::vector<float> scores(added_, 0.0f);
+void TfIdf::Scores(std::string_view query, std::span<float> scores) const {
+  std::fill(scores.begin(), scores.end(), 0.0f);
   for (const auto& [word, count] : Count(query)) {
     const auto weight = static_cast<float>(Weight(word, count));
     for (const Posting& posting : postings_[word]) {
       scores[posting.text] += weight * posting.weight;
     }
   }
-  return scores;
+}
+
+double TfIdf::Cosine(std::string_view a, std::string_view b) const {
+  std::unordered_map<uint32_t, double> weights;
+  double aa = 0;
+  for (const auto& [word, count] : Count(a)) {
+    const double weight = Weight(word, count);
+    weights[word] = weight;
+    aa += weight * weight;
+  }
+  double ab = 0;
+  double bb = 0;
+  for (const auto& [word, count] : Count(b)) {
+    const double weight = Weight(word, count);
+    bb += weight * weight;
+    if (const auto found = weights.find(word); found != weights.end()) {
+      ab += weight * found->second;
+    }
+  }
+  return aa > 0 && bb > 0 ? ab / std::sqrt(aa * bb) : 0;
 }
 
 std::vector<std::pair<uint32_t, uint32_t>> TfIdf::Count(std::string_view text) const {

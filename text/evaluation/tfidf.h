@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -25,7 +26,11 @@ class TfIdf {
   // Adds a text to be searched; they are numbered from 0.
   void Add(std::string_view text);
   // The cosine of `query` with each added text (times the query's length, the same for all).
-  std::vector<float> Scores(std::string_view query) const;
+  //
+  // Shapes: scores [texts added].
+  void Scores(std::string_view query, std::span<float> scores) const;
+  // The cosine of two texts; 0 if one of them has no known word. Unknown words do not count.
+  double Cosine(std::string_view a, std::string_view b) const;
 
  private:
   struct Posting {

@@ -3,157 +3,188 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <memory>
+#include <tuple>
 #include <utility>
 #include <vector>
 
 #include "text/encoder_config.h"
 #include "text/internal/random.h"
 #include "text/sentencepiece/sentencepiece_tokenizer.h"
-#include "text/training/truncated_svd.h"
+#include "text/training/contrastive_trainer.h"
+#include "text/training/corpus.h"
+#include "text/training/token_table.h"
 
 namespace larder::text {
 namespace {
 
-using Eigen::Index;
-using internal::FloatMatrix;
-using internal::SparseRows;
+using Documents = std::vector<const Document*>;
 
 // Seeds of the parts, so that they do not share random numbers.
-constexpr uint64_t kSketchSeed = 0x736b65746368;
-constexpr uint64_t kRotationSeed = 0x726f74617465;
-
-struct TermMatrix {
-  SparseRows rows;
-  std::vector<double> idf;       // [vocab]
-  std::vector<uint64_t> in_documents;  // [vocab] documents that have the piece
-};
+constexpr uint64_t kRowSeed = 0x726f7773;
+constexpr uint64_t kPairSeed = 0x7061697273;
+constexpr uint64_t kHoldOutSeed = 0x68656c64;
+// An item is paired with so many that the same user engages with next.
+constexpr size_t kNextItems = 2;
+constexpr uint64_t kHeldOutShare = 20;
+constexpr uint64_t kMostHeldOut = 1'000;
+constexpr uint64_t kFewestToHoldOut = 400;
 
 Status CheckOptions(const StaticTrainingOptions& options) {
-  if (options.dimensions < 8 || options.dimensions > 1'024) {
-    return InvalidArgument("dimensions is ", options.dimensions, ", expected 8 to 1024");
-  }
-  if (options.max_documents < 10 || options.max_documents > 5'000'000) {
-    return InvalidArgument("max_documents is ", options.max_documents,
-                           ", expected 10 to 5000000");
-  }
-  return OkStatus();
+  LARDER_RETURN_IF_ERROR(internal::CheckRange(
+      "dimensions", static_cast<uint64_t>(std::max(options.dimensions, 0)), 8, 1'024));
+  LARDER_RETURN_IF_ERROR(
+      internal::CheckRange("max_documents", options.max_documents, 10, 5'000'000));
+  LARDER_RETURN_IF_ERROR(internal::CheckRange("epochs", options.epochs, 0, 100));
+  return internal::CheckRange("batch", options.batch, 64, 8'192);
 }
 
-// Counts the known pieces of every document into rows of (piece, count), pieces ascending.
-StatusOr<SparseRows> CountPieces(std::span<const Document> documents, const Tokenizer& tokenizer,
-                                 const StaticTrainingOptions& options, const Progress& progress) {
-  const std::vector<size_t> chosen =
-      internal::SampleIndices(documents.size(), options.max_documents, options.seed);
-  SparseRows rows;
-  rows.columns = static_cast<size_t>(tokenizer.vocab_size());
-  std::vector<int32_t> ids;
-  std::vector<int32_t> pieces;
-  const size_t every = chosen.size() / 100 + 1;
-  for (size_t i = 0; i < chosen.size(); ++i) {
-    if (progress && i % every == 0) progress("tokenize", i, chosen.size());
-    const Document& document = documents[chosen[i]];
-    pieces.clear();
-    for (const std::string_view text : {std::string_view(document.title),
-                                        std::string_view(document.content)}) {
-      const Status status = tokenizer.Encode(text, ids);
-      if (!status.ok()) return Annotate(status, Concat("document ", chosen[i]));
-      pieces.insert(pieces.end(), ids.begin(), ids.end());
-    }
-    std::erase(pieces, tokenizer.unknown_id());
-    std::sort(pieces.begin(), pieces.end());
-    for (size_t begin = 0, end; begin < pieces.size(); begin = end) {
-      end = begin;
-      while (end < pieces.size() && pieces[end] == pieces[begin]) ++end;
-      rows.column.push_back(pieces[begin]);
-      rows.value.push_back(static_cast<float>(end - begin));
-    }
-    rows.begin.push_back(rows.column.size());
+// Pairs of documents that a user engages with one after the other. `place` maps the numbers of all
+// documents to those that are trained on; kLeftOut marks the others.
+constexpr uint32_t kLeftOut = std::numeric_limits<uint32_t>::max();
+
+std::vector<internal::RelatedPair> PairUp(std::span<const Interaction> interactions,
+                                          std::span<const uint32_t> place) {
+  std::vector<Interaction> kept;
+  for (const Interaction& interaction : interactions) {
+    if (place[interaction.item] != kLeftOut) kept.push_back(interaction);
   }
-  if (progress) progress("tokenize", chosen.size(), chosen.size());
-  if (rows.column.empty()) {
-    return InvalidArgument(documents.size(), " documents hold no piece that the tokenizer knows");
+  std::sort(kept.begin(), kept.end(), [](const Interaction& a, const Interaction& b) {
+    return std::tie(a.user, a.time, a.item) < std::tie(b.user, b.time, b.item);
+  });
+  std::vector<internal::RelatedPair> pairs;
+  for (size_t i = 0; i < kept.size(); ++i) {
+    for (size_t k = i + 1; k < std::min(i + 1 + kNextItems, kept.size()); ++k) {
+      if (kept[k].user != kept[i].user || kept[k].item == kept[i].item) continue;
+      pairs.emplace_back(place[kept[i].item], place[kept[k].item]);
+    }
   }
-  return rows;
+  return pairs;
 }
 
-// Turns counts into weights: logarithmic counts times idf, each row of length 1.
-TermMatrix WeighTerms(SparseRows counts) {
-  TermMatrix matrix;
-  matrix.in_documents.assign(counts.columns, 0);
-  for (const int32_t piece : counts.column) ++matrix.in_documents[static_cast<size_t>(piece)];
-  const auto documents = static_cast<double>(counts.rows());
-  for (const uint64_t count : matrix.in_documents) {
-    matrix.idf.push_back(std::log((1 + documents) / (1 + static_cast<double>(count))) + 1);
+std::vector<ValueVector> ValueVectors(const internal::Corpus& corpus, size_t vocab,
+                                      const internal::TokenTable& table) {
+  std::vector<ValueVector> vectors;
+  for (size_t k = 0; k < corpus.values().size(); ++k) {
+    const internal::Corpus::Value& value = corpus.values()[k];
+    const std::span<const float> row = table.row(vocab + k);
+    double square = 0;
+    for (const float x : row) square += static_cast<double>(x) * static_cast<double>(x);
+    const auto scale = static_cast<float>(square > 0 ? 1 / std::sqrt(square) : 0);
+    ValueVector& out = vectors.emplace_back();
+    out.name = value.name;
+    out.items = value.items;
+    for (const float x : row) out.vector.push_back(x * scale);
   }
-  for (size_t r = 0; r < counts.rows(); ++r) {
-    double norm = 0;
-    for (size_t k = counts.begin[r]; k < counts.begin[r + 1]; ++k) {
-      const double weight = std::log1p(static_cast<double>(counts.value[k])) *
-                            matrix.idf[static_cast<size_t>(counts.column[k])];
-      counts.value[k] = static_cast<float>(weight);
-      norm += weight * weight;
-    }
-    const auto scale = static_cast<float>(norm > 0 ? 1 / std::sqrt(norm) : 0);
-    for (size_t k = counts.begin[r]; k < counts.begin[r + 1]; ++k) counts.value[k] *= scale;
-  }
-  matrix.rows = std::move(counts);
-  return matrix;
+  return vectors;
 }
 
-// Rounds each piece's direction to int8 by its own largest entry and puts what that scaling took,
-// times the piece's idf, into its integer weight.
-StaticTables Quantise(const FloatMatrix& directions, const TermMatrix& matrix) {
-  const auto vocab = static_cast<size_t>(directions.rows());
-  const auto dim = static_cast<size_t>(directions.cols());
-  StaticTables tables;
-  tables.dimensions = static_cast<int32_t>(dim);
-  tables.table.assign(vocab * dim, 0);
-  tables.weights.assign(vocab, 0);
-  std::vector<double> weights(vocab, 0.0);
-  for (size_t t = 0; t < vocab; ++t) {
-    const auto row = directions.row(static_cast<Index>(t));
-    const float largest = row.cwiseAbs().maxCoeff();
-    const float length = row.norm();
-    // A piece that occurs nowhere has a direction of rounding noise only.
-    if (matrix.in_documents[t] == 0 || !(largest > 0) || !(length > 0)) continue;
-    for (size_t d = 0; d < dim; ++d) {
-      const float scaled = row(static_cast<Index>(d)) * 127.0f / largest;
-      tables.table[t * dim + d] = static_cast<int8_t>(std::lround(scaled));
-    }
-    weights[t] = matrix.idf[t] * static_cast<double>(largest / length);
+StatusOr<LearnedTables> Learn(const Documents& documents,
+                              std::span<const internal::RelatedPair> related,
+                              const Tokenizer& tokenizer, const StaticTrainingOptions& options,
+                              const Progress& progress) {
+  LARDER_ASSIGN_OR_RETURN(const internal::Corpus corpus,
+                          internal::Corpus::Read(documents, tokenizer, progress));
+  const internal::ContrastiveOptions contrastive = {
+      .epochs = options.epochs, .batch = options.batch, .seed = options.seed ^ kPairSeed};
+  std::vector<float> gains =
+      internal::CanTrainContrastively(corpus, related, contrastive)
+          ? internal::DocumentFrequencyGains(corpus, tokenizer)
+          : internal::InverseFrequencyGains(corpus, tokenizer);
+  const size_t vocab = gains.size();
+  gains.resize(vocab + corpus.values().size(), 1.0f);
+  internal::TokenTable table(static_cast<size_t>(options.dimensions), gains,
+                             options.seed ^ kRowSeed);
+  const internal::ContrastiveOutcome outcome =
+      internal::TrainContrastively(corpus, related, contrastive, progress, table);
+  return LearnedTables{.tables = table.Quantise(vocab),
+                       .values = outcome.steps > 0 ? ValueVectors(corpus, vocab, table)
+                                                   : std::vector<ValueVector>(),
+                       .text_pairs = outcome.text_pairs,
+                       .related_pairs = outcome.related_pairs,
+                       .steps = outcome.steps,
+                       .last_loss = outcome.last_loss};
+}
+
+// As TrainStaticTables, without the documents that `held_out` (ascending) names.
+StatusOr<LearnedTables> LearnFrom(std::span<const Document> documents,
+                                  std::span<const size_t> held_out,
+                                  std::span<const Interaction> interactions,
+                                  const Tokenizer& tokenizer, const StaticTrainingOptions& options,
+                                  const Progress& progress) {
+  std::vector<size_t> rest;
+  for (size_t i = 0; i < documents.size(); ++i) {
+    if (!std::binary_search(held_out.begin(), held_out.end(), i)) rest.push_back(i);
   }
-  const double largest = *std::max_element(weights.begin(), weights.end());
-  for (size_t t = 0; t < vocab && largest > 0; ++t) {
-    tables.weights[t] =
-        static_cast<int32_t>(std::lround(weights[t] / largest * kMaxTokenWeight));
+  Documents chosen;
+  std::vector<uint32_t> place(documents.size(), kLeftOut);
+  for (const size_t i : internal::SampleIndices(rest.size(), options.max_documents, options.seed)) {
+    place[rest[i]] = static_cast<uint32_t>(chosen.size());
+    chosen.push_back(&documents[rest[i]]);
   }
-  return tables;
+  for (const Interaction& interaction : interactions) {
+    if (interaction.item < documents.size()) continue;
+    return InvalidArgument("an interaction is with item ", interaction.item, " of ",
+                           documents.size());
+  }
+  return Learn(chosen, PairUp(interactions, place), tokenizer, options, progress);
+}
+
+StatusOr<std::vector<size_t>> ChooseHeldOut(std::span<const Document> documents,
+                                            const EncoderTrainingOptions& options) {
+  const uint64_t all = documents.size();
+  const uint64_t automatic =
+      all < kFewestToHoldOut ? 0 : std::min(all / kHeldOutShare, kMostHeldOut);
+  const uint64_t count = options.hold_out.value_or(automatic);
+  if (count > all / 2) {
+    return InvalidArgument("hold_out is ", count, ", more than half of ", all, " documents");
+  }
+  if (count == 0) return std::vector<size_t>();
+  Documents pointers;
+  bool timed = false;
+  for (const Document& document : documents) {
+    timed = timed || document.time != 0;
+    pointers.push_back(&document);
+  }
+  return timed ? internal::Newest(pointers, count)
+               : internal::SampleIndices(all, count, options.table.seed ^ kHoldOutSeed);
 }
 
 // What the artifact tells about its making.
-void DescribeTraining(std::span<const Document> documents, const EncoderTrainingOptions& options,
-                      EncoderConfig& config) {
+void DescribeTraining(const LearnedTables& learned, uint64_t documents, uint64_t held_out,
+                      const EncoderTrainingOptions& options, EncoderConfig& config) {
   const StaticTrainingOptions& table = options.table;
-  config.training["method"] = "tfidf-svd-unit-rows";
-  config.training["documents"] =
-      static_cast<double>(std::min<uint64_t>(documents.size(), table.max_documents));
-  config.training["seed"] = Concat(table.seed);
-  config.training["tokenizer"] =
+  auto& training = config.training;
+  training["method"] = learned.steps > 0 ? "contrastive" : "inverse frequency";
+  training["documents"] =
+      static_cast<double>(std::min<uint64_t>(documents - held_out, table.max_documents));
+  training["held_out"] = static_cast<double>(held_out);
+  training["seed"] = Concat(table.seed);
+  training["tokenizer"] =
       options.tokenizer_model.empty()
           ? Concat(options.tokenizer.model == TokenizerModel::kBpe ? "bpe" : "unigram",
                    " trained on the same documents")
           : std::string("given");
+  if (learned.steps == 0) return;
+  training["text_pairs"] = static_cast<double>(learned.text_pairs);
+  training["related_pairs"] = static_cast<double>(learned.related_pairs);
+  training["steps"] = static_cast<double>(learned.steps);
+  training["loss"] = learned.last_loss;
 }
 
 void DescribeQuality(const Evaluation& evaluation, EncoderConfig& config) {
   auto& quality = config.quality;
   if (evaluation.known_item_queries > 0) {
     quality["known_item_queries"] = static_cast<double>(evaluation.known_item_queries);
-    quality["known_item_recall_at_1"] = evaluation.encoder.at_1;
-    quality["known_item_recall_at_10"] = evaluation.encoder.at_10;
-    quality["tfidf_known_item_recall_at_1"] = evaluation.tfidf.at_1;
-    quality["tfidf_known_item_recall_at_10"] = evaluation.tfidf.at_10;
+    const auto put = [&](const std::string& prefix, const Retrieval& retrieval) {
+      quality[prefix + "known_item_recall_at_1"] = retrieval.at_1;
+      quality[prefix + "known_item_recall_at_10"] = retrieval.at_10;
+      quality[prefix + "known_item_mrr_at_10"] = retrieval.mrr_10;
+    };
+    put("", evaluation.encoder);
+    put("bm25_", evaluation.bm25);
+    put("tfidf_", evaluation.tfidf);
   }
   if (evaluation.tag_queries > 0) {
     quality["tag_queries"] = static_cast<double>(evaluation.tag_queries);
@@ -163,71 +194,68 @@ void DescribeQuality(const Evaluation& evaluation, EncoderConfig& config) {
   }
 }
 
-std::vector<std::string_view> AllTexts(std::span<const Document> documents) {
+std::vector<std::string_view> AllTexts(std::span<const Document> documents,
+                                       std::span<const size_t> held_out) {
   std::vector<std::string_view> texts;
   texts.reserve(2 * documents.size());
-  for (const Document& document : documents) {
-    texts.push_back(document.title);
-    texts.push_back(document.content);
+  for (size_t i = 0; i < documents.size(); ++i) {
+    if (std::binary_search(held_out.begin(), held_out.end(), i)) continue;
+    texts.push_back(documents[i].title);
+    texts.push_back(documents[i].content);
   }
   return texts;
 }
 
 }  // namespace
 
-StatusOr<StaticTables> TrainStaticTables(std::span<const Document> documents,
-                                         const Tokenizer& tokenizer,
-                                         const StaticTrainingOptions& options,
-                                         const Progress& progress) {
+StatusOr<LearnedTables> TrainStaticTables(std::span<const Document> documents,
+                                          std::span<const Interaction> interactions,
+                                          const Tokenizer& tokenizer,
+                                          const StaticTrainingOptions& options,
+                                          const Progress& progress) {
   LARDER_RETURN_IF_ERROR(CheckOptions(options));
-  LARDER_ASSIGN_OR_RETURN(SparseRows counts,
-                          CountPieces(documents, tokenizer, options, progress));
-  const TermMatrix matrix = WeighTerms(std::move(counts));
-  const internal::SvdOptions svd = {.rank = options.dimensions,
-                                    .seed = options.seed ^ kSketchSeed};
-  const internal::RightSingular found =
-      internal::TruncatedSvd(matrix.rows, svd, [&](uint64_t done, uint64_t total) {
-        if (progress) progress("decompose", done, total);
-      });
-  const auto rank = static_cast<int32_t>(found.vectors.cols());
-  if (rank == 0) return InvalidArgument("the documents do not tell any two pieces apart");
-  // The singular vectors themselves, without their values: on catalogs, retrieval is best when
-  // all directions count alike (docs/formats/encoder.md has the measurement).
-  const FloatMatrix directions =
-      found.vectors *
-      internal::RandomRotation(rank, options.dimensions, options.seed ^ kRotationSeed);
-  return Quantise(directions, matrix);
+  return LearnFrom(documents, {}, interactions, tokenizer, options, progress);
 }
 
 StatusOr<TrainedEncoder> TrainStaticEncoder(FileSystem& fs, const std::string& dir,
                                             std::span<const Document> documents,
+                                            std::span<const Interaction> interactions,
                                             const EncoderTrainingOptions& options,
                                             const Progress& progress) {
   LARDER_RETURN_IF_ERROR(CheckOptions(options.table));
+  LARDER_ASSIGN_OR_RETURN(const std::vector<size_t> held_out, ChooseHeldOut(documents, options));
   std::string tokenizer_bytes = options.tokenizer_model;
   if (tokenizer_bytes.empty()) {
-    LARDER_ASSIGN_OR_RETURN(tokenizer_bytes,
-                            TrainTokenizer(AllTexts(documents), options.tokenizer, progress));
+    const std::vector<std::string_view> texts = AllTexts(documents, held_out);
+    LARDER_ASSIGN_OR_RETURN(tokenizer_bytes, TrainTokenizer(texts, options.tokenizer, progress));
   }
   EncoderConfig config;
   config.dimensions = options.table.dimensions;
-  DescribeTraining(documents, options, config);
   LARDER_ASSIGN_OR_RETURN(auto tokenizer,
                           OpenSentencePiece(tokenizer_bytes, config.tokenizer_file));
-  LARDER_ASSIGN_OR_RETURN(const StaticTables tables,
-                          TrainStaticTables(documents, *tokenizer, options.table, progress));
+  LARDER_ASSIGN_OR_RETURN(const LearnedTables learned,
+                          LearnFrom(documents, held_out, interactions, *tokenizer, options.table,
+                                    progress));
+  DescribeTraining(learned, documents.size(), held_out.size(), options, config);
 
   // Measured before it is written, because encoder.json holds the figures. No digest yet.
   EncoderInfo unnamed;
   unnamed.dimensions = config.dimensions;
-  LARDER_ASSIGN_OR_RETURN(
-      const auto encoder,
-      StaticEncoder::Create(unnamed, config, std::move(tokenizer), tables, kEncoderModelFile));
+  LARDER_ASSIGN_OR_RETURN(const auto encoder,
+                          StaticEncoder::Create(unnamed, config, std::move(tokenizer),
+                                                learned.tables, kEncoderModelFile));
   TrainedEncoder trained;
-  LARDER_ASSIGN_OR_RETURN(trained.evaluation, EvaluateEncoder(*encoder, documents,
-                                                              options.evaluation, progress));
+  trained.held_out = held_out.size();
+  trained.text_pairs = learned.text_pairs;
+  trained.related_pairs = learned.related_pairs;
+  trained.steps = learned.steps;
+  trained.values = learned.values;
+  EvaluationOptions evaluation = options.evaluation;
+  evaluation.asked = held_out;
+  LARDER_ASSIGN_OR_RETURN(trained.evaluation,
+                          EvaluateEncoder(*encoder, documents, evaluation, progress));
   DescribeQuality(trained.evaluation, config);
-  LARDER_RETURN_IF_ERROR(WriteStaticEncoder(fs, dir, config, tokenizer_bytes, tables));
+  LARDER_RETURN_IF_ERROR(WriteStaticEncoder(fs, dir, config, tokenizer_bytes, learned.tables));
   LARDER_ASSIGN_OR_RETURN(trained.info, ReadEncoderInfo(fs, dir));
   return trained;
 }

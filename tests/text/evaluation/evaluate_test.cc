@@ -6,35 +6,13 @@
 #include <set>
 
 #include "tests/support/status_matchers.h"
+#include "tests/text/letter_encoder.h"
 #include "tests/text/text_testing.h"
-#include "text/evaluation/tfidf.h"
 
 namespace larder::text {
 namespace {
 
-using testing::ElementsAre;
 using testing::HasSubstr;
-
-// Counts letters: simple enough to work out by hand what is near what.
-class LetterEncoder final : public Encoder {
- public:
-  LetterEncoder() : Encoder({.dimensions = 26}, SampleTokenizer(), 100) {}
-  Status Tokenize(std::string_view, TextRole, TokenizedText&) const override {
-    return Unimplemented("letters are not tokens");
-  }
-
- private:
-  Status EncodeTexts(std::span<const std::string_view> texts, std::span<int8_t> out,
-                     size_t, TextRole) const override {
-    std::fill(out.begin(), out.end(), int8_t{0});
-    for (size_t i = 0; i < texts.size(); ++i) {
-      for (const char c : texts[i]) {
-        if (c >= 'a' && c <= 'z') ++out[i * 26 + static_cast<size_t>(c - 'a')];
-      }
-    }
-    return OkStatus();
-  }
-};
 
 // Refuses everything.
 class BrokenEncoder final : public Encoder {
@@ -129,25 +107,54 @@ TEST(EvaluateEncoder, RefusesOptionsOutOfRangeAndPassesErrorsOn) {
               StatusIs(StatusCode::kInternal, HasSubstr("broken")));
 }
 
-TEST(TfIdf, SplitsWords) {
-  EXPECT_THAT(internal::SplitWords("Hello, W0rld! \u00c4b-c"),
-              ElementsAre("hello", "w0rld", "\u00c4b", "c"));
-  EXPECT_TRUE(internal::SplitWords(" ,;").empty());
+TEST(EvaluateEncoder, Bm25IsMeasuredOnTheSameQuestions) {
+  ASSERT_OK_AND_ASSIGN(const Evaluation e, EvaluateEncoder(LetterEncoder(), FourItems(), {}));
+
+  // "cccc" asks for its item with the words of the first: only the other two come first.
+  EXPECT_DOUBLE_EQ(e.bm25.at_1, 2.0 / 3);
+  EXPECT_DOUBLE_EQ(e.bm25.at_10, 1);
+  // The third title shares no word with its question: it comes after "aaaa" and the tied "bbbb".
+  EXPECT_DOUBLE_EQ(e.bm25.mrr_10, (1 + 1 + 1.0 / 3) / 3);
 }
 
-TEST(TfIdf, ScoresAreCosinesTimesTheQuerysLength) {
-  internal::TfIdf tfidf;
-  for (const std::string_view text : {"a b", "a c", "a a"}) tfidf.AddFrequencies(text);
-  for (const std::string_view text : {"a b", "c"}) tfidf.Add(text);
-  const double idf_a = 1;                        // in all three texts
-  const double idf_rare = std::log(4.0 / 2) + 1;  // in one of three
+TEST(EvaluateEncoder, AsksOnlyForTheNewest) {
+  std::vector<Document> documents = FourItems();
+  documents[0].time = 5;
+  documents[1].time = 7;
+  documents[2].time = 7;
+  documents[3].time = 1;
 
-  const auto scores = tfidf.Scores("b b unknown");
+  ASSERT_OK_AND_ASSIGN(const Evaluation one,
+                       EvaluateEncoder(LetterEncoder(), documents, {.newest = 1}));
+  ASSERT_OK_AND_ASSIGN(const Evaluation two,
+                       EvaluateEncoder(LetterEncoder(), documents, {.newest = 2}));
 
-  ASSERT_EQ(scores.size(), 2u);
-  const double query = (1 + std::log(2.0)) * idf_rare;
-  EXPECT_NEAR(scores[0], query * idf_rare / std::hypot(idf_a, idf_rare), 1e-5);
-  EXPECT_EQ(scores[1], 0);
+  EXPECT_EQ(one.known_item_queries, 1u);  // the third: of two as new the later one
+  EXPECT_DOUBLE_EQ(one.encoder.at_1, 0);
+  EXPECT_EQ(two.known_item_queries, 2u);
+  EXPECT_DOUBLE_EQ(two.encoder.at_1, 0.5);
+}
+
+TEST(EvaluateEncoder, AsksOnlyForTheDocumentsNamed) {
+  ASSERT_OK_AND_ASSIGN(const Evaluation e,
+                       EvaluateEncoder(LetterEncoder(), FourItems(), {.asked = {2, 3}}));
+
+  EXPECT_EQ(e.known_item_queries, 1u);  // the fourth has no sentence that is long enough
+  EXPECT_DOUBLE_EQ(e.encoder.at_1, 0);
+}
+
+TEST(EvaluateEncoder, AnySentenceMayAsk) {
+  std::vector<Document> documents = FourItems();
+  for (Document& document : documents) document.content = "short. " + document.content;
+
+  ASSERT_OK_AND_ASSIGN(const Evaluation first, EvaluateEncoder(LetterEncoder(), documents, {}));
+  ASSERT_OK_AND_ASSIGN(
+      const Evaluation any,
+      EvaluateEncoder(LetterEncoder(), documents, {.sentence = QuerySentence::kAny}));
+
+  EXPECT_EQ(first.known_item_queries, 0u);
+  EXPECT_EQ(any.known_item_queries, 3u);
+  EXPECT_DOUBLE_EQ(any.encoder.at_1, 2.0 / 3);
 }
 
 }  // namespace

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cmath>
+#include <memory>
+#include <ostream>
+#include <unordered_map>
+
+#include "base/file_system.h"
+#include "cli/catalog.h"
+#include "cli/commands/encoder_commands.h"
+#include "cli/format.h"
+#include "cli/number_option.h"
+#include "text/encoder.h"
+#include "text/training/static_trainer.h"
+
+namespace larder::cli {
+namespace {
+
+// How much a document's values count in its vector beside its text.
+constexpr float kValueShare = 0.5f;
+
+struct TrainOptions {
+  std::vector<std::string> items;
+  ItemFields fields;
+  std::string events;
+  EventFields event_fields;
+  std::string until;
+  std::string value_vectors;
+  std::string item_vectors;
+  std::string out;
+  std::string tokenizer;
+  uint64_t hold_out = 0;
+  text::EncoderTrainingOptions training;
+};
+
+// What the figures mean, for people.
+std::string Explain(const text::TrainedEncoder& trained) {
+  std::string told;
+  if (trained.steps == 0) {
+    told = "Too few items with a title and a content to learn from: words weigh by how rare they "
+           "are, and no more.\n";
+  }
+  if (trained.held_out > 0) {
+    return Concat(told, "Asked about ", FormatCount(trained.held_out),
+                  " items that training never saw.\n");
+  }
+  return Concat(told, "Asked about items that training has seen; --hold-out N keeps some back.\n");
+}
+
+StatusOr<std::vector<text::Interaction>> ReadTrainingEvents(const TrainOptions& options,
+                                                            const Catalog& catalog) {
+  std::vector<text::Interaction> interactions;
+  if (options.events.empty()) return interactions;
+  LARDER_ASSIGN_OR_RETURN(interactions,
+                          ReadInteractions(options.events, options.event_fields, catalog));
+  if (!options.until.empty()) {
+    LARDER_ASSIGN_OR_RETURN(const TimeUs until, ParseTime(options.until));
+    std::erase_if(interactions, [&](const text::Interaction& i) { return i.time >= until; });
+  }
+  return interactions;
+}
+
+// One object a line: the field, the value, how many items have it, and its vector.
+Status WriteValueVectors(const std::string& file, std::span<const text::ValueVector> values) {
+  if (file.empty()) return OkStatus();
+  std::string lines;
+  for (const text::ValueVector& value : values) {
+    const size_t equals = value.name.find('=');
+    lines += DumpJson({{"field", value.name.substr(0, equals)},
+                           {"value", value.name.substr(equals + 1)},
+                           {"items", value.items},
+                           {"vector", value.vector}}) +
+             "\n";
+  }
+  return WriteFileAtomically(FileSystem::Posix(), file, lines);
+}
+
+// Adds `factor` times `vector`, scaled to length 1, to `sum`.
+void AddUnit(float factor, std::span<const float> vector, std::span<float> sum) {
+  float square = 0;
+  for (const float x : vector) square += x * x;
+  if (!(square > 0)) return;
+  for (size_t d = 0; d < sum.size(); ++d) sum[d] += factor * vector[d] / std::sqrt(square);
+}
+
+// One object a line: the item's key and its vector, of its text and the values of its fields.
+Status WriteItemVectors(const TrainOptions& options, const Catalog& catalog,
+                        std::span<const text::ValueVector> values) {
+  if (options.item_vectors.empty()) return OkStatus();
+  LARDER_ASSIGN_OR_RETURN(const auto encoder, text::OpenEncoder(FileSystem::Posix(), options.out));
+  std::unordered_map<std::string_view, const text::ValueVector*> by_name;
+  for (const text::ValueVector& value : values) by_name.emplace(value.name, &value);
+  const auto dim = static_cast<size_t>(encoder->dimensions());
+  std::vector<text::TokenizedText> tokens(1);
+  std::vector<float> of_text(dim);
+  std::string lines;
+  for (size_t i = 0; i < catalog.documents.size(); ++i) {
+    const text::Document& document = catalog.documents[i];
+    if (catalog.keys[i].empty()) continue;
+    LARDER_RETURN_IF_ERROR(
+        encoder->Tokenize(text::FullText(document), text::TextRole::kDocument, tokens[0]));
+    LARDER_RETURN_IF_ERROR(encoder->EncodeTokens(tokens, std::span(of_text)));
+    std::vector<float> of_values(dim);
+    for (const std::string& name : document.values) {
+      if (const auto found = by_name.find(name); found != by_name.end()) {
+        AddUnit(1, found->second->vector, of_values);
+      }
+    }
+    std::vector<float> sum(dim);
+    AddUnit(1, of_text, sum);
+    AddUnit(kValueShare, of_values, sum);
+    lines += DumpJson({{options.fields.key, catalog.keys[i]}, {"vector", sum}}) + "\n";
+  }
+  return WriteFileAtomically(FileSystem::Posix(), options.item_vectors, lines);
+}
+
+StatusOr<int> RunTrain(Cli& cli, const TrainOptions& options) {
+  text::EncoderTrainingOptions training = options.training;
+  training.tokenizer.seed = training.table.seed;
+  training.evaluation.seed = training.table.seed;
+  if (options.hold_out != UINT64_MAX) training.hold_out = options.hold_out;
+  if ((!options.events.empty() || !options.item_vectors.empty()) && options.fields.key.empty()) {
+    return UsageError("--events and --item-vectors need --key, the field that names an item");
+  }
+  if ((!options.value_vectors.empty() || !options.item_vectors.empty()) &&
+      options.fields.values.empty()) {
+    return UsageError("--value-vectors and --item-vectors need --fields, whose values get vectors");
+  }
+  if (!options.tokenizer.empty()) {
+    LARDER_ASSIGN_OR_RETURN(training.tokenizer_model, ReadTokenizerFile(options.tokenizer));
+  }
+  LARDER_ASSIGN_OR_RETURN(const Catalog catalog, ReadCatalog(options.items, options.fields));
+  LARDER_ASSIGN_OR_RETURN(const auto interactions, ReadTrainingEvents(options, catalog));
+  Progress progress(cli.io.err);
+  progress.Show(Concat("training on ", FormatCount(catalog.documents.size()), " items"));
+  LARDER_ASSIGN_OR_RETURN(
+      const text::TrainedEncoder trained,
+      text::TrainStaticEncoder(FileSystem::Posix(), options.out, catalog.documents, interactions,
+                               training, ShowOn(progress)));
+  progress.Finish();
+  LARDER_RETURN_IF_ERROR(WriteValueVectors(options.value_vectors, trained.values));
+  LARDER_RETURN_IF_ERROR(WriteItemVectors(options, catalog, trained.values));
+  if (cli.json) {
+    cli.io.out << DumpJson({{"out", options.out},
+                            {"digest", trained.info.digest.Hex()},
+                            {"dimensions", trained.info.dimensions},
+                            {"items", catalog.documents.size()},
+                            {"held_out", trained.held_out},
+                            {"text_pairs", trained.text_pairs},
+                            {"related_pairs", trained.related_pairs},
+                            {"steps", trained.steps},
+                            {"seconds", progress.seconds()},
+                            {"evaluation", ToJson(trained.evaluation)}})
+               << "\n";
+    return kExitOk;
+  }
+  cli.io.out << options.out << ": " << trained.info.dimensions << " dimensions from "
+             << FormatCount(catalog.documents.size()) << " items, "
+             << FormatNumber(progress.seconds()) << " s, digest " << trained.info.digest.Short()
+             << "\n";
+  PrintEvaluation(cli.io.out, trained.evaluation);
+  cli.io.out << Explain(trained);
+  return kExitOk;
+}
+
+}  // namespace
+
+void AddEncoderTrain(CLI::App& encoder, Cli& cli) {
+  auto options = std::make_shared<TrainOptions>();
+  options->hold_out = UINT64_MAX;
+  CLI::App* command = AddCommand(
+      encoder, cli, "train", "Train a static encoder on a catalog and measure it",
+      "  larder encoder train --items catalog.jsonl --out definitions/encoders/titles\n"
+      "  larder encoder train --items items.jsonl --key item_id --events views.jsonl --out titles",
+      Needs::kNothing);
+  AddItemOptions(command, options->items, options->fields);
+  command->get_option("--items")->required();
+  command->add_option("--out", options->out, "The artifact directory to write")
+      ->type_name("DIR")
+      ->required();
+  command
+      ->add_option("--tokenizer", options->tokenizer,
+                   "Build on this model of `larder tokenizer train` [train one]")
+      ->type_name("FILE");
+  text::EncoderTrainingOptions& training = options->training;
+  AddNumber(command, "--dimensions", training.table.dimensions, {8, 1'024}, "Of the vectors");
+  AddNumber(command, "--pieces", training.tokenizer.vocab_size, {32, 500'000},
+            "Pieces of a tokenizer that is trained");
+  AddNumber(command, "--epochs", training.table.epochs, {0, 100},
+            "Passes over the items; 0: weigh words by how rare they are, learn nothing");
+  AddNumber(command, "--batch", training.table.batch, {64, 8'192}, "Items told apart at a time");
+  AddNumber(command, "--hold-out", options->hold_out, {},
+            "Keep the newest by --time, or drawn ones, from training and ask about them",
+            "a twentieth, at most 1,000");
+  AddEventOptions(command, options->events, options->event_fields);
+  command
+      ->add_option("--fields", options->fields.values,
+                   "Fields whose values get vectors among the texts'")
+      ->type_name("NAMES")
+      ->delimiter(',');
+  command->add_option("--value-vectors", options->value_vectors, "Write the values' vectors here")
+      ->type_name("FILE");
+  command
+      ->add_option("--item-vectors", options->item_vectors,
+                   "Write a vector of each item's text and values here")
+      ->type_name("FILE");
+  command->add_option("--until", options->until, "Use only events before this time")
+      ->type_name("TIME");
+  AddNumber(command, "--queries", training.evaluation.max_known_item_queries, {1, 100'000},
+            "Known-item questions to ask");
+  AddNumber(command, "--seed", training.table.seed, {}, "Of what is drawn at random");
+  SetAction(command, cli, options, RunTrain);
+}
+
+}  // namespace larder::cli

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "text/training/token_table.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cmath>
+#include <cstdlib>
+
+#include "text/training/contrastive.h"
+
+namespace larder::text::internal {
+namespace {
+
+constexpr size_t kDim = 8;
+const std::vector<float> kGains = {0.5f, 1.0f, 0.0f, 2.0f, 1.5f};
+
+struct Texts {
+  std::vector<std::vector<int32_t>> first = {{0, 1, 1}, {3}, {4, 0}};
+  std::vector<std::vector<int32_t>> second = {{1, 3}, {3, 4, 2}, {0}};
+};
+
+TextBatch BatchOf(const std::vector<std::vector<int32_t>>& texts) {
+  TextBatch batch;
+  for (const auto& ids : texts) batch.texts.emplace_back(ids);
+  return batch;
+}
+
+// The contrastive loss of the texts; the batches have vectors and gradients afterwards.
+double Loss(const TokenTable& table, TextBatch& first, TextBatch& second) {
+  const std::vector<uint32_t> subjects = {0, 1, 2};
+  ContrastiveScratch scratch;
+  table.Embed(first);
+  table.Embed(second);
+  first.gradient.resize(first.vectors.size());
+  second.gradient.resize(second.vectors.size());
+  return ContrastiveLoss({first.vectors, second.vectors, subjects, kDim}, 0.5f, scratch,
+                         first.gradient, second.gradient);
+}
+
+TEST(TokenTable, VectorsAreWeightedSumsOfLengthOne) {
+  const TokenTable table(kDim, kGains, 1);
+  const std::vector<std::vector<int32_t>> ids = {{0, 3, 3}, {}, {2}};
+  TextBatch batch = BatchOf(ids);
+
+  table.Embed(batch);
+
+  std::array<double, kDim> sum{};
+  double square = 0;
+  for (size_t d = 0; d < kDim; ++d) {
+    sum[d] = 0.5 * static_cast<double>(table.row(0)[d]) +
+             4.0 * static_cast<double>(table.row(3)[d]);
+    square += sum[d] * sum[d];
+  }
+  EXPECT_NEAR(batch.lengths[0], std::sqrt(square), 1e-5);
+  for (size_t d = 0; d < kDim; ++d) {
+    EXPECT_NEAR(batch.vectors[d], sum[d] / std::sqrt(square), 1e-5);
+    EXPECT_EQ(batch.vectors[kDim + d], 0);      // no piece
+    EXPECT_EQ(batch.vectors[2 * kDim + d], 0);  // only one that is left out
+  }
+}
+
+TEST(TokenTable, GradientsEqualFiniteDifferences) {
+  TokenTable table(kDim, kGains, 2);
+  const Texts texts;
+  TextBatch first = BatchOf(texts.first);
+  TextBatch second = BatchOf(texts.second);
+  Loss(table, first, second);
+  const std::array<TextBatch*, 2> batches = {&first, &second};
+
+  const auto gradients = table.Gradients(batches);
+
+  ASSERT_EQ(gradients.size(), 5u);
+  constexpr float kStep = 1e-2f;
+  for (const auto& [id, gradient] : gradients) {
+    const auto piece = static_cast<size_t>(id);
+    if (piece == 2) continue;  // left out
+    for (size_t d = 0; d < kDim; ++d) {
+      const float at = table.row(piece)[d];
+      table.row(piece)[d] = at + kStep;
+      const double above = Loss(table, first, second);
+      table.row(piece)[d] = at - kStep;
+      const double below = Loss(table, first, second);
+      table.row(piece)[d] = at;
+      EXPECT_NEAR(gradient.row[d], (above - below) / (2 * kStep), 2e-3) << piece << " " << d;
+    }
+    const float gain = table.gain(piece);
+    table.set_gain(piece, gain * std::exp(kStep));
+    const double above = Loss(table, first, second);
+    table.set_gain(piece, gain * std::exp(-kStep));
+    const double below = Loss(table, first, second);
+    table.set_gain(piece, gain);
+    EXPECT_NEAR(gradient.log_gain, (above - below) / (2 * kStep), 2e-3) << piece;
+  }
+}
+
+TEST(TokenTable, StepsLowerTheLossAndLeaveOthersAlone) {
+  TokenTable table(kDim, kGains, 3);
+  const Texts texts;
+  TextBatch first = BatchOf(texts.first);
+  TextBatch second = BatchOf(texts.second);
+  const double before = Loss(table, first, second);
+  const std::vector<float> left_out(table.row(2).begin(), table.row(2).end());
+
+  for (int i = 0; i < 50; ++i) {
+    Loss(table, first, second);
+    const std::array<TextBatch*, 2> batches = {&first, &second};
+    table.Step(batches, {.row = 0.02f, .log_gain = 0.01f});
+  }
+
+  EXPECT_LT(Loss(table, first, second), 0.5 * before);
+  EXPECT_EQ(std::vector<float>(table.row(2).begin(), table.row(2).end()), left_out);
+  EXPECT_EQ(table.gain(2), 0);
+}
+
+TEST(TokenTable, QuantisedRowsKeepTheVectors) {
+  TokenTable table(kDim, kGains, 4);
+  for (float& x : table.row(1)) x *= 3;  // rows need not have length 1
+
+  const StaticTables tables = table.Quantise(5);
+
+  ASSERT_EQ(tables.vocab_size(), 5);
+  EXPECT_EQ(tables.weights[2], 0);
+  const std::vector<std::vector<int32_t>> ids = {{0, 1, 3}};
+  TextBatch batch = BatchOf(ids);
+  table.Embed(batch);
+  std::vector<int64_t> sums(kDim);
+  SumTokens(tables, ids[0], sums);
+  double dot = 0;
+  double square = 0;
+  for (size_t d = 0; d < kDim; ++d) {
+    dot += static_cast<double>(sums[d]) * static_cast<double>(batch.vectors[d]);
+    square += static_cast<double>(sums[d]) * static_cast<double>(sums[d]);
+  }
+  EXPECT_GT(dot / std::sqrt(square), 0.9995);
+}
+
+}  // namespace
+}  // namespace larder::text::internal
