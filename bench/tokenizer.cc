@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // How fast texts become ids: our own tokenizers and libsentencepiece, on the same lines. With
-// --ids DIR it leaves the lines and the library's ids there for bench/text/tokenizer_peers.py.
+// --ids DIR it leaves the lines and their ids there for bench/text/tokenizer_peers.py: of
+// SentencePiece models the library's, of WordPiece our own.
 #include <cstdlib>
 #include <fstream>
 #include <memory>
@@ -14,7 +15,6 @@
 #include "bench/support/data.h"
 #include "bench/support/driver.h"
 #include "bench/support/timing.h"
-#include "cli/input/record_reader.h"
 #include "text/sentencepiece/sentencepiece_tokenizer.h"
 #include "text/tokenizer.h"
 
@@ -22,28 +22,25 @@ namespace larder::bench {
 namespace {
 
 constexpr std::string_view kTexts = "text/english.jsonl.zst";
-constexpr std::string_view kModels = "tokenizers/sentencepiece";
-constexpr std::string_view kNames[] = {"t5_spiece", "bpemb_en.wiki.bpe.vs100000"};
+
+struct Vocabulary {
+  std::string_view name;
+  std::string_view file;
+  text::TokenizerKind kind;
+};
+constexpr auto kSentencePiece = text::TokenizerKind::kSentencePiece;
+constexpr auto kWordPiece = text::TokenizerKind::kWordPiece;
+constexpr Vocabulary kVocabularies[] = {
+    {"t5_spiece", "tokenizers/sentencepiece/t5_spiece.model", kSentencePiece},
+    {"bpemb_en.wiki.bpe.vs100000", "tokenizers/sentencepiece/bpemb_en.wiki.bpe.vs100000.model",
+     kSentencePiece},
+    {"bert_base_cased", "tokenizers/tokenizers_json/bert_base_cased.json", kWordPiece},
+    {"gte", "tokenizers/tokenizers_json/gte.json", kWordPiece},
+};
 
 using Lines = std::vector<std::string>;
 using Ids = std::vector<int32_t>;
 using text::Tokenizer;
-
-StatusOr<Lines> ReadTexts(const std::string& path) {
-  LARDER_ASSIGN_OR_RETURN(const auto reader,
-                          cli::RecordReader::Open(path, cli::InputFormat::kJsonLines));
-  Lines lines;
-  cli::InputRecord record;
-  while (true) {
-    LARDER_ASSIGN_OR_RETURN(const bool more, reader->Next(record));
-    if (!more) return lines;
-    const auto json = nlohmann::json::parse(record.bytes, nullptr, false);
-    if (!json.is_object() || !json.contains("text")) {
-      return InvalidArgument(path, ":", record.line, ": expected an object with 'text'");
-    }
-    lines.push_back(json["text"].get<std::string>());
-  }
-}
 
 // Every `step`th line from `first` on.
 Status EncodeAll(const Tokenizer& tokenizer, const Lines& lines, size_t first, size_t step) {
@@ -82,16 +79,17 @@ StatusOr<double> SecondsOfThreads(const Tokenizer& tokenizer, const Lines& lines
   return seconds;
 }
 
-Status MeasureOwn(const std::string& bytes, std::string_view name, const Lines& lines,
+Status MeasureOwn(const std::string& bytes, const Vocabulary& vocabulary, const Lines& lines,
                   size_t rounds, Report& report) {
+  const std::string_view name = vocabulary.name;
   const size_t threads = std::max(1u, std::thread::hardware_concurrency());
   std::vector<double> open, cold, warm, all;
   for (size_t i = 0; i < rounds; ++i) {
     const Stopwatch watch;
-    LARDER_ASSIGN_OR_RETURN(const auto tokenizer, text::OpenSentencePiece(bytes, name));
+    LARDER_ASSIGN_OR_RETURN(const auto tokenizer, Tokenizer::Open(vocabulary.kind, bytes, name));
     open.push_back(watch.seconds());
     LARDER_ASSIGN_OR_RETURN(cold.emplace_back(), Seconds(*tokenizer, lines, 0, 1));
-    LARDER_ASSIGN_OR_RETURN(const auto other, text::OpenSentencePiece(bytes, name));
+    LARDER_ASSIGN_OR_RETURN(const auto other, Tokenizer::Open(vocabulary.kind, bytes, name));
     LARDER_RETURN_IF_ERROR(EncodeAll(*other, lines, 0, 2));
     LARDER_ASSIGN_OR_RETURN(warm.emplace_back(), Seconds(*other, lines, 1, 2));
     LARDER_ASSIGN_OR_RETURN(all.emplace_back(), SecondsOfThreads(*other, lines, threads));
@@ -150,18 +148,33 @@ Status MeasureLibrary(const std::string& bytes, std::string_view name, const Lin
   return ids_dir.empty() ? OkStatus() : WriteIds(ids_dir, name, expected);
 }
 
+// The ids of WordPiece, for the peer to compare with.
+Status WriteOwnIds(const std::string& bytes, const Vocabulary& vocabulary, const Lines& lines,
+                   const std::string& ids_dir) {
+  LARDER_ASSIGN_OR_RETURN(const auto own,
+                          Tokenizer::Open(vocabulary.kind, bytes, vocabulary.name));
+  std::vector<Ids> ids(lines.size());
+  for (size_t i = 0; i < lines.size(); ++i) LARDER_RETURN_IF_ERROR(own->Encode(lines[i], ids[i]));
+  return WriteIds(ids_dir, vocabulary.name, ids);
+}
+
 Status Run(const Options& options, Report& report) {
   const std::string texts = JoinPath(options.data, kTexts);
-  LARDER_ASSIGN_OR_RETURN(const Lines lines, ReadTexts(texts));
+  LARDER_ASSIGN_OR_RETURN(const Lines lines, ReadKeys(texts, "text"));
   if (!options.ids.empty()) LARDER_RETURN_IF_ERROR(WriteTexts(options.ids, lines));
-  for (const std::string_view name : kNames) {
-    if (!options.Wants(name)) continue;
-    const std::string path = JoinPath(JoinPath(options.data, kModels), Concat(name, ".model"));
+  for (const Vocabulary& vocabulary : kVocabularies) {
+    if (!options.Wants(vocabulary.name)) continue;
     LARDER_ASSIGN_OR_RETURN(const std::string bytes,
-                            FileSystem::Posix().Read(path, text::kMaxTokenizerBytes));
-    Progress(Concat("tokenizer: ", name));
-    LARDER_RETURN_IF_ERROR(MeasureOwn(bytes, name, lines, options.rounds, report));
-    LARDER_RETURN_IF_ERROR(MeasureLibrary(bytes, name, lines, options.ids, report));
+                            FileSystem::Posix().Read(JoinPath(options.data, vocabulary.file),
+                                                     text::kMaxTokenizerBytes));
+    Progress(Concat("tokenizer: ", vocabulary.name));
+    LARDER_RETURN_IF_ERROR(MeasureOwn(bytes, vocabulary, lines, options.rounds, report));
+    if (vocabulary.kind == kSentencePiece) {
+      LARDER_RETURN_IF_ERROR(
+          MeasureLibrary(bytes, vocabulary.name, lines, options.ids, report));
+    } else if (!options.ids.empty()) {
+      LARDER_RETURN_IF_ERROR(WriteOwnIds(bytes, vocabulary, lines, options.ids));
+    }
   }
   report.Note(Concat(texts, ", ", lines.size(), " lines, one thread unless said otherwise; cold: ",
                      "all lines, empty word cache; warm: the odd lines after the even ones; ",

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/file_system.h"
+#include "cli/input/record_reader.h"
 
 namespace larder::bench {
 
@@ -33,18 +34,21 @@ StatusOr<std::vector<std::string>> ReadLines(const std::string& path) {
 
 StatusOr<std::vector<std::optional<std::string>>> ReadField(const std::string& path,
                                                             std::string_view field) {
-  LARDER_ASSIGN_OR_RETURN(const std::vector<std::string> lines, ReadLines(path));
+  LARDER_ASSIGN_OR_RETURN(const auto reader,
+                          cli::RecordReader::Open(path, cli::InputFormat::kJsonLines));
   std::vector<std::optional<std::string>> values;
-  for (const std::string& line : lines) {
-    const auto json = nlohmann::json::parse(line, nullptr, false);
+  cli::InputRecord record;
+  while (true) {
+    LARDER_ASSIGN_OR_RETURN(const bool more, reader->Next(record));
+    if (!more) return values;
+    const auto json = nlohmann::json::parse(record.bytes, nullptr, false);
     if (!json.is_object()) {
-      return InvalidArgument(path, ":", values.size() + 1, ": expected a JSON object");
+      return InvalidArgument(path, ":", record.line, ": expected a JSON object");
     }
     const auto found = json.find(field);
     const bool text = found != json.end() && found->is_string();
     values.push_back(text ? std::optional(found->get<std::string>()) : std::nullopt);
   }
-  return values;
 }
 
 StatusOr<std::vector<std::string>> ReadKeys(const std::string& path, std::string_view field) {

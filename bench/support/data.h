@@ -26,7 +26,8 @@ Status RequireData(const std::string& dir, std::initializer_list<std::string_vie
 // The lines of a file, without their ends.
 StatusOr<std::vector<std::string>> ReadLines(const std::string& path);
 
-// The string in `field` of every line of a JSON lines file; nothing where it has none.
+// The string in `field` of every line of a JSON lines file, maybe .zst or .gz; nothing where it has
+// none.
 // Errors: kInvalidArgument naming the line that is no JSON object.
 StatusOr<std::vector<std::optional<std::string>>> ReadField(const std::string& path,
                                                             std::string_view field);

@@ -52,6 +52,8 @@ StatusOr<Options> Parse(std::span<char*> arguments) {
       options.vectors = value;
     } else if (name == "--ids") {
       options.ids = value;
+    } else if (name == "--encoder") {
+      options.encoder = value;
     } else if (name == "--only") {
       options.only = value;
     } else if (name == "--rows") {

@@ -28,6 +28,8 @@ struct Options {
   std::string vectors;
   // --ids DIR: `tokenizer` writes its texts and their ids there for the peers.
   std::string ids;
+  // --encoder DIR: `titles` measures this artifact.
+  std::string encoder;
   // --seconds N: how long `live` upserts, 1 to 86,400.
   double seconds = 600;
   // --only TEXT: `serving` measures the rows whose name contains it, `tokenizer` the models.

@@ -5,9 +5,9 @@
     build/release/bench/bench_tokenizer --data DIR --ids IDS
     bench/text/tokenizer_peers.py DIR IDS
 
-DIR has tokenizers/; IDS has texts.jsonl and the ids of Debian's libsentencepiece, MODEL.ids. Needs
-the packages `sentencepiece` and `tokenizers`. One core, one line at a time, best of three rounds of
-every fourth line; ids are compared on all lines.
+DIR has tokenizers/; IDS has texts.jsonl and MODEL.ids, the ids of Debian's libsentencepiece or, for
+WordPiece, Larder's. Needs the packages `sentencepiece` and `tokenizers`. One core, one line at a
+time, best of three rounds of every fourth line; ids are compared on all lines.
 """
 
 import json
@@ -23,6 +23,8 @@ import tokenizers
 
 ROUNDS, STEP = 3, 4
 MODELS = ("t5_spiece", "bpemb_en.wiki.bpe.vs100000")
+# A tokenizer.json, and whose ids it is compared with.
+FILES = {"t5-small": "t5_spiece", "bert_base_cased": "bert_base_cased", "gte": "gte"}
 
 
 def tell(**row):
@@ -44,6 +46,12 @@ def measure(name, encode, texts, expected):
     tell(name=name, mb_per_s=round(best, 2), lines=len(texts), different_lines=different)
 
 
+def read_ids(folder, model):
+    """What bench_tokenizer left: a line of ids for each text."""
+    with open(os.path.join(folder, model + ".ids"), encoding="ascii") as file:
+        return file.read().splitlines()
+
+
 def main():
     if len(sys.argv) != 3:
         sys.exit(__doc__)
@@ -52,19 +60,19 @@ def main():
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     with open(os.path.join(ids, "texts.jsonl"), encoding="utf-8") as file:
         texts = [json.loads(line)["text"] for line in file]
-    expected = {}
     for model in MODELS:
-        with open(os.path.join(ids, model + ".ids"), encoding="ascii") as file:
-            expected[model] = file.read().splitlines()
         path = os.path.join(data, "tokenizers", "sentencepiece", model + ".model")
         processor = sentencepiece.SentencePieceProcessor(model_file=path)
         measure(f"{model}, sentencepiece {sentencepiece.__version__}", processor.encode, texts,
-                expected[model])
-    peer = tokenizers.Tokenizer.from_file(
-        os.path.join(data, "tokenizers", "tokenizers_json", "t5-small.json"))
-    measure(f"t5-small.json, tokenizers {tokenizers.__version__}",
-            lambda text: peer.encode(text, add_special_tokens=False).ids, texts,
-            expected["t5_spiece"])
+                read_ids(ids, model))
+    for name, model in FILES.items():
+        peer = tokenizers.Tokenizer.from_file(
+            os.path.join(data, "tokenizers", "tokenizers_json", name + ".json"))
+        peer.no_padding()
+        peer.no_truncation()
+        measure(f"{model}, tokenizers {tokenizers.__version__}",
+                lambda text, encode=peer.encode: encode(text, add_special_tokens=False).ids, texts,
+                read_ids(ids, model))
 
 
 if __name__ == "__main__":

@@ -222,4 +222,26 @@ CharsMap::Match CharsMap::Find(std::string_view text) const {
   return match;
 }
 
+void CharsMap::ForEach(
+    const std::function<void(std::string_view, std::string_view)>& visit) const {
+  std::string path;
+  if (!units_.empty()) ForEachBelow(0, path, visit);
+}
+
+// As deep as the longest rule, which has kMaxRuleBytes at most.
+void CharsMap::ForEachBelow(
+    uint32_t unit, std::string& path,
+    const std::function<void(std::string_view, std::string_view)>& visit) const {
+  const uint32_t base = unit ^ Offset(units_[unit]);
+  if (!path.empty() && HasRule(units_[unit])) {
+    visit(path, replacements_.data() + Value(units_[base]));
+  }
+  for (uint32_t c = 0; c < 256; ++c) {
+    if (!HasLabel(units_[base ^ c], static_cast<unsigned char>(c))) continue;
+    path.push_back(static_cast<char>(c));
+    ForEachBelow(base ^ c, path, visit);
+    path.pop_back();
+  }
+}
+
 }  // namespace larder::text::internal

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,6 +45,10 @@ class CharsMap {
   // The longest rule that `text` begins with.
   Match Find(std::string_view text) const;
 
+  // Calls `visit` with every rule, in order of the bytes that it replaces. Only for rules that are
+  // trusted: forged ones can have very many that share their table's units.
+  void ForEach(const std::function<void(std::string_view, std::string_view)>& visit) const;
+
   // The replacement of the one-byte rule of an ASCII character; the character if there is none.
   std::string_view OfAscii(unsigned char c) const { return ascii_[c]; }
   // True if no rule that begins with this ASCII character has another ASCII character next, so that
@@ -61,6 +66,8 @@ class CharsMap {
   static uint32_t Value(uint32_t unit) { return unit & 0x7fffffffu; }
 
   void DescribeAscii();
+  void ForEachBelow(uint32_t unit, std::string& path,
+                    const std::function<void(std::string_view, std::string_view)>& visit) const;
 
   std::vector<uint32_t> units_;
   std::string replacements_;

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "text/sentencepiece/tokenizer_trainer.h"
 
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 #include <thread>
@@ -10,6 +13,9 @@
 #include "base/bytes.h"
 #include "base/sync.h"
 #include "text/internal/random.h"
+#include "text/sentencepiece/charsmap.h"
+#include "text/sentencepiece/model.h"
+#include "text/sentencepiece/punctuation_rules.h"
 #include "text/sentencepiece/sentencepiece_bridge.h"
 
 namespace larder::text {
@@ -76,6 +82,35 @@ std::string TrainWithHeartbeat(const std::vector<std::string_view>& lines, const
   return model;
 }
 
+// The library's rules have names, but it gives their table only as part of a model.
+StatusOr<std::string> CompiledRules(std::string_view option, const std::string& value) {
+  std::string error;
+  const Flags flags = {{std::string(option), value},
+                       {"vocab_size", "8"},
+                       {"hard_vocab_limit", "false"},
+                       {"minloglevel", "2"}};
+  const std::string model = internal::TrainSentencePieceModel({"a"}, flags, error);
+  if (model.empty()) return Internal("libsentencepiece has no rules for ", option, ": ", error);
+  LARDER_ASSIGN_OR_RETURN(const internal::Model parsed, internal::ParseModel(model, option));
+  return std::string(parsed.charsmap);
+}
+
+// The table of the library's rules `name` with spaces for punctuation. The library compiles rules
+// only from a file, so it gets one that is in memory.
+StatusOr<std::string> RulesWithoutPunctuation(const std::string& name) {
+  LARDER_ASSIGN_OR_RETURN(const std::string table, CompiledRules("normalization_rule_name", name));
+  LARDER_ASSIGN_OR_RETURN(const auto rules, internal::CharsMap::Open(table, name, "normaliser"));
+  const std::string changed = internal::PunctuationAsSpace(rules);
+  const int file = memfd_create("rules", MFD_CLOEXEC);
+  if (file < 0) return Unavailable("no memory for the normaliser's rules");
+  StatusOr<std::string> compiled = Unavailable("no memory for the normaliser's rules");
+  if (write(file, changed.data(), changed.size()) == static_cast<ssize_t>(changed.size())) {
+    compiled = CompiledRules("normalization_rule_tsv", Concat("/proc/self/fd/", file));
+  }
+  close(file);
+  return compiled;
+}
+
 }  // namespace
 
 StatusOr<std::string> TrainTokenizer(std::span<const std::string_view> texts,
@@ -92,11 +127,12 @@ StatusOr<std::string> TrainTokenizer(std::span<const std::string_view> texts,
     }
     lines = std::move(sample);
   }
-  const Flags flags = {
+  const std::string rules = options.fold_case ? "nmt_nfkc_cf" : "nmt_nfkc";
+  Flags flags = {
       {"model_type", options.model == TokenizerModel::kBpe ? "bpe" : "unigram"},
       {"vocab_size", Concat(options.vocab_size)},
       {"character_coverage", Concat(options.character_coverage)},
-      {"normalization_rule_name", options.fold_case ? "nmt_nfkc_cf" : "nmt_nfkc"},
+      {"normalization_rule_name", rules},
       // A corpus that has fewer good pieces gets a smaller vocabulary, not an error.
       {"hard_vocab_limit", "false"},
       // The expectation step adds per-thread sums in order of thread, so the number is fixed.
@@ -104,6 +140,10 @@ StatusOr<std::string> TrainTokenizer(std::span<const std::string_view> texts,
       {"shuffle_input_sentence", "false"},
       {"minloglevel", "2"},
   };
+  if (options.drop_punctuation) {
+    LARDER_ASSIGN_OR_RETURN(const std::string table, RulesWithoutPunctuation(rules));
+    flags.emplace_back("precompiled_charsmap", table);
+  }
   std::string error;
   std::string model = TrainWithHeartbeat(lines, flags, progress, error);
   if (model.empty()) {

@@ -26,6 +26,8 @@ struct TokenizerTrainingOptions {
   double character_coverage = 0.9995;
   // Lower-cases and folds compatibility characters (NFKC) before splitting.
   bool fold_case = true;
+  // Punctuation but '#' and '+' is a space, so that "(GNN)" is the word that "GNN" is.
+  bool drop_punctuation = true;
   uint64_t seed = 1;
 };
 
