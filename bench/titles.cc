@@ -39,7 +39,7 @@ StatusOr<double> Rate(const text::Encoder& encoder, Texts texts) {
 }
 
 Status Run(const Options& options, Report& report) {
-  if (options.encoder.empty()) return InvalidArgument("--encoder DIR names the artifact to measure");
+  if (options.encoder.empty()) return InvalidArgument("--encoder DIR names what to measure");
   const std::string items = JoinPath(options.data, kItems);
   LARDER_ASSIGN_OR_RETURN(const std::vector<std::string> titles, ReadKeys(items, "title"));
   const std::vector<std::string_view> all(titles.begin(), titles.end());

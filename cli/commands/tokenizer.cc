@@ -26,6 +26,7 @@ struct Options {
   std::vector<std::string> fields{"title,content"};
   std::string out;
   std::string model = "unigram";
+  bool keep_punctuation = false;
   text::TokenizerTrainingOptions training;
 };
 
@@ -33,6 +34,7 @@ StatusOr<int> Run(Cli& cli, const Options& options) {
   text::TokenizerTrainingOptions training = options.training;
   training.model =
       options.model == "bpe" ? text::TokenizerModel::kBpe : text::TokenizerModel::kUnigram;
+  training.drop_punctuation = !options.keep_punctuation;
   LARDER_RETURN_IF_ERROR(CheckIsNoInput("--out", options.out, options.items));
   LARDER_ASSIGN_OR_RETURN(const auto texts, ReadTexts(options.items, SplitCommas(options.fields)));
   const std::vector<std::string_view> views(texts.begin(), texts.end());
@@ -79,6 +81,8 @@ void AddTokenizer(CLI::App& app, Cli& cli) {
   command->add_option("--model", options->model, "unigram or bpe [unigram]")
       ->check(CLI::IsMember({"unigram", "bpe"}));
   text::TokenizerTrainingOptions& training = options->training;
+  command->add_flag("--keep-punctuation", options->keep_punctuation,
+                    "Make pieces of punctuation too, instead of taking it for spaces");
   AddNumber(command, "--pieces", training.vocab_size, {32, 500'000}, "Pieces wanted");
   AddNumber(command, "--sentences", training.max_sentences, {1, 10'000'000},
             "Use at most so many lines, drawn at random");

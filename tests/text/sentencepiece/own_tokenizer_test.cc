@@ -40,20 +40,23 @@ void ExpectSame(const Pair& pair, size_t count, uint64_t seed) {
   }
 }
 
-std::string SampleModel(TokenizerModel model, bool fold_case) {
+std::string SampleModel(TokenizerModel model, bool fold_case, bool drop_punctuation = false) {
   std::vector<std::string> texts;
   for (const Document& document : SampleCatalog(300, 3)) texts.push_back(document.content);
   const std::vector<std::string_view> views(texts.begin(), texts.end());
   auto trained =
-      TrainTokenizer(views, {.model = model, .vocab_size = 300, .fold_case = fold_case});
+      TrainTokenizer(views, {.model = model,
+                             .vocab_size = 300,
+                             .fold_case = fold_case,
+                             .drop_punctuation = drop_punctuation});
   LARDER_CHECK(trained.ok());
   return *std::move(trained);
 }
 
 TEST(OwnTokenizer, IsTheLibraryOnGeneratedTexts) {
   for (const TokenizerModel model : {TokenizerModel::kUnigram, TokenizerModel::kBpe}) {
-    for (const bool fold_case : {false, true}) {
-      ASSERT_OK_AND_ASSIGN(const Pair pair, Pair::Open(SampleModel(model, fold_case), "sample"));
+    for (const bool both : {false, true}) {
+      ASSERT_OK_AND_ASSIGN(const Pair pair, Pair::Open(SampleModel(model, both, both), "sample"));
       ASSERT_TRUE(pair.own->engine().starts_with("own ")) << pair.own->engine();
       ExpectSame(pair, 10'000, NewSeed());
     }

@@ -76,6 +76,39 @@ TEST(TrainTokenizer, FoldCaseIsAnOption) {
   EXPECT_NE(upper, lower);
 }
 
+std::vector<std::string> Pieces(const Tokenizer& tokenizer, std::string_view text) {
+  std::vector<int32_t> ids;
+  EXPECT_OK(tokenizer.Encode(text, ids));
+  std::vector<std::string> pieces;
+  for (const int32_t id : ids) pieces.emplace_back(tokenizer.piece(id));
+  return pieces;
+}
+
+TEST(TrainTokenizer, PunctuationIsASpace) {
+  ASSERT_OK_AND_ASSIGN(const std::string bytes, Train(Texts(300), {.vocab_size = 300}));
+  ASSERT_OK_AND_ASSIGN(const auto tokenizer, OpenSentencePiece(bytes, "dropped"));
+  const auto plain = Pieces(*tokenizer, "the graph based way");
+
+  EXPECT_EQ(Pieces(*tokenizer, "(the) graph-based, way!"), plain);
+  EXPECT_EQ(Pieces(*tokenizer, "«The» graph—based… “way”"), plain);
+  EXPECT_EQ(Pieces(*tokenizer, "the_graph/based`way`"), plain);
+  // Of a character that becomes several, the punctuation goes: ⑴ is (1).
+  EXPECT_EQ(Pieces(*tokenizer, "⑴ ＜the＞"), Pieces(*tokenizer, "1 the"));
+  // Other rules stay: case, compatibility forms, combining marks.
+  EXPECT_EQ(Pieces(*tokenizer, "ＴＨＥ e\u0301"), Pieces(*tokenizer, "the \u00e9"));
+  EXPECT_TRUE(Pieces(*tokenizer, ".,;:!?()[]{}<>=$%&/\\|~^'\"").empty());
+  EXPECT_NE(Pieces(*tokenizer, "c++"), Pieces(*tokenizer, "c"));
+  EXPECT_NE(Pieces(*tokenizer, "c#"), Pieces(*tokenizer, "c"));
+}
+
+TEST(TrainTokenizer, PunctuationIsKeptIfWanted) {
+  ASSERT_OK_AND_ASSIGN(const std::string bytes,
+                       Train(Texts(300), {.vocab_size = 300, .drop_punctuation = false}));
+  ASSERT_OK_AND_ASSIGN(const auto tokenizer, OpenSentencePiece(bytes, "kept"));
+
+  EXPECT_NE(Pieces(*tokenizer, "the, way"), Pieces(*tokenizer, "the way"));
+}
+
 TEST(TrainTokenizer, SurvivesOddTexts) {
   std::vector<std::string> texts = Texts(100);
   texts.push_back("");
