@@ -22,7 +22,7 @@ __attribute__((target("avx2"))) void Avx2(const int8_t* query, const int8_t* row
                                           size_t dim, int32_t* out) {
   PlainDotRows(query, rows, count, dim, out);
 }
-__attribute__((target("avx512f,avx512bw,avx512vl,prefer-vector-width=512"))) void Avx512(
+__attribute__((target("avx512f,avx512bw,avx512vl"))) void Avx512(
     const int8_t* query, const int8_t* rows, size_t count, size_t dim, int32_t* out) {
   PlainDotRows(query, rows, count, dim, out);
 }

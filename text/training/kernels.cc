@@ -110,7 +110,7 @@ LARDER_INLINE void PlainMultiply(const MatrixView& a, const MatrixView& b, size_
 
 #if defined(__x86_64__)
 #define LARDER_AVX2 __attribute__((target("avx2,fma")))
-#define LARDER_AVX512 __attribute__((target("avx512f,avx512vl,fma,prefer-vector-width=512")))
+#define LARDER_AVX512 __attribute__((target("avx512f,avx512vl,fma")))
 
 LARDER_AVX2 void AddScaledAvx2(float factor, const float* x, size_t n, float* out) {
   PlainAddScaled(factor, x, n, out);
