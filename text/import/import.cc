@@ -179,7 +179,7 @@ StatusOr<ImportedEncoder> ImportEncoder(FileSystem& fs, const std::string& from,
   imported->layout = model.layout;
   imported->pieces = read.tokenizer->vocab_size();
   if (read.path.ends_with("vocab.txt")) {
-    imported->notes.push_back("the tokenizer was made from vocab.txt");
+    imported->notes.emplace_back("the tokenizer was made from vocab.txt");
   }
   // As a server will read it.
   LARDER_ASSIGN_OR_RETURN(const auto encoder, OpenEncoder(fs, to));

@@ -21,7 +21,7 @@ Status PlanPooling(const ModelDirectory& model, const ImportOptions& options,
                                 " pooling and vectors of length 1 are ",
                                 options.pooling ? "taken" : "assumed"));
   } else if (!model.normalizes) {
-    plan.notes.push_back(
+    plan.notes.emplace_back(
         "vectors are scaled to length 1, which the model does not do; cosines are the same");
   }
   return OkStatus();
