@@ -41,6 +41,7 @@ constexpr size_t kCalls = 400;      // of a round
 constexpr size_t kBatch = 32;
 constexpr size_t kBatches = 15;     // of a round
 constexpr size_t kArrivals = 50;
+constexpr size_t kBusyArrivals = 20;  // during a backfill, which must not end before
 // Of the texts, with the symbols around them.
 constexpr size_t kLeastTokens = 15;
 constexpr size_t kMostTokens = 17;
@@ -242,20 +243,21 @@ StatusOr<double> MeasureArrival(const ServerProcess& server, const std::string& 
   return DeadlineExceeded("item ", key, " has no vector");
 }
 
-Status MeasureArrivals(const ServerProcess& server, Texts& texts, Report& report) {
-  Progress(Concat(kArrivals, " new items"));
+// Adds a row about `count` new items, one by one.
+Status MeasureArrivals(const ServerProcess& server, const std::string& row, size_t count,
+                       Texts& texts, Report& report) {
+  Progress(row);
   std::mt19937_64 random(1);
   std::vector<double> ms;
-  for (size_t i = 0; i < kArrivals; ++i) {
+  for (const std::string& title : texts.Next(count)) {
     // At any moment between two looks of the job.
     std::this_thread::sleep_for(std::chrono::milliseconds(random() % 500));
-    LARDER_ASSIGN_OR_RETURN(
-        ms.emplace_back(),
-        MeasureArrival(server, Concat("new-", i), texts.Next(1).front()));
+    const std::string key = Concat(row, " ", ms.size());
+    LARDER_ASSIGN_OR_RETURN(ms.emplace_back(), MeasureArrival(server, key, title));
   }
-  const double most = *std::max_element(ms.begin(), ms.end());
-  report.Add("new item, until a search finds it",
-             {{"p50_ms", Percentile(ms, 50)}, {"max_ms", most}, {"bar_ms", kMaxArrivalMs}});
+  report.Add(row, {{"p50_ms", Percentile(ms, 50)},
+                   {"max_ms", *std::max_element(ms.begin(), ms.end())},
+                   {"bar_ms", kMaxArrivalMs}});
   return OkStatus();
 }
 
@@ -298,7 +300,10 @@ Status MeasureBackfill(const ServerProcess& server, size_t rounds, const Round& 
                    {"backfill_items_per_s", beside}},
                   busy);
   report.Add("a backfill, nothing else", {{"backfill_items_per_s", alone}});
-  return OkStatus();
+  return BackfillRate(server, [&] {
+           return MeasureArrivals(server, "new item until found, during a backfill", kBusyArrivals,
+                                  texts, report);
+         }).status();
 }
 
 Status Apply(const ServerProcess& server, const ScratchDir& scratch, std::string_view name,
@@ -320,7 +325,7 @@ Status Run(const Options& options, Report& report) {
                           text::OpenEncoder(FileSystem::Posix(),
                                             scratch.File("definitions/encoders/minilm")));
   const size_t ones = kCalls / 4 + kCalls * options.rounds;
-  const size_t count = 3 * ones + kBatch * kBatches * options.rounds + kArrivals;
+  const size_t count = 3 * ones + kBatch * kBatches * options.rounds + kArrivals + kBusyArrivals;
   LARDER_ASSIGN_OR_RETURN(Input input, ReadInput(items, *encoder, count));
   Texts texts(std::move(input.texts));
 
@@ -332,7 +337,8 @@ Status Run(const Options& options, Report& report) {
   LARDER_RETURN_IF_ERROR(server->WaitUntilIdle());
   Round quiet;
   LARDER_RETURN_IF_ERROR(MeasureQuiet(*server, options.rounds, texts, report, quiet));
-  LARDER_RETURN_IF_ERROR(MeasureArrivals(*server, texts, report));
+  LARDER_RETURN_IF_ERROR(
+      MeasureArrivals(*server, "new item until found", kArrivals, texts, report));
   LARDER_RETURN_IF_ERROR(Apply(*server, scratch, "contents.yaml", kDefinitionsOfContents));
   LARDER_RETURN_IF_ERROR(MeasureBackfill(*server, options.rounds, quiet, texts, report));
   report.Note(Concat(items, ": ", kCatalog, " items; texts of ", kLeastTokens, " to ", kMostTokens,
