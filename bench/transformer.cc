@@ -14,7 +14,6 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
-#include <cstdlib>
 #include <iostream>
 #include <memory>
 #include <span>
@@ -25,6 +24,7 @@
 
 #include "base/bytes.h"
 #include "base/file_system.h"
+#include "bench/support/data.h"
 #include "bench/support/driver.h"
 #include "bench/support/npy.h"
 #include "bench/support/timing.h"
@@ -40,15 +40,6 @@ using Ids = std::vector<int32_t>;
 constexpr uint64_t kMaxModelBytes = uint64_t{2} << 30;
 constexpr uint64_t kMaxIdsBytes = uint64_t{1} << 30;
 constexpr double kRoundSeconds = 0.1;
-
-// Where bench/ann/minilm.py keeps the weights of all-MiniLM-L6-v2.
-std::string CachedModel() {
-  const char* cache = std::getenv("XDG_CACHE_HOME");
-  const char* home = std::getenv("HOME");
-  const std::string base =
-      cache != nullptr && *cache != 0 ? cache : JoinPath(home != nullptr ? home : "", ".cache");
-  return JoinPath(base, "larder-bench/ann/model-b9a0018dff09");
-}
 
 StatusOr<std::unique_ptr<const TransformerModel>> OpenModel(const std::string& dir,
                                                             text::Precision precision) {
@@ -158,7 +149,7 @@ void Measure(const TransformerModel& model, double peak, size_t rounds, Report& 
 }
 
 Status Run(const Options& options, Report& report) {
-  const std::string dir = options.data == Options().data ? CachedModel() : options.data;
+  const std::string dir = options.data == Options().data ? MiniLmDir() : options.data;
   const double before = VnniPeakOperationsPerSecond();
   for (const text::Precision precision : {text::Precision::kInt8, text::Precision::kF32}) {
     const Stopwatch watch;

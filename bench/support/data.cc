@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bench/support/data.h"
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -60,6 +61,21 @@ StatusOr<std::vector<std::string>> ReadKeys(const std::string& path, std::string
   }
   if (keys.empty()) return InvalidArgument(path, ": is empty");
   return keys;
+}
+
+std::string MiniLmDir() {
+  const char* cache = std::getenv("XDG_CACHE_HOME");
+  const char* home = std::getenv("HOME");
+  const std::string base =
+      cache != nullptr && *cache != 0 ? cache : JoinPath(home != nullptr ? home : "", ".cache");
+  return JoinPath(base, "larder-bench/ann/model-b9a0018dff09");
+}
+
+StatusOr<std::string> RequireMiniLm() {
+  const std::string dir = MiniLmDir();
+  if (FileSystem::Posix().Exists(JoinPath(dir, "model.safetensors"))) return dir;
+  return FailedPrecondition(dir, " has no model.safetensors: run `tools/bench ann`, which fetches ",
+                            "all-MiniLM-L6-v2");
 }
 
 StatusOr<ScratchDir> ScratchDir::Make() {

@@ -35,6 +35,11 @@ StatusOr<std::vector<std::optional<std::string>>> ReadField(const std::string& p
 // The same of a field that every line has. Errors: also kInvalidArgument if one has not.
 StatusOr<std::vector<std::string>> ReadKeys(const std::string& path, std::string_view field);
 
+// Where bench/ann/minilm.py keeps config.json, tokenizer.json and the weights of all-MiniLM-L6-v2.
+std::string MiniLmDir();
+// The same. Errors: kFailedPrecondition, saying what to do, if it is not there.
+StatusOr<std::string> RequireMiniLm();
+
 // A new directory under build/, removed with all that is in it. Thread-safety: thread-compatible.
 class ScratchDir {
  public:

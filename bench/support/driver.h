@@ -15,7 +15,7 @@ namespace larder::bench {
 struct Options {
   // --data DIR: what tools/quickstart made: catalog.jsonl, edges.jsonl, sessions.jsonl,
   // definitions/ with encoders/debian, data/. Of `retrieve_all` a .npy of vectors instead, of
-  // `tokenizer` a folder with text/ and tokenizers/.
+  // `embed` a file of items, of `tokenizer` a folder with text/ and tokenizers/.
   std::string data = "build/quickstart";
   bool help = false;
   // --json: one line of JSON instead of a table.
