@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "text/training/contrastive.h"
+#include "text/training/newness.h"
 
 namespace larder::text::internal {
 namespace {
@@ -46,9 +47,12 @@ class Trainer {
     for (size_t i = 0; i < corpus.size(); ++i) {
       const size_t views = corpus.sentence_count(i) + !corpus.title(i).empty();
       const auto document = static_cast<uint32_t>(i);
-      if (views >= 2) own_.push_back({document, document});
+      if (views >= 2) with_views_.push_back(document);
       if (views >= 1 && !corpus.values_of(i).empty()) valued_.push_back({document, document});
     }
+    std::vector<TimeUs> times;
+    for (const uint32_t document : with_views_) times.push_back(corpus.time(document));
+    newness_ = NewnessWeights(times);
     for (const auto& [first, second] : related) related_.push_back({first, second});
     const uint64_t pairs = AllPairs();
     const uint64_t smallest = std::min(kSmallestBatch, options.batch);
@@ -60,7 +64,7 @@ class Trainer {
   }
 
   ContrastiveOutcome Run(const Progress& progress, TokenTable& table) {
-    ContrastiveOutcome outcome{.text_pairs = own_.size(),
+    ContrastiveOutcome outcome{.text_pairs = with_views_.size(),
                                .related_pairs = related_.size(),
                                .value_pairs = valued_.size()};
     const uint64_t per_epoch = StepsOfEpoch();
@@ -69,6 +73,7 @@ class Trainer {
     const uint64_t every = total / 100 + 1;
     for (uint64_t epoch = 0; epoch < options_.epochs; ++epoch) {
       double losses = 0;
+      DrawOwn();
       std::array<std::vector<Pair>*, 3> lists = {&own_, &related_, &valued_};
       std::array<size_t, 3> batches{};
       for (size_t k = 0; k < lists.size(); ++k) {
@@ -108,9 +113,17 @@ class Trainer {
     return all.first(std::min(all.size(), kMaxItemPieces));
   }
 
-  uint64_t AllPairs() const { return own_.size() + related_.size() + valued_.size(); }
+  uint64_t AllPairs() const { return with_views_.size() + related_.size() + valued_.size(); }
   uint64_t StepsOfEpoch() const {
-    return own_.size() / batch_ + related_.size() / batch_ + valued_.size() / batch_;
+    return with_views_.size() / batch_ + related_.size() / batch_ + valued_.size() / batch_;
+  }
+
+  // The pairs of this epoch that are views of one document.
+  void DrawOwn() {
+    own_.clear();
+    for (const uint32_t i : DrawByWeight(newness_, random_)) {
+      own_.push_back({with_views_[i], with_views_[i]});
+    }
   }
 
   // A value of the document and one of its texts. Returns the value.
@@ -177,6 +190,8 @@ class Trainer {
   const Corpus& corpus_;
   const ContrastiveOptions& options_;
   Random random_;
+  std::vector<uint32_t> with_views_;  // documents
+  std::vector<double> newness_;       // of these
   std::vector<Pair> own_;
   std::vector<Pair> related_;
   std::vector<Pair> valued_;

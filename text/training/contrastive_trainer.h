@@ -36,17 +36,17 @@ struct ContrastiveOutcome {
 // Moves the table's rows and gains so that two views of one item come near each other, and those of
 // different items do not. Views: a title and a sentence of its content, drawn anew in each epoch;
 // two sentences of an item without a title; two related items in full; a value of a field, by its
-// row, and a text of an item that has it. Items that offer no such
-// pair teach nothing.
+// row, and a text of an item that has it. Items that offer no such pair teach nothing. Newer items
+// are drawn more often (newness.h).
 //
 // Order: the same input gives the same bits on one machine, on any number of threads.
 // Cost: some 4 s an epoch for 200,000 items of 200 pieces at 256 dimensions on two cores.
-// True if the items offer pairs enough, 128, to learn from; else TrainContrastively does nothing.
-bool CanTrainContrastively(const Corpus& corpus, std::span<const RelatedPair> related,
-                           const ContrastiveOptions& options);
 ContrastiveOutcome TrainContrastively(const Corpus& corpus, std::span<const RelatedPair> related,
                                       const ContrastiveOptions& options, const Progress& progress,
                                       TokenTable& table);
+// True if the items offer pairs enough, 128, to learn from; else TrainContrastively does nothing.
+bool CanTrainContrastively(const Corpus& corpus, std::span<const RelatedPair> related,
+                           const ContrastiveOptions& options);
 
 }  // namespace larder::text::internal
 

@@ -78,6 +78,7 @@ StatusOr<Corpus> Corpus::Read(std::span<const Document* const> documents,
     }
   }
   if (progress) progress(kStage, documents.size(), documents.size());
+  for (const Document* document : documents) corpus.times_.push_back(document->time);
   corpus.NumberValues(documents, tokenizer.vocab_size());
   if (corpus.ids_.empty()) {
     return InvalidArgument(documents.size(), " documents hold no piece that the tokenizer knows");

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/status.h"
 #include "text/document.h"
 #include "text/internal/random.h"
@@ -45,6 +46,8 @@ class Corpus {
     return std::span(ids_).subspan(begin, begin_[first_[document + 1]] - begin);
   }
   std::span<const int32_t> ids() const { return ids_; }
+  // As Document::time has it.
+  TimeUs time(size_t document) const { return times_[document]; }
 
   // Values of documents' fields that at least kFewestItems documents have; value k has the id
   // vocab_size() + k, beyond the pieces.
@@ -68,6 +71,7 @@ class Corpus {
   std::vector<int32_t> ids_;
   std::vector<size_t> begin_ = {0};  // of each title or sentence
   std::vector<size_t> first_ = {0};  // each document's first part
+  std::vector<TimeUs> times_;
   std::vector<Value> values_;
   std::vector<int32_t> value_ids_;
   std::vector<size_t> first_value_ = {0};
