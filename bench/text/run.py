@@ -187,7 +187,8 @@ def transformer(options, table, _):
 
 def serving(options, table, _):
     """Embed by a server."""
-    report = program("bench_embed", "--data", options.data)
+    report = program("bench_embed", "--data", os.path.join(options.data, "arxiv", "items.jsonl.zst"),
+                     "--rounds", str(options.rounds))
     for row in report["rows"]:
         for name, value in row.items():
             if name != "name":
