@@ -144,29 +144,12 @@ def prepare_definitions(quick):
 
 
 def train(quick):
-    """Tokenizer and encoder: trained once, measured against debtags that they never saw."""
-    catalog, tags = os.path.join(HOME, "catalog.jsonl"), os.path.join(HOME, "tags.jsonl")
-    tokenizer = os.path.join(HOME, "tokenizer.model")
-    if not have("tokenizer.model"):
-        with quick.step("train a tokenizer") as notes:
-            told = larder_json("tokenizer", "train", "--items", catalog, "--fields",
-                               "title,content", "--out", tokenizer)
-            notes.append(f"{told['pieces']:,} pieces")
-    if not os.path.exists(os.path.join(ENCODER, "encoder.json")):
-        with quick.step("train an encoder") as notes:
-            told = larder_json("encoder", "train", "--items", catalog, "--tokenizer", tokenizer,
-                               "--out", ENCODER)
-            notes.append(f"{told['dimensions']} dimensions, digest {told['digest'][:12]}")
-    if quick.facts.get("evaluated") is None:
-        with quick.step("measure the encoder (debtags are not given to it)") as notes:
-            # Training has asked the known-item questions already.
-            told = larder_json("encoder", "eval", ENCODER, "--items", catalog, "--key", "package",
-                               "--tags", tags, "--queries", "1")
-            share = told["tag_share_of_10"]
-            notes.append(f"share of the ten nearest with a debtag in common: "
-                         f"{share['encoder']:.3f}, TF-IDF {share['tfidf']:.3f}, random "
-                         f"{share['random']:.3f}")
-            quick.remember("evaluated", notes[-1])
+    """The encoder: trained once, measured on packages and debtags that it never saw."""
+    if os.path.exists(os.path.join(ENCODER, "encoder.json")):
+        return
+    with quick.step("train an encoder and measure it (debtags are not given to it)"):
+        show("encoder", "train", "--items", os.path.join(HOME, "catalog.jsonl"), "--key", "package",
+             "--tags", os.path.join(HOME, "tags.jsonl"), "--out", ENCODER)
 
 
 # ---- the server --------------------------------------------------------------------------------
@@ -315,8 +298,6 @@ def print_times(quick, total):
     for name, seconds, note in quick.times:
         print(f"  {name:<{width}}  {seconds:7.1f} s  {note}".rstrip())
     print(f"  {'all':<{width}}  {total:7.1f} s  on {os.cpu_count()} cores")
-    if quick.facts.get("evaluated"):
-        print(f"\n  {quick.facts['evaluated']}")
     print("  The packages, their texts and dependencies are Debian's. Users and sessions are "
           "simulated.")
 
@@ -344,7 +325,7 @@ def refresh(quick):
     quickstart_home.remove_data(DATA)
     for name in (os.path.join(HOME, "apt"), ENCODER):
         shutil.rmtree(name, ignore_errors=True)
-    for name in ("catalog.jsonl", "edges.jsonl", "tags.jsonl", "sessions.jsonl", "tokenizer.model"):
+    for name in ("catalog.jsonl", "edges.jsonl", "tags.jsonl", "sessions.jsonl"):
         with contextlib.suppress(FileNotFoundError):
             os.remove(os.path.join(HOME, name))
     quick.facts = {"definitions": quick.facts.get("definitions", {})}

@@ -24,7 +24,6 @@ void AddEmbed(CLI::App& app, Cli& cli);
 void AddTokenize(CLI::App& app, Cli& cli);
 void AddTokenizer(CLI::App& app, Cli& cli);
 void AddEncoder(CLI::App& app, Cli& cli);
-void AddEncoderImport(CLI::App& encoder, Cli& cli);  // below `encoder`
 void AddStatus(CLI::App& app, Cli& cli);
 
 }  // namespace larder::cli

@@ -50,6 +50,21 @@ void AddItemOptions(CLI::App* command, std::vector<std::string>& items, ItemFiel
       ->type_name("NAME");
 }
 
+void AddTagOptions(CLI::App* command, TagOptions& tags) {
+  command->add_option("--tags", tags.file, "Records of a key and a list of tags, known truth")
+      ->type_name("FILE");
+  command->add_option("--tags-field", tags.field, "The field of the tags [tags]")
+      ->type_name("NAME");
+}
+
+StatusOr<Catalog> ReadTaggedCatalog(const std::vector<std::string>& items,
+                                    const ItemFields& fields, const TagOptions& tags) {
+  if (tags.file.empty()) return ReadCatalog(items, fields);
+  if (fields.key.empty()) return UsageError("--tags needs --key, the field to match by");
+  LARDER_ASSIGN_OR_RETURN(const TagsByKey by_key, ReadTags(tags.file, fields.key, tags.field));
+  return ReadCatalog(items, fields, by_key);
+}
+
 void AddEventOptions(CLI::App* command, std::string& events, EventFields& fields) {
   command->add_option("--events", events, "Records of who engaged with which item, and when")
       ->type_name("FILE");

@@ -20,8 +20,7 @@ struct EvalOptions {
   std::string dir;
   std::vector<std::string> items;
   ItemFields fields;
-  std::string tags;
-  std::string tags_field = "tags";
+  TagOptions tags;
   std::string events;
   EventFields event_fields;
   std::string sts;
@@ -104,18 +103,15 @@ void Print(std::ostream& out, const Measured& measured, const EvalOptions& optio
 
 StatusOr<Measured> MeasureItems(const EvalOptions& options, const text::Encoder& encoder,
                                 const text::Progress& progress) {
-  TagsByKey tags;
   const ItemFields& fields = options.fields;
-  if ((!options.tags.empty() || !options.events.empty()) && fields.key.empty()) {
-    return UsageError("--tags and --events need --key, the field to match by");
+  if (!options.events.empty() && fields.key.empty()) {
+    return UsageError("--events needs --key, the field to match by");
   }
   if (options.evaluation.newest > 0 && fields.time.empty()) {
     return UsageError("--newest needs --time, the field that tells how new an item is");
   }
-  if (!options.tags.empty()) {
-    LARDER_ASSIGN_OR_RETURN(tags, ReadTags(options.tags, fields.key, options.tags_field));
-  }
-  LARDER_ASSIGN_OR_RETURN(const Catalog catalog, ReadCatalog(options.items, fields, tags));
+  LARDER_ASSIGN_OR_RETURN(const Catalog catalog,
+                          ReadTaggedCatalog(options.items, fields, options.tags));
   Measured measured;
   text::EvaluationOptions evaluation = options.evaluation;
   if (options.any_sentence) evaluation.sentence = text::QuerySentence::kAny;
@@ -175,10 +171,7 @@ void AddEncoderEval(CLI::App& encoder, Cli& cli) {
       Needs::kNothing);
   command->add_option("DIR", options->dir, "The encoder's artifact directory")->required();
   AddItemOptions(command, options->items, options->fields);
-  command->add_option("--tags", options->tags, "Records of a key and a list of tags, known truth")
-      ->type_name("FILE");
-  command->add_option("--tags-field", options->tags_field, "The field of the tags [tags]")
-      ->type_name("NAME");
+  AddTagOptions(command, options->tags);
   AddEventOptions(command, options->events, options->event_fields);
   command->add_option("--test-share", options->related.test_share,
                       "The last so many of the events ask [0.2]")

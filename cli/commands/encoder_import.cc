@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "base/file_system.h"
-#include "cli/commands/commands.h"
+#include "cli/commands/encoder_commands.h"
 #include "cli/format.h"
 #include "cli/json.h"
 #include "cli/number_option.h"

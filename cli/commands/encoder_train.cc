@@ -21,6 +21,7 @@ constexpr float kValueShare = 0.5f;
 struct TrainOptions {
   std::vector<std::string> items;
   ItemFields fields;
+  TagOptions tags;
   std::string events;
   EventFields event_fields;
   std::string until;
@@ -128,7 +129,8 @@ StatusOr<int> RunTrain(Cli& cli, const TrainOptions& options) {
   if (!options.tokenizer.empty()) {
     LARDER_ASSIGN_OR_RETURN(training.tokenizer_model, ReadTokenizerFile(options.tokenizer));
   }
-  LARDER_ASSIGN_OR_RETURN(const Catalog catalog, ReadCatalog(options.items, options.fields));
+  LARDER_ASSIGN_OR_RETURN(const Catalog catalog,
+                          ReadTaggedCatalog(options.items, options.fields, options.tags));
   LARDER_ASSIGN_OR_RETURN(const auto interactions, ReadTrainingEvents(options, catalog));
   Progress progress(cli.io.err);
   progress.Show(Concat("training on ", FormatCount(catalog.documents.size()), " items"));
@@ -191,6 +193,7 @@ void AddEncoderTrain(CLI::App& encoder, Cli& cli) {
   AddNumber(command, "--hold-out", options->hold_out, {},
             "Keep the newest by --time, or drawn ones, from training and ask about them",
             "a twentieth, at most 1,000");
+  AddTagOptions(command, options->tags);
   AddEventOptions(command, options->events, options->event_fields);
   command
       ->add_option("--fields", options->fields.values,
