@@ -350,7 +350,7 @@ TEST_F(EncoderTest, MisuseIsNamed) {
     return RunLarder(args);
   };
   EXPECT_THAT(eval({}).err, HasSubstr("expected --items or --sts"));
-  EXPECT_THAT(eval({"--items", items_, "--events", events_}).err, HasSubstr("need --key"));
+  EXPECT_THAT(eval({"--items", items_, "--events", events_}).err, HasSubstr("--events needs --key"));
   EXPECT_THAT(eval({"--items", items_, "--newest", "5"}).err, HasSubstr("needs --time"));
   EXPECT_THAT(eval({"--sts", events_}).err, HasSubstr("events.jsonl:1: 1 columns, expected"));
   std::ofstream(pairs_) << "1\ta\tb\nx\ta\tb\n";
