@@ -11,6 +11,7 @@ same length, so nothing moves) and rebuilds the GNU hash table for the new names
 that the symbols may stay where they are. Code and data are untouched. See docs/adr/0008.
 """
 
+import os
 import struct
 import sys
 
@@ -84,6 +85,17 @@ class Elf:
                          1, first, words, shift, *bloom, first, *chain)
 
 
+def replace(path, data):
+    """Puts a new file in the place of the old one, if it is another: a server may run from it."""
+    if os.path.exists(path):
+        with open(path, "rb") as file:
+            if file.read() == data:
+                return
+    with open(path + ".partial", "wb") as file:
+        file.write(data)
+    os.replace(path + ".partial", path)
+
+
 def main():
     if len(sys.argv) != 3:
         sys.exit(__doc__)
@@ -92,8 +104,7 @@ def main():
     if elf.rename() == 0:
         sys.exit(f"private_protobuf: no name in {sys.argv[1]} has {OLD.decode()}")
     elf.rebuild_gnu_hash()
-    with open(sys.argv[2], "wb") as file:
-        file.write(elf.data)
+    replace(sys.argv[2], elf.data)
 
 
 if __name__ == "__main__":
