@@ -150,9 +150,12 @@ StatusOr<int> RunEval(Cli& cli, const EvalOptions& options) {
   if (cli.json) {
     Json json = ToJson(measured);
     json["digest"] = encoder->digest().Hex();
+    json["tokenizer"] = encoder->tokenizer().engine();
     json["seconds"] = progress.seconds();
     cli.io.out << DumpJson(json) << "\n";
   } else {
+    cli.io.out << options.dir << ": " << encoder->dimensions() << " dimensions, tokenizer "
+               << encoder->tokenizer().engine() << ", digest " << encoder->digest().Short() << "\n";
     Print(cli.io.out, measured, options);
   }
   return kExitOk;

@@ -340,6 +340,7 @@ TEST_F(EncoderTest, DistilsFromAnArtifact) {
   const Result eval =
       RunLarder({"encoder", "eval", dir_.File("student"), "--items", items_, "--json"});
   EXPECT_EQ(eval.code, kExitOk) << eval.err;
+  EXPECT_THAT(eval.out, HasSubstr("\"tokenizer\":\"own unigram\""));
 }
 
 TEST_F(EncoderTest, MisuseIsNamed) {
