@@ -26,6 +26,7 @@
 #include "bench/support/ingest_client.h"
 #include "bench/support/load.h"
 #include "bench/support/server_process.h"
+#include "bench/support/timing.h"
 #include "cli/cli.h"
 #include "cli/input/line_reader.h"
 #include "larder/v1/retrieval_service.grpc.pb.h"
@@ -109,7 +110,10 @@ StatusOr<Input> ReadInput(const std::string& path, const text::Encoder& encoder,
                              " items, expected ", count);
     }
     const auto item = nlohmann::json::parse(line.text, nullptr, false);
-    if (!item.is_object() || !item.contains("title") || !item.contains("content")) {
+    const auto has = [&](const char* field) {
+      return item.is_object() && item.contains(field) && item[field].is_string();
+    };
+    if (!has("title") || !has("content")) {
       return InvalidArgument(path, ":", line.number, ": expected an item with title and content");
     }
     if (input.catalog.size() < kCatalog) {
@@ -147,6 +151,7 @@ Status MakeEncoders(const ScratchDir& scratch, const std::string& items_path) {
     file << line.text << '\n';
   }
   file.close();
+  if (!file) return Unavailable(sample, ": cannot be written");
   return RunCommand({"encoder", "train", "--items", sample, "--epochs", "0", "--pieces", "8000",
                      "--out", scratch.File("definitions/encoders/tables")});
 }
@@ -280,7 +285,11 @@ Status MeasureQuiet(const ServerProcess& server, size_t rounds, Texts& texts, Re
 Status MeasureBackfill(const ServerProcess& server, size_t rounds, const Round& quiet, Texts& texts,
                        Report& report) {
   Progress(Concat("a backfill of ", kCatalog, " items"));
+  const Stopwatch since;
   for (uint64_t vectors = 0; vectors == 0;) {
+    if (since.seconds() > std::chrono::duration<double>(kArrivalPatience).count()) {
+      return DeadlineExceeded("no backfill began within ", kArrivalPatience.count(), " s");
+    }
     LARDER_ASSIGN_OR_RETURN(const v1::IndexStatus index, IndexOf(server, "full.vec"));
     vectors = index.vectors();
     std::this_thread::sleep_for(kLookEvery);
@@ -308,7 +317,11 @@ Status MeasureBackfill(const ServerProcess& server, size_t rounds, const Round& 
 
 Status Apply(const ServerProcess& server, const ScratchDir& scratch, std::string_view name,
              std::string_view definitions) {
-  std::ofstream(scratch.File(Concat("definitions/", name))) << definitions;
+  const std::string path = scratch.File(Concat("definitions/", name));
+  std::ofstream file(path);
+  file << definitions;
+  file.close();
+  if (!file) return Unavailable(path, ": cannot be written");
   return RunCommand({"apply", "--yes", scratch.File("definitions"), "--server", server.address()});
 }
 

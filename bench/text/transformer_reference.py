@@ -67,7 +67,8 @@ class Weights:
         w = np.concatenate([self[n + ".weight"] for n in names])
         bias = np.concatenate([self[n + ".bias"] for n in names])
         scale = np.abs(w).max(axis=1) / F(127)
-        codes = np.rint(w / scale[:, None]).astype(np.int64)
+        divisor = np.where(scale > 0, scale, F(1))  # a row of zeros has the codes 0
+        codes = np.rint(w / divisor[:, None]).astype(np.int64)
         if beta is not None:
             bias = bias.astype(np.float64)
             for i in range(w.shape[1]):
