@@ -49,7 +49,11 @@ AT_LEAST = {
     "1024 sentences, batches of 32, onnxruntime by length": 1.7,
     "larder int8, STS-B dev": 0.866,
 }
-AT_MOST = {"larder int8, cosine distance to f32": 0.0015}
+AT_MOST = {
+    "larder int8, cosine distance to f32": 0.0015,
+    "new item until found, longest": 1_000,
+    "1 text, transformer, during a backfill, p99 over quiet": 2,
+}
 # Of TF-IDF's figure.
 AT_LEAST_TIMES_TFIDF = {"arxiv recall_at_10": 1.12}
 
@@ -203,10 +207,14 @@ def serving(options, table, _):
     """Embed by a server."""
     report = program("bench_embed", "--data", os.path.join(options.data, "arxiv", "items.jsonl.zst"),
                      "--rounds", str(options.rounds))
+    units = {"p50_us": ("p50", "ms", 1e-3), "p99_us": ("p99", "ms", 1e-3),
+             "p50_ms": ("p50", "ms", 1), "max_ms": ("longest", "ms", 1),
+             "p99_ratio": ("p99 over quiet", "ratio", 1), "texts_per_s": ("rate", "texts/s", 1),
+             "backfill_items_per_s": ("backfill", "items/s", 1)}
     for row in report["rows"]:
-        for name, value in row.items():
-            if name != "name":
-                table.add(f"{row['name']}: {name}", "", value)
+        for field, (measure, unit, factor) in units.items():
+            if field in row:
+                table.add(f"{row['name']}, {measure}", unit, factor * row[field])
     table.notes += report["notes"]
 
 
