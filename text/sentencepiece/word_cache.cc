@@ -52,12 +52,14 @@ void WordCache::Insert(const Word& word, uint64_t hash, std::span<const int32_t>
                        RoundedTrust trust) {
   constexpr int32_t kEndOfIds = 1 << (8 * kIdBytes);
   const auto fits = [](int32_t id) { return id >= 0 && id < kEndOfIds; };
-  if (ids.size() > kMaxIds || trust.cost >= kEndOfCosts || !std::all_of(ids.begin(), ids.end(), fits)) {
+  if (ids.size() > kMaxIds || trust.cost >= kEndOfCosts ||
+      !std::all_of(ids.begin(), ids.end(), fits)) {
     return;
   }
   const uint64_t content = uint64_t{word.size} << kSizeShift |
                            uint64_t{ids.size()} << kCountShift |
-                           uint64_t{trust.limit} << kLimitShift | uint64_t{trust.cost} << kCostShift;
+                           uint64_t{trust.limit} << kLimitShift |
+                           uint64_t{trust.cost} << kCostShift;
   uint64_t* const place = Place(hash);
   uint64_t* const other = place + kEntryNumbers;
   const std::array<uint64_t, 2> seen = {Load(place), Load(other)};

@@ -19,12 +19,12 @@ namespace larder::text::internal {
 //
 // A place is a cache line, and holds two words or a large one. An entry is a number that describes
 // it, then 24 bytes: the word from the beginning on, its ids of 3 bytes from the end on. Where the
-// two would meet the word is a large one, and its ids are where those of the second entry would be.
+// two would meet, the word is a large one: its ids have the 24 bytes of the second entry.
 //
 // An entry is a sequence lock: its first number is odd while a writer is at it, and changes with
 // what it holds; writers lock both of a place. All numbers are atomic, so a reader that meets a
-// writer sees nonsense at worst, notices, and has found nothing. Nobody waits: readers write only to
-// mark an entry the first time it is found, a writer that meets another gives up.
+// writer sees nonsense at worst, notices, and has found nothing. Nobody waits: readers write only
+// to mark an entry the first time it is found, a writer that meets another gives up.
 //
 // Thread-safety: thread-safe.
 class WordCache {
