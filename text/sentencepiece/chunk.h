@@ -2,6 +2,11 @@
 #ifndef LARDER_TEXT_SENTENCEPIECE_CHUNK_H_
 #define LARDER_TEXT_SENTENCEPIECE_CHUNK_H_
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+#include <array>
 #include <bit>
 #include <cstdint>
 #include <cstring>
@@ -12,51 +17,50 @@
 
 namespace larder::text::internal {
 
-// The bytes text[at, at + 8), the first one lowest, with zeros for those behind the end.
-inline uint64_t EightBytes(std::string_view text, size_t at) {
-  static_assert(std::endian::native == std::endian::little);
-  uint64_t bytes = 0;
-  if (at + sizeof bytes <= text.size()) {
-    std::memcpy(&bytes, text.data() + at, sizeof bytes);
-  } else if (at < text.size() && text.size() >= sizeof bytes) {
-    std::memcpy(&bytes, text.data() + text.size() - sizeof bytes, sizeof bytes);
-    bytes >>= 8 * (at + sizeof bytes - text.size());
-  } else if (at < text.size()) {
-    std::memcpy(&bytes, text.data() + at, text.size() - at);
-  }
-  return bytes;
+inline constexpr size_t kChunkPadding = 32;
+
+// How many of kMaxWordBytes bytes are before the first that is at most a space.
+inline size_t BytesBeforeLowOneByOne(const char* bytes) {
+  size_t i = 0;
+  while (i < WordCache::kMaxWordBytes && static_cast<unsigned char>(bytes[i]) > ' ') ++i;
+  return i;
 }
 
-// The high bit of every byte that is at most a space, and maybe of bytes after the first such.
-inline uint64_t LowBytes(uint64_t bytes) {
-  constexpr uint64_t kOnes = 0x0101'0101'0101'0101u;
-  return (bytes - kOnes * (' ' + 1)) & ~bytes & (kOnes * 0x80);
+// The same; may read kChunkPadding bytes. Free of jumps: how long a word is cannot be foreseen.
+inline size_t BytesBeforeLow(const char* bytes) {
+#ifdef __SSE2__
+  const auto low_of = [](const char* sixteen) {
+    const __m128i part = _mm_loadu_si128(reinterpret_cast<const __m128i*>(sixteen));
+    const __m128i least = _mm_min_epu8(part, _mm_set1_epi8(' '));
+    return static_cast<uint64_t>(_mm_movemask_epi8(_mm_cmpeq_epi8(part, least)));
+  };
+  constexpr uint64_t kEnd = uint64_t{1} << WordCache::kMaxWordBytes;
+  const uint64_t low = low_of(bytes) | low_of(bytes + 16) << 16;
+  return static_cast<size_t>(std::countr_zero(low | kEnd));
+#else
+  return BytesBeforeLowOneByOne(bytes);
+#endif
 }
 
 // Reads the part of a text from `begin` to the next separator or the end of the text.
 // Returns its end; `word` is its bytes, or has the size 0 if it is longer than a cached word.
+// kChunkPadding zeros are behind the text.
 inline size_t ReadChunk(std::string_view text, size_t begin, const Normalizer& normalizer,
                         WordCache::Word& word) {
-  size_t at = begin;
-  word = {};
-  for (uint64_t& part : word.bytes) {
-    const uint64_t bytes = EightBytes(text, at);
-    for (uint64_t low = LowBytes(bytes); low != 0; low &= low - 1) {
-      const auto bit = static_cast<uint32_t>(std::countr_zero(low)) & ~7u;
-      const size_t end = at + bit / 8;
-      if (end < text.size() && !normalizer.IsSeparator(static_cast<unsigned char>(text[end]))) {
-        continue;
-      }
-      part = bytes & ((uint64_t{1} << bit) - 1);
-      word.size = static_cast<uint32_t>(end - begin);
-      return end;
-    }
-    part = bytes;
-    at += sizeof bytes;
+  size_t size = BytesBeforeLow(text.data() + begin);
+  const auto is_end = [&](size_t at) {
+    return at == text.size() || normalizer.IsSeparator(static_cast<unsigned char>(text[at]));
+  };
+  // A long word, or a control character in it.
+  while (!is_end(begin + size)) [[unlikely]] ++size;
+  word.size = size <= WordCache::kMaxWordBytes ? static_cast<uint32_t>(size) : 0;
+  const std::array<uint64_t, 3>& mask = WordCache::Mask(word.size);
+  for (size_t i = 0; i < mask.size(); ++i) {
+    uint64_t part;
+    std::memcpy(&part, text.data() + begin + i * sizeof part, sizeof part);
+    word.bytes[i] = part & mask[i];
   }
-  while (at < text.size() && !normalizer.IsSeparator(static_cast<unsigned char>(text[at]))) ++at;
-  if (at == begin + WordCache::kMaxWordBytes) word.size = WordCache::kMaxWordBytes;
-  return at;
+  return begin + size;
 }
 
 }  // namespace larder::text::internal

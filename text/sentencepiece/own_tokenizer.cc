@@ -23,6 +23,7 @@ constexpr size_t kKept = 1u << 18;
 }  // namespace
 
 struct OwnTokenizer::Work {
+  std::string padded;  // a text with kChunkPadding zeros behind it
   std::string normalized;
   std::vector<uint32_t> origin;
   std::vector<Piece> pieces;
@@ -116,8 +117,9 @@ void OwnTokenizer::AppendIds(std::string_view normalized, const std::vector<Piec
 // One text on its way by words.
 class OwnTokenizer::ByWords {
  public:
-  ByWords(const OwnTokenizer& tokenizer, std::string_view text, std::vector<int32_t>& ids)
-      : tokenizer_(tokenizer), text_(text), ids_(ids) {}
+  ByWords(const OwnTokenizer& tokenizer, std::string_view text, Work& work,
+          std::vector<int32_t>& ids)
+      : tokenizer_(tokenizer), text_(Padded(text, work.padded)), work_(work), ids_(ids) {}
 
   // Returns false if the text has to go the whole way; `ids` is of no use then.
   bool Run() {
@@ -132,11 +134,12 @@ class OwnTokenizer::ByWords {
         const size_t end = ReadChunk(text_, at, tokenizer_.normalizer_, chunk.word);
         chunk.text = text_.substr(at, end - at);
         chunk.hash = WordCache::Hash(chunk.word);
-        tokenizer_.cache_->Prefetch(chunk.word, chunk.hash);
+        tokenizer_.cache_->Prefetch(chunk.hash);
         at = SkipSeparators(end, 1);
       }
+      if (failed_) return false;
       for (size_t i = 0; i < count; ++i) {
-        if (failed_ || !Add(ahead_[i], bare)) return false;
+        if (!Add(ahead_[i], bare)) return false;
         bare = false;
       }
     }
@@ -152,17 +155,30 @@ class OwnTokenizer::ByWords {
     uint64_t hash;
   };
 
+  static std::string_view Padded(std::string_view text, std::string& padded) {
+    padded.assign(text);
+    padded.append(kChunkPadding, '\0');
+    return std::string_view(padded).substr(0, text.size());
+  }
+
   bool Add(const Chunk& chunk, bool bare) {
+    Reserve(WordCache::kMaxIds);
     WordCache::Entry entry;
-    if (bare || chunk.word.size == 0 || !tokenizer_.cache_->Find(chunk.word, chunk.hash, entry)) {
+    if (bare || chunk.word.size == 0 ||
+        !tokenizer_.cache_->Find(chunk.word, chunk.hash, ids_.data() + size_, entry)) {
       return Split(chunk, bare);
     }
-    Append(entry);
-    return Trust(entry.cost, entry.limit);
+    Append(entry.count);
+    return Trust(entry.trust);
   }
 
   // Where spaces count, there must be exactly as many as expected between two words.
   size_t SkipSeparators(size_t at, size_t expected) {
+    // Mostly there is one.
+    if (at < text_.size() && static_cast<unsigned char>(text_.data()[at + 1]) > ' ' &&
+        expected == 1) [[likely]] {
+      return at + 1;
+    }
     const size_t begin = at;
     while (at < text_.size() &&
            tokenizer_.normalizer_.IsSeparator(static_cast<unsigned char>(text_[at]))) {
@@ -175,9 +191,9 @@ class OwnTokenizer::ByWords {
     return at;
   }
 
-  bool Trust(float cost, float limit) {
-    lost_ += cost;
-    return lost_ < limit;
+  bool Trust(RoundedTrust trust) {
+    lost_ += trust.cost;
+    return lost_ >> trust.limit == 0;
   }
 
   void Reserve(size_t more) {
@@ -189,30 +205,28 @@ class OwnTokenizer::ByWords {
     return first == unknown && size_ > 0 && ids_[size_ - 1] == unknown;
   }
 
-  void Append(const WordCache::Entry& entry) {
-    Reserve(WordCache::kMaxIds);
-    std::memcpy(ids_.data() + size_, entry.ids.data(), sizeof entry.ids);
-    if (entry.count > 0 && MeetsUnknown(ids_[size_])) {
-      std::copy_n(ids_.begin() + static_cast<std::ptrdiff_t>(size_) + 1, entry.count - 1,
-                  ids_.begin() + static_cast<std::ptrdiff_t>(size_));
-      --size_;
+  // Of the ids behind the last, `count` become more of them.
+  void Append(size_t count) {
+    if (count > 0 && MeetsUnknown(ids_[size_])) {
+      const auto first = ids_.begin() + static_cast<std::ptrdiff_t>(size_);
+      std::copy_n(first + 1, --count, first);
     }
-    size_ += entry.count;
+    size_ += count;
   }
 
   // What is not in the cache; it is there afterwards if it fits.
   bool Split(const Chunk& chunk, bool bare) {
-    Work& work = ThreadWork();
+    Work& work = work_;
     std::string& normalized = work.normalized;
     normalized.clear();
     if (!tokenizer_.suffix_ && !bare) normalized = kSpaceSymbol;
     const size_t before = normalized.size();
     if (!tokenizer_.normalizer_.NormalizeChunk(chunk.text, normalized)) return false;
     work.ids.clear();
-    WordTrust trust;
+    RoundedTrust trust;
     if (normalized.size() > before) {
       if (tokenizer_.suffix_) normalized += kSpaceSymbol;
-      trust = tokenizer_.segmenter_->SegmentWord(normalized, work.pieces);
+      trust = RoundedTrust(tokenizer_.segmenter_->SegmentWord(normalized, work.pieces));
       tokenizer_.AppendIds(normalized, work.pieces, work.ids);
     } else if (!tokenizer_.remove_extra_whitespaces_ || tokenizer_.suffix_ || bare) {
       // Nothing, but the spaces around it count, or there is one behind nothing but such, or the
@@ -220,32 +234,33 @@ class OwnTokenizer::ByWords {
       return false;
     }
     if (!bare && chunk.word.size > 0) {
-      tokenizer_.cache_->Insert(chunk.word, chunk.hash, work.ids, trust.cost, trust.limit);
+      tokenizer_.cache_->Insert(chunk.word, chunk.hash, work.ids, trust);
     }
-    if (!Trust(trust.cost, trust.limit)) return false;
+    if (!Trust(trust)) return false;
     Reserve(work.ids.size());
-    const size_t known = !work.ids.empty() && MeetsUnknown(work.ids[0]) ? 1 : 0;
-    std::copy(work.ids.begin() + static_cast<std::ptrdiff_t>(known), work.ids.end(),
+    std::copy(work.ids.begin(), work.ids.end(),
               ids_.begin() + static_cast<std::ptrdiff_t>(size_));
-    size_ += work.ids.size() - known;
+    Append(work.ids.size());
     return true;
   }
 
   const OwnTokenizer& tokenizer_;
   const std::string_view text_;
+  Work& work_;
   std::vector<int32_t>& ids_;
   size_t size_ = 0;     // of ids_, as far as they are known
-  double lost_ = 0;     // what the words have cost so far
+  uint64_t lost_ = 0;   // what the words have cost so far, in quarters
   bool failed_ = false;
   std::array<Chunk, kAhead> ahead_;
 };
 
 Status OwnTokenizer::EncodeText(std::string_view text, std::vector<int32_t>& ids) const {
-  if (cache_ != nullptr && text.size() <= kMaxTextByWords && ByWords(*this, text, ids).Run()) {
+  Work& work = ThreadWork();
+  if (cache_ != nullptr && text.size() <= kMaxTextByWords &&
+      ByWords(*this, text, work, ids).Run()) {
     return OkStatus();
   }
   ids.clear();
-  Work& work = ThreadWork();
   normalizer_.Normalize(text, work.normalized);
   segmenter_->Segment(work.normalized, work.pieces);
   AppendIds(work.normalized, work.pieces, ids);

@@ -2,6 +2,7 @@
 #ifndef LARDER_TEXT_SENTENCEPIECE_SEGMENTER_H_
 #define LARDER_TEXT_SENTENCEPIECE_SEGMENTER_H_
 
+#include <cmath>
 #include <cstdint>
 #include <limits>
 #include <string_view>
@@ -21,6 +22,25 @@ struct WordTrust {
   float cost = 0;
   // The pieces hold where the text's score up to the end of the word is above -limit. 0: nowhere.
   float limit = std::numeric_limits<float>::infinity();
+};
+
+// The same in whole numbers, rounded so that it promises less.
+struct RoundedTrust {
+  static constexpr uint32_t kMaxLimit = 63;
+
+  RoundedTrust() = default;
+  RoundedTrust(uint32_t quarters, uint32_t exponent) : cost(quarters), limit(exponent) {}
+  explicit RoundedTrust(const WordTrust& trust) : cost(1), limit(0) {
+    constexpr float kEndOfCosts = 1u << 28;
+    constexpr float kLeastLimit = 0.5f;
+    constexpr float kNoLimit = 0x1p61f;
+    if (!(trust.cost >= 0 && trust.cost < kEndOfCosts && trust.limit >= kLeastLimit)) return;
+    cost = static_cast<uint32_t>(std::ceil(trust.cost * 4));
+    limit = trust.limit < kNoLimit ? static_cast<uint32_t>(std::ilogb(trust.limit * 4)) : kMaxLimit;
+  }
+
+  uint32_t cost = 0;           // in quarters; not 0 where limit is
+  uint32_t limit = kMaxLimit;  // of 2^limit quarters; kMaxLimit: none; 0: the pieces hold nowhere
 };
 
 // Splits normalised texts into pieces.
