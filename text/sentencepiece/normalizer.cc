@@ -83,10 +83,20 @@ void Normalizer::DescribeAscii(const std::array<bool, 256>& in_symbols) {
     const auto byte = static_cast<unsigned char>(c);
     const std::string_view replaced = charsmap_.OfAscii(byte);
     separators_[c] = !in_symbols[c] && charsmap_.StandsAlone(byte) && replaced == " ";
+    has_high_separators_ |= separators_[c] && byte > ' ';
     const bool begins_symbol = user_symbols_.Child(PieceTrie::kRoot, byte) != PieceTrie::kNone;
     if (begins_symbol || !charsmap_.AsciiIsPlain(byte)) continue;
     if (replaced.size() == 1 && IsAscii(replaced[0]) && replaced != " ") plain_[c] = replaced[0];
   }
+  for (size_t c = 0; c < spaced_.size(); ++c) {
+    spaced_[c] = separators_[c] ? ' ' : static_cast<char>(c);
+  }
+}
+
+void Normalizer::SpaceSeparators(std::string_view text, std::string& out) const {
+  out.assign(text);
+  if (!has_high_separators_) return;
+  for (char& c : out) c = spaced_[static_cast<unsigned char>(c)];
 }
 
 Normalizer::Prefix Normalizer::FirstOf(std::string_view text) const {
@@ -179,9 +189,7 @@ bool Normalizer::NormalizeChunk(std::string_view chunk, std::string& out) const 
     out.append(prefix.text);
     at += prefix.length;
   }
-  const std::string_view added = std::string_view(out).substr(begin);
-  return added.find(' ') == std::string_view::npos &&
-         added.find(kSpaceSymbol) == std::string_view::npos;
+  return out.find(kSpaceSymbol, begin) == std::string::npos;
 }
 
 }  // namespace larder::text::internal

@@ -36,8 +36,10 @@ class Normalizer {
   // True for ASCII characters that are a space wherever they stand, so that what is before one and
   // what is after one are normalised independently of each other.
   bool IsSeparator(unsigned char c) const { return separators_[c]; }
+  // Replaces `out` by the text with a space for each separator, which changes nothing else.
+  void SpaceSeparators(std::string_view text, std::string& out) const;
   // Appends what becomes of a part of a text between two separators (or ends of the text), without
-  // regard to spaces. Returns false if there are spaces or U+2581 in that.
+  // regard to spaces: those that rules make are there as they are. Returns false if U+2581 is too.
   bool NormalizeChunk(std::string_view chunk, std::string& out) const;
 
   // The user-defined symbols, as a tree; null if there are none.
@@ -67,6 +69,9 @@ class Normalizer {
   std::string_view space_ = kSpaceSymbol;
   bool escape_ = true;
   std::array<bool, 256> separators_{};
+  // Bytes with a space for separators; and whether there are such beyond the space.
+  std::array<char, 256> spaced_{};
+  bool has_high_separators_ = false;
   // The character that becomes of an ASCII character when ASCII or nothing follows; 0 where it is
   // not one character.
   std::array<char, 128> plain_{};

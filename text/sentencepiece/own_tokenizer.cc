@@ -25,6 +25,7 @@ constexpr size_t kKept = 1u << 18;
 struct OwnTokenizer::Work {
   std::string padded;  // a text with kChunkPadding zeros behind it
   std::string normalized;
+  std::string word;
   std::vector<uint32_t> origin;
   std::vector<Piece> pieces;
   std::vector<int32_t> ids;
@@ -119,7 +120,7 @@ class OwnTokenizer::ByWords {
  public:
   ByWords(const OwnTokenizer& tokenizer, std::string_view text, Work& work,
           std::vector<int32_t>& ids)
-      : tokenizer_(tokenizer), text_(Padded(text, work.padded)), work_(work), ids_(ids) {}
+      : tokenizer_(tokenizer), text_(Padded(text, tokenizer, work.padded)), work_(work), ids_(ids) {}
 
   // Returns false if the text has to go the whole way; `ids` is of no use then.
   bool Run() {
@@ -155,8 +156,9 @@ class OwnTokenizer::ByWords {
     uint64_t hash;
   };
 
-  static std::string_view Padded(std::string_view text, std::string& padded) {
-    padded.assign(text);
+  static std::string_view Padded(std::string_view text, const OwnTokenizer& tokenizer,
+                                 std::string& padded) {
+    tokenizer.normalizer_.SpaceSeparators(text, padded);
     padded.append(kChunkPadding, '\0');
     return std::string_view(padded).substr(0, text.size());
   }
@@ -222,6 +224,9 @@ class OwnTokenizer::ByWords {
     if (!tokenizer_.suffix_ && !bare) normalized = kSpaceSymbol;
     const size_t before = normalized.size();
     if (!tokenizer_.normalizer_.NormalizeChunk(chunk.text, normalized)) return false;
+    if (normalized.find(' ', before) != std::string::npos) {
+      return !bare && SplitWords(std::string_view(normalized).substr(before));
+    }
     work.ids.clear();
     RoundedTrust trust;
     if (normalized.size() > before) {
@@ -237,11 +242,34 @@ class OwnTokenizer::ByWords {
       tokenizer_.cache_->Insert(chunk.word, chunk.hash, work.ids, trust);
     }
     if (!Trust(trust)) return false;
-    Reserve(work.ids.size());
-    std::copy(work.ids.begin(), work.ids.end(),
-              ids_.begin() + static_cast<std::ptrdiff_t>(size_));
-    Append(work.ids.size());
+    AppendWork();
     return true;
+  }
+
+  // What lies between two separators and has more spaces in normal form: "a—b" where dashes are
+  // spaces. Each of its words is one.
+  bool SplitWords(std::string_view normalized) {
+    if (!tokenizer_.remove_extra_whitespaces_ || tokenizer_.suffix_) return false;
+    for (size_t begin = 0, end; begin < normalized.size(); begin = end + 1) {
+      end = std::min(normalized.find(' ', begin), normalized.size());
+      if (end == begin) continue;
+      work_.word = kSpaceSymbol;
+      work_.word += normalized.substr(begin, end - begin);
+      const RoundedTrust trust(tokenizer_.segmenter_->SegmentWord(work_.word, work_.pieces));
+      work_.ids.clear();
+      tokenizer_.AppendIds(work_.word, work_.pieces, work_.ids);
+      if (!Trust(trust)) return false;
+      AppendWork();
+    }
+    return true;
+  }
+
+  // The ids in work_ are the next ones.
+  void AppendWork() {
+    Reserve(work_.ids.size());
+    std::copy(work_.ids.begin(), work_.ids.end(),
+              ids_.begin() + static_cast<std::ptrdiff_t>(size_));
+    Append(work_.ids.size());
   }
 
   const OwnTokenizer& tokenizer_;
