@@ -120,7 +120,10 @@ class OwnTokenizer::ByWords {
  public:
   ByWords(const OwnTokenizer& tokenizer, std::string_view text, Work& work,
           std::vector<int32_t>& ids)
-      : tokenizer_(tokenizer), text_(Padded(text, tokenizer, work.padded)), work_(work), ids_(ids) {}
+      : tokenizer_(tokenizer),
+        text_(Padded(text, tokenizer, work.padded)),
+        work_(work),
+        ids_(ids) {}
 
   // Returns false if the text has to go the whole way; `ids` is of no use then.
   bool Run() {
