@@ -6,11 +6,13 @@
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <optional>
 #include <set>
 #include <string_view>
 #include <utility>
 
 #include "base/clock.h"
+#include "cli/exit_code.h"
 #include "cli/input/byte_source.h"
 #include "cli/input/line_reader.h"
 #include "cli/input/record_reader.h"
@@ -37,7 +39,10 @@ Status ForEachRecord(
       const std::string where = Concat(file, ":", record.line);
       if (!record.status.ok()) return Annotate(record.status, where);
       const Record parsed = Record::parse(record.bytes, nullptr, false);
-      if (!parsed.is_object()) return InvalidArgument(where, ": expected a JSON object");
+      if (parsed.is_discarded()) return InvalidArgument(where, ": not JSON in UTF-8");
+      if (!parsed.is_object()) {
+        return InvalidArgument(where, ": expected a JSON object, got ", parsed.type_name());
+      }
       LARDER_RETURN_IF_ERROR(take(parsed, where));
     }
   }
@@ -54,29 +59,31 @@ StatusOr<std::string> TextField(const Record& record, const std::string& name,
   return found->get<std::string>();
 }
 
-// 0 for a missing or null field.
-StatusOr<TimeUs> TimeField(const Record& record, const std::string& name,
-                           const std::string& where) {
+// None for a missing, null or empty field.
+StatusOr<std::optional<TimeUs>> TimeField(const Record& record, const std::string& name,
+                                          const std::string& where) {
   LARDER_ASSIGN_OR_RETURN(const std::string text, TextField(record, name, where));
-  if (text.empty()) return TimeUs{0};
+  if (text.empty()) return std::optional<TimeUs>();
   const StatusOr<TimeUs> time = ParseTime(text);
   if (!time.ok()) return Annotate(time.status(), Concat(where, ": field '", name, "'"));
-  return time;
+  return std::optional<TimeUs>(*time);
 }
 
-// CSV has numbers as text. Minus infinity for a missing or null field.
+// CSV has numbers as text. Finite, but minus infinity for a missing or null field.
 StatusOr<double> NumberField(const Record& record, const std::string& name,
                              const std::string& where) {
   const auto found = record.find(name);
   if (found == record.end() || found->is_null()) return -std::numeric_limits<double>::infinity();
-  if (found->is_number()) return found->get<double>();
+  if (found->is_number() && std::isfinite(found->get<double>())) return found->get<double>();
   if (found->is_string()) {
     const auto& text = found->get_ref<const std::string&>();
     double number = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (error == std::errc() && end == text.data() + text.size()) return number;
+    const bool whole = error == std::errc() && end == text.data() + text.size();
+    if (whole && std::isfinite(number)) return number;
   }
-  return InvalidArgument(where, ": field '", name, "': expected a number, got ", found->dump());
+  return InvalidArgument(where, ": field '", name, "': expected a finite number, got ",
+                         found->dump());
 }
 
 // The values of the named fields: texts, or lists of texts.
@@ -96,7 +103,21 @@ Status AddValues(const Record& record, const std::vector<std::string>& fields,
       }
     }
   }
+  // One that is listed twice says no more than once.
+  std::sort(document.values.begin(), document.values.end());
+  document.values.erase(std::unique(document.values.begin(), document.values.end()),
+                        document.values.end());
   return OkStatus();
+}
+
+Status CheckFields(const EventFields& fields) {
+  const std::pair<std::string_view, const std::string&> named[] = {
+      {"--user", fields.user}, {"--item", fields.item}, {"--event-time", fields.time}};
+  for (const auto& [option, name] : named) {
+    if (name.empty()) return UsageError(option, ": expected the name of a field, got ''");
+  }
+  if (std::isfinite(fields.at_least)) return OkStatus();
+  return UsageError("--at-least is ", fields.at_least, ", expected a finite number");
 }
 
 std::vector<std::string_view> SplitTabs(std::string_view line) {
@@ -109,11 +130,17 @@ std::vector<std::string_view> SplitTabs(std::string_view line) {
   }
 }
 
+bool BeginsLikeNumber(std::string_view text) {
+  return !text.empty() && std::string_view("0123456789+-.").find(text[0]) != text.npos;
+}
+
 // Sees to it that some record has each field that a command names: a name that none has is
 // misspelt, and nothing would be learned from it. An empty name means no field.
 class FieldCheck {
  public:
-  explicit FieldCheck(const std::vector<std::string>& fields) {
+  // `records` is whose records they are, `advice` what to do about a field that none has.
+  FieldCheck(std::string records, std::string advice, const std::vector<std::string>& fields)
+      : records_(std::move(records)), advice_(std::move(advice)) {
     for (const std::string& field : fields) {
       if (!field.empty()) missing_.push_back(field);
     }
@@ -133,11 +160,13 @@ class FieldCheck {
     if (!any_ || missing_.empty()) return OkStatus();
     std::string there;
     for (const std::string& field : there_) there += Concat(there.empty() ? "" : ", ", field);
-    return InvalidArgument("no record of the items has a field '", missing_.front(),
-                           "', there are: ", there, "; name one of them, or '' for none");
+    return InvalidArgument("no record of ", records_, " has a field '", missing_.front(),
+                           "', there are: ", there, "; ", advice_);
   }
 
  private:
+  const std::string records_;
+  const std::string advice_;
   bool any_ = false;
   std::vector<std::string> missing_;
   std::set<std::string> there_;  // of the records up to the one where nothing was missing
@@ -145,26 +174,21 @@ class FieldCheck {
 
 }  // namespace
 
-StatusOr<std::vector<text::Document>> ReadDocuments(const std::vector<std::string>& files,
-                                                    const ItemFields& fields,
-                                                    const TagsByKey& tags) {
-  LARDER_ASSIGN_OR_RETURN(Catalog catalog, ReadCatalog(files, fields, tags));
-  return std::move(catalog.documents);
-}
-
 StatusOr<Catalog> ReadCatalog(const std::vector<std::string>& files, const ItemFields& fields,
                               const TagsByKey& tags) {
   Catalog catalog;
   std::vector<std::string> named = {fields.title, fields.content, fields.key, fields.time};
   named.insert(named.end(), fields.values.begin(), fields.values.end());
-  FieldCheck check(named);
+  FieldCheck check("the items", "name one of them, or '' for none", named);
   const Status status =
       ForEachRecord(files, [&](const Record& record, const std::string& where) -> Status {
         check.See(record);
         text::Document document;
         LARDER_ASSIGN_OR_RETURN(document.title, TextField(record, fields.title, where));
         LARDER_ASSIGN_OR_RETURN(document.content, TextField(record, fields.content, where));
-        LARDER_ASSIGN_OR_RETURN(document.time, TimeField(record, fields.time, where));
+        LARDER_ASSIGN_OR_RETURN(const std::optional<TimeUs> time,
+                                TimeField(record, fields.time, where));
+        document.time = time.value_or(0);
         if (document.title.empty() && document.content.empty()) return OkStatus();
         LARDER_RETURN_IF_ERROR(AddValues(record, fields.values, where, document));
         catalog.keys.emplace_back();
@@ -188,31 +212,35 @@ StatusOr<Catalog> ReadCatalog(const std::vector<std::string>& files, const ItemF
 StatusOr<std::vector<text::Interaction>> ReadInteractions(const std::string& file,
                                                           const EventFields& fields,
                                                           const Catalog& catalog) {
+  LARDER_RETURN_IF_ERROR(CheckFields(fields));
   std::vector<text::Interaction> interactions;
   std::unordered_map<std::string, uint32_t> users;
-  FieldCheck check({fields.user, fields.item, fields.time, fields.value});
+  FieldCheck check(file, "name one of them",
+                   {fields.user, fields.item, fields.time, fields.value});
   const Status status =
       ForEachRecord({file}, [&](const Record& record, const std::string& where) -> Status {
         check.See(record);
         LARDER_ASSIGN_OR_RETURN(const std::string user, TextField(record, fields.user, where));
         LARDER_ASSIGN_OR_RETURN(const std::string item, TextField(record, fields.item, where));
-        LARDER_ASSIGN_OR_RETURN(const TimeUs time, TimeField(record, fields.time, where));
+        LARDER_ASSIGN_OR_RETURN(const std::optional<TimeUs> time,
+                                TimeField(record, fields.time, where));
         if (!fields.value.empty()) {
           LARDER_ASSIGN_OR_RETURN(const double value, NumberField(record, fields.value, where));
-          if (value < fields.at_least) return OkStatus();
+          if (!(value >= fields.at_least)) return OkStatus();
         }
         const auto number = catalog.number_of.find(item);
-        if (user.empty() || number == catalog.number_of.end()) return OkStatus();
+        if (user.empty() || !time.has_value()) return OkStatus();
+        if (number == catalog.number_of.end()) return OkStatus();
         const auto next = static_cast<uint32_t>(users.size());
         interactions.push_back({.user = users.try_emplace(user, next).first->second,
                                 .item = number->second,
-                                .time = time});
+                                .time = *time});
         return OkStatus();
       });
   if (!status.ok()) return status;
   LARDER_RETURN_IF_ERROR(check.End());
   if (interactions.empty()) {
-    return InvalidArgument(file, ": no event of a user with an item of the catalog");
+    return InvalidArgument(file, ": no event has a user, an item of the catalog and a time");
   }
   return interactions;
 }
@@ -223,9 +251,17 @@ StatusOr<std::vector<text::ScoredPair>> ReadScoredPairs(const std::string& file,
   LineReader lines(*source, kMaxRecordBytes);
   std::vector<text::ScoredPair> pairs;
   Line line;
+  size_t empty_lines = 0;  // at the end they do no harm
   for (;;) {
     LARDER_ASSIGN_OR_RETURN(const bool more, lines.Next(line));
     if (!more) return pairs;
+    if (line.text.empty()) {
+      ++empty_lines;
+      continue;
+    }
+    if (empty_lines > 0) {
+      return InvalidArgument(file, ":", line.number, ": a line after an empty one");
+    }
     const std::string where = Concat(file, ":", line.number);
     const std::vector<std::string_view> cells = SplitTabs(line.text);
     const size_t needed = std::max({columns.score, columns.first, columns.second});
@@ -236,7 +272,7 @@ StatusOr<std::vector<text::ScoredPair>> ReadScoredPairs(const std::string& file,
     const std::string_view score = cells[columns.score - 1];
     const auto [end, error] = std::from_chars(score.begin(), score.end(), pair.score);
     if (error != std::errc() || end != score.end() || !std::isfinite(pair.score)) {
-      if (line.number == 1) continue;  // the columns' names
+      if (line.number == 1 && !BeginsLikeNumber(score)) continue;  // the columns' names
       return InvalidArgument(where, ": column ", columns.score, ": expected a number, got '", score,
                              "'");
     }
@@ -249,7 +285,7 @@ StatusOr<std::vector<text::ScoredPair>> ReadScoredPairs(const std::string& file,
 StatusOr<std::vector<std::string>> ReadTexts(const std::vector<std::string>& files,
                                              const std::vector<std::string>& fields) {
   std::vector<std::string> texts;
-  FieldCheck check(fields);
+  FieldCheck check("the items", "name one of them", fields);
   const Status status =
       ForEachRecord(files, [&](const Record& record, const std::string& where) -> Status {
         check.See(record);

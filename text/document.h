@@ -21,7 +21,8 @@ struct Document {
   std::vector<std::string> tags = {};
   // When it came; to hold out or to ask about the newest. 0 when that is not known.
   TimeUs time = 0;
-  // What its other fields say, "creator=Donald E. Knuth"; training may give them vectors.
+  // What its other fields say, each once, "creator=Donald E. Knuth"; training may give them
+  // vectors.
   std::vector<std::string> values = {};
 };
 

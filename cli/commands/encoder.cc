@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <ostream>
 
 #include "base/file_system.h"
@@ -62,7 +63,14 @@ StatusOr<Catalog> ReadTaggedCatalog(const std::vector<std::string>& items,
   if (tags.file.empty()) return ReadCatalog(items, fields);
   if (fields.key.empty()) return UsageError("--tags needs --key, the field to match by");
   LARDER_ASSIGN_OR_RETURN(const TagsByKey by_key, ReadTags(tags.file, fields.key, tags.field));
-  return ReadCatalog(items, fields, by_key);
+  LARDER_ASSIGN_OR_RETURN(Catalog catalog, ReadCatalog(items, fields, by_key));
+  const bool any = std::any_of(by_key.begin(), by_key.end(), [&](const auto& record) {
+    return catalog.number_of.contains(record.first);
+  });
+  if (!any) {
+    return InvalidArgument(tags.file, ": no record's '", fields.key, "' is that of an item");
+  }
+  return catalog;
 }
 
 void AddEventOptions(CLI::App* command, std::string& events, EventFields& fields) {

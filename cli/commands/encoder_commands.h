@@ -31,7 +31,8 @@ struct TagOptions {
   std::string field = "tags";
 };
 void AddTagOptions(CLI::App* command, TagOptions& tags);
-// Items with their tags, if there are any. Errors: also kInvalidArgument for tags without a key.
+// Items with their tags, if there are any. Errors: also kInvalidArgument for tags without a key, or
+// of no item.
 StatusOr<Catalog> ReadTaggedCatalog(const std::vector<std::string>& items,
                                     const ItemFields& fields, const TagOptions& tags);
 void AddEventOptions(CLI::App* command, std::string& events, EventFields& fields);

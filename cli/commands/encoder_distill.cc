@@ -6,6 +6,7 @@
 #include "cli/commands/encoder_commands.h"
 #include "cli/format.h"
 #include "cli/number_option.h"
+#include "cli/output_file.h"
 #include "text/sentencepiece/sentencepiece_tokenizer.h"
 #include "text/training/distill.h"
 
@@ -22,6 +23,7 @@ struct DistillCommand {
 };
 
 StatusOr<int> RunDistill(Cli& cli, const DistillCommand& command) {
+  LARDER_RETURN_IF_ERROR(CheckIsNoInput("--out", command.out, {command.teacher}));
   text::EncoderDistillOptions options = command.options;
   options.tokenizer.seed = options.table.seed;
   if (!command.tokenizer.empty()) {

@@ -133,8 +133,10 @@ StatusOr<int> RunEval(Cli& cli, const EvalOptions& options) {
   if (options.items.empty() && options.sts.empty()) {
     return UsageError("expected --items or --sts, what to ask about");
   }
-  if (options.items.empty() && !options.events.empty()) {
-    return UsageError("--events needs --items, what they are about");
+  if (options.items.empty()) {
+    if (!options.events.empty()) return UsageError("--events needs --items, what they are about");
+    if (!options.tags.file.empty()) return UsageError("--tags needs --items, what they are of");
+    if (options.evaluation.newest > 0) return UsageError("--newest needs --items, to ask about");
   }
   LARDER_ASSIGN_OR_RETURN(const auto encoder, text::OpenEncoder(FileSystem::Posix(), options.dir));
   Progress progress(cli.io.err);

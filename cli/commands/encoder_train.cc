@@ -9,6 +9,7 @@
 #include "cli/commands/encoder_commands.h"
 #include "cli/format.h"
 #include "cli/number_option.h"
+#include "cli/output_file.h"
 #include "text/encoder.h"
 #include "text/training/static_trainer.h"
 
@@ -17,6 +18,8 @@ namespace {
 
 // How much a document's values count in its vector beside its text.
 constexpr float kValueShare = 0.5f;
+// What an item's vector is called in the file of --item-vectors, beside the key.
+constexpr std::string_view kVectorMember = "vector";
 
 struct TrainOptions {
   std::vector<std::string> items;
@@ -29,22 +32,29 @@ struct TrainOptions {
   std::string item_vectors;
   std::string out;
   std::string tokenizer;
-  uint64_t hold_out = 0;
   text::EncoderTrainingOptions training;
 };
 
 // What the figures mean, for people.
-std::string Explain(const text::TrainedEncoder& trained) {
+std::string Explain(const text::TrainedEncoder& trained, uint64_t epochs) {
   std::string told;
-  if (trained.steps == 0) {
+  if (trained.steps == 0 && epochs > 0) {
     told = "Too few items with a title and a content to learn from: words weigh by how rare they "
            "are, and no more.\n";
   }
-  if (trained.held_out > 0) {
-    return Concat(told, "Asked about ", FormatCount(trained.held_out),
-                  " items that training never saw.\n");
+  const text::Evaluation& asked = trained.evaluation;
+  const bool tags = asked.tag_queries > 0;
+  if (asked.known_item_queries == 0 && !tags) return told;
+  if (trained.held_out == 0) {
+    return told + "Asked about items that training has seen; --hold-out N keeps some back.\n";
   }
-  return Concat(told, "Asked about items that training has seen; --hold-out N keeps some back.\n");
+  if (asked.known_item_queries == 0) {
+    return told + "Tags are of all items, most of which training has seen.\n";
+  }
+  const std::string count = FormatCount(asked.known_item_queries);
+  if (!tags) return Concat(told, "Asked about ", count, " items that training never saw.\n");
+  return Concat(told, "Sentences are of ", count,
+                " items that training never saw; tags are of all items.\n");
 }
 
 StatusOr<std::vector<text::Interaction>> ReadTrainingEvents(const TrainOptions& options,
@@ -55,7 +65,12 @@ StatusOr<std::vector<text::Interaction>> ReadTrainingEvents(const TrainOptions& 
                           ReadInteractions(options.events, options.event_fields, catalog));
   if (!options.until.empty()) {
     LARDER_ASSIGN_OR_RETURN(const TimeUs until, ParseTime(options.until));
+    const size_t all = interactions.size();
     std::erase_if(interactions, [&](const text::Interaction& i) { return i.time >= until; });
+    if (interactions.empty()) {
+      return InvalidArgument("--until ", options.until, ": none of the ", all, " events of ",
+                             options.events, " is before it");
+    }
   }
   return interactions;
 }
@@ -114,18 +129,51 @@ Status WriteItemVectors(const TrainOptions& options, const Catalog& catalog,
   return WriteFileAtomically(FileSystem::Posix(), options.item_vectors, lines);
 }
 
-StatusOr<int> RunTrain(Cli& cli, const TrainOptions& options) {
-  text::EncoderTrainingOptions training = options.training;
-  training.tokenizer.seed = training.table.seed;
-  training.evaluation.seed = training.table.seed;
-  if (options.hold_out != UINT64_MAX) training.hold_out = options.hold_out;
-  if ((!options.events.empty() || !options.item_vectors.empty()) && options.fields.key.empty()) {
+// What is written is no input, no other output, and no file of the artifact.
+Status CheckOutputs(const TrainOptions& options) {
+  std::vector<std::string> inputs = options.items;
+  for (const std::string& file : {options.events, options.tags.file, options.tokenizer}) {
+    if (!file.empty()) inputs.push_back(file);
+  }
+  const auto check = [&](std::string_view option, const std::string& file) -> Status {
+    LARDER_RETURN_IF_ERROR(CheckIsNoInput(option, file, inputs));
+    return CheckIsOutside(option, file, "--out", options.out);
+  };
+  LARDER_RETURN_IF_ERROR(check("--value-vectors", options.value_vectors));
+  LARDER_RETURN_IF_ERROR(check("--item-vectors", options.item_vectors));
+  return CheckIsOutside("--item-vectors", options.item_vectors, "--value-vectors",
+                        options.value_vectors);
+}
+
+// Which options need which.
+Status CheckUsage(const TrainOptions& options) {
+  const std::string& key = options.fields.key;
+  if ((!options.events.empty() || !options.item_vectors.empty()) && key.empty()) {
     return UsageError("--events and --item-vectors need --key, the field that names an item");
   }
   if ((!options.value_vectors.empty() || !options.item_vectors.empty()) &&
       options.fields.values.empty()) {
     return UsageError("--value-vectors and --item-vectors need --fields, whose values get vectors");
   }
+  if (!options.until.empty() && options.events.empty()) {
+    return UsageError("--until needs --events, of which it says how many to use");
+  }
+  if (!options.item_vectors.empty() && key == kVectorMember) {
+    return UsageError("--item-vectors writes '", kVectorMember,
+                      "' beside the key, so --key needs another name");
+  }
+  for (const std::string& field : options.fields.values) {
+    if (field.find('=') == std::string::npos) continue;
+    return UsageError("--fields: '", field, "' has a '=', which parts a field from its value");
+  }
+  return CheckOutputs(options);
+}
+
+StatusOr<int> RunTrain(Cli& cli, const TrainOptions& options) {
+  text::EncoderTrainingOptions training = options.training;
+  training.tokenizer.seed = training.table.seed;
+  training.evaluation.seed = training.table.seed;
+  LARDER_RETURN_IF_ERROR(CheckUsage(options));
   if (!options.tokenizer.empty()) {
     LARDER_ASSIGN_OR_RETURN(training.tokenizer_model, ReadTokenizerFile(options.tokenizer));
   }
@@ -160,7 +208,7 @@ StatusOr<int> RunTrain(Cli& cli, const TrainOptions& options) {
              << FormatNumber(progress.seconds()) << " s, digest " << trained.info.digest.Short()
              << "\n";
   PrintEvaluation(cli.io.out, trained.evaluation);
-  cli.io.out << Explain(trained);
+  cli.io.out << Explain(trained, training.table.epochs);
   return kExitOk;
 }
 
@@ -168,7 +216,6 @@ StatusOr<int> RunTrain(Cli& cli, const TrainOptions& options) {
 
 void AddEncoderTrain(CLI::App& encoder, Cli& cli) {
   auto options = std::make_shared<TrainOptions>();
-  options->hold_out = UINT64_MAX;
   CLI::App* command = AddCommand(
       encoder, cli, "train", "Train a static encoder on a catalog and measure it",
       "  larder encoder train --items catalog.jsonl --out definitions/encoders/titles\n"
@@ -190,7 +237,7 @@ void AddEncoderTrain(CLI::App& encoder, Cli& cli) {
   AddNumber(command, "--epochs", training.table.epochs, {0, 100},
             "Passes over the items; 0: weigh words by how rare they are, learn nothing");
   AddNumber(command, "--batch", training.table.batch, {64, 8'192}, "Items told apart at a time");
-  AddNumber(command, "--hold-out", options->hold_out, {},
+  AddNumber(command, "--hold-out", training.hold_out, {},
             "Keep the newest by --time, or drawn ones, from training and ask about them",
             "a twentieth, at most 1,000");
   AddTagOptions(command, options->tags);

@@ -343,6 +343,54 @@ TEST_F(EncoderTest, DistilsFromAnArtifact) {
   EXPECT_THAT(eval.out, HasSubstr("\"tokenizer\":\"own unigram\""));
 }
 
+TEST_F(EncoderTest, WritesOverNothingThatItReadsOrWrites) {
+  const auto refuses = [&](const std::vector<std::string>& more, const std::string& what) {
+    const Result result = Train(more);
+    EXPECT_EQ(result.code, kExitUsage) << result.err;
+    EXPECT_THAT(result.err, HasSubstr(what));
+  };
+  const std::string file = dir_.File("vectors");
+  std::filesystem::create_symlink(dir_.path(), dir_.File("link"));
+  refuses({"--fields", "creator", "--item-vectors", items_}, "is the input " + items_);
+  refuses({"--fields", "creator", "--events", events_, "--value-vectors", events_},
+          "--value-vectors: " + events_ + " is the input");
+  refuses({"--fields", "creator", "--item-vectors", file, "--value-vectors", file},
+          "which --value-vectors writes");
+  refuses({"--fields", "creator", "--item-vectors", encoder_}, "which --out writes");
+  refuses({"--fields", "creator", "--value-vectors", dir_.File("link/encoder/x/v.jsonl")},
+          "which --out writes");
+
+  ASSERT_EQ(Train({}).code, kExitOk);
+  const Result distil = RunLarder({"encoder", "distill", "--teacher", encoder_, "--texts", items_,
+                                   "--out", dir_.File("link/encoder")});
+  EXPECT_EQ(distil.code, kExitUsage);
+  EXPECT_THAT(distil.err, HasSubstr("is the input " + encoder_));
+}
+
+TEST_F(EncoderTest, TellsWhatWasAskedAbout) {
+  const std::string tags = dir_.File("tags.jsonl");
+  {
+    std::ofstream out(tags);
+    for (int i = 0; i < 300; ++i) {
+      out << R"({"id":"i)" << i << R"(","tags":["t)" << i % 2 << "\"]}\n";
+    }
+  }
+  const Result both =
+      RunLarder({"encoder", "train", "--items", items_, "--key", "id", "--out", encoder_,
+                 "--pieces", "200", "--epochs", "0", "--hold-out", "50", "--tags", tags});
+  EXPECT_THAT(both.out, HasSubstr("Sentences are of 50 items that training never saw; tags are of "
+                                  "all items."));
+  EXPECT_EQ(both.out.find("Too few items"), std::string::npos);
+  const Result untitled = Train({"--hold-out", "50", "--title", ""});
+  EXPECT_EQ(untitled.code, kExitOk) << untitled.err;
+  EXPECT_EQ(untitled.out.find("Asked about"), std::string::npos);
+
+  std::ofstream(tags) << R"({"id":"x","tags":["t"]})" << "\n";
+  const Result none = Train({"--tags", tags});
+  EXPECT_EQ(none.code, kExitError);
+  EXPECT_THAT(none.err, HasSubstr("tags.jsonl: no record's 'id' is that of an item"));
+}
+
 TEST_F(EncoderTest, MisuseIsNamed) {
   ASSERT_EQ(Train({}).code, kExitOk);
   const auto eval = [&](std::vector<std::string> more) {
@@ -351,7 +399,8 @@ TEST_F(EncoderTest, MisuseIsNamed) {
     return RunLarder(args);
   };
   EXPECT_THAT(eval({}).err, HasSubstr("expected --items or --sts"));
-  EXPECT_THAT(eval({"--items", items_, "--events", events_}).err, HasSubstr("--events needs --key"));
+  EXPECT_THAT(eval({"--items", items_, "--events", events_}).err,
+              HasSubstr("--events needs --key"));
   EXPECT_THAT(eval({"--items", items_, "--newest", "5"}).err, HasSubstr("needs --time"));
   EXPECT_THAT(eval({"--sts", events_}).err, HasSubstr("events.jsonl:1: 1 columns, expected"));
   std::ofstream(pairs_) << "1\ta\tb\nx\ta\tb\n";
@@ -360,8 +409,19 @@ TEST_F(EncoderTest, MisuseIsNamed) {
                   .err,
               HasSubstr("pairs.tsv:2: column 1: expected a number, got 'x'"));
   EXPECT_THAT(Train({"--events", events_, "--value", "user_id"}).err,
-              HasSubstr("field 'user_id': expected a number"));
+              HasSubstr("field 'user_id': expected a finite number"));
   EXPECT_THAT(Train({"--value-vectors", dir_.File("v")}).err, HasSubstr("need --fields"));
+  EXPECT_THAT(Train({"--until", "2024-01-01T00:00:00Z"}).err,
+              HasSubstr("--until needs --events"));
+  EXPECT_THAT(Train({"--events", events_, "--until", "2024-01-01T00:00:00Z"}).err,
+              HasSubstr("none of the 900 events of " + events_ + " is before it"));
+  EXPECT_THAT(RunLarder({"encoder", "train", "--items", items_, "--out", encoder_, "--key",
+                         "vector", "--fields", "creator", "--item-vectors", dir_.File("v")})
+                  .err,
+              HasSubstr("--key needs another name"));
+  EXPECT_THAT(Train({"--fields", "a=b"}).err, HasSubstr("--fields: 'a=b' has a '='"));
+  EXPECT_THAT(eval({"--sts", pairs_, "--tags", items_}).err, HasSubstr("--tags needs --items"));
+  EXPECT_THAT(eval({"--sts", pairs_, "--newest", "5"}).err, HasSubstr("--newest needs --items"));
   EXPECT_THAT(Train({"--time", "title"}).err, HasSubstr("items.jsonl:1: field 'title'"));
   EXPECT_THAT(Train({"--hold-out", "151"}).err, HasSubstr("hold_out is 151"));
   std::ofstream(items_, std::ios::app) << "{\"id\":\"i3\",\"title\":\"again\"}\n";

@@ -5,6 +5,7 @@
 #include <iterator>
 #include <utility>
 
+#include "text/internal/check_range.h"
 #include "text/internal/random.h"
 
 namespace larder::text {

@@ -34,7 +34,8 @@ struct EvaluationOptions {
 struct Evaluation {
   uint64_t documents = 0;
 
-  // Known-item retrieval: a sentence of an item's content finds its title among all.
+  // Known-item retrieval: a sentence of an item's content finds its title among all. Items without
+  // a title ask nothing.
   uint64_t known_item_queries = 0;
   Retrieval encoder;
   Retrieval tfidf;

@@ -86,9 +86,4 @@ double Spearman(std::span<const double> a, std::span<const double> b) {
   return xx > 0 && yy > 0 ? xy / std::sqrt(xx * yy) : 0;
 }
 
-Status CheckRange(std::string_view name, uint64_t value, uint64_t min, uint64_t max) {
-  if (value >= min && value <= max) return OkStatus();
-  return InvalidArgument(name, " is ", value, ", expected ", min, " to ", max);
-}
-
 }  // namespace larder::text::internal

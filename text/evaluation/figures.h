@@ -5,9 +5,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <string_view>
-
-#include "base/status.h"
 
 namespace larder::text {
 
@@ -41,9 +38,6 @@ Interval BootstrapMean(std::span<const double> values, std::span<const uint32_t>
 // Spearman's rank correlation; ties have their mean rank. 0 if one side is all ties.
 // Shapes: of one size.
 double Spearman(std::span<const double> a, std::span<const double> b);
-
-// Errors: kInvalidArgument naming the option unless min <= value <= max.
-Status CheckRange(std::string_view name, uint64_t value, uint64_t min, uint64_t max);
 
 }  // namespace internal
 }  // namespace larder::text

@@ -35,6 +35,7 @@ Queries ChooseQueries(std::span<const Document* const> documents,
   Random random(options.seed);
   Queries all;
   for (const size_t i : asked) {
+    if (documents[i]->title.empty()) continue;  // there is nothing to find
     const std::string_view text = QueryOf(*documents[i], options.sentence, random);
     if (text.empty()) continue;
     all.texts.push_back(text);

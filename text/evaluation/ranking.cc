@@ -39,20 +39,6 @@ void ForEachQuery(const Searcher& searcher, size_t texts, size_t queries,
 
 }  // namespace
 
-void TfIdfSearcher::Score(std::span<const size_t> queries, std::span<float> scores) const {
-  const size_t texts = queries.empty() ? 0 : scores.size() / queries.size();
-  for (size_t i = 0; i < queries.size(); ++i) {
-    index_.Scores(queries_[queries[i]], scores.subspan(i * texts, texts));
-  }
-}
-
-void Bm25Searcher::Score(std::span<const size_t> queries, std::span<float> scores) const {
-  const size_t texts = queries.empty() ? 0 : scores.size() / queries.size();
-  for (size_t i = 0; i < queries.size(); ++i) {
-    index_.Scores(queries_[queries[i]], scores.subspan(i * texts, texts));
-  }
-}
-
 StatusOr<VectorSet> VectorSet::Encode(const Encoder& encoder,
                                       std::span<const std::string_view> texts, TextRole role) {
   VectorSet set;

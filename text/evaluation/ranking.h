@@ -30,27 +30,24 @@ class Searcher {
 };
 
 // By words. The index and the query texts must outlive it.
-class TfIdfSearcher final : public Searcher {
+template <typename Index>
+class WordSearcher final : public Searcher {
  public:
-  TfIdfSearcher(const TfIdf& index, std::span<const std::string_view> queries)
+  WordSearcher(const Index& index, std::span<const std::string_view> queries)
       : index_(index), queries_(queries) {}
-  void Score(std::span<const size_t> queries, std::span<float> scores) const override;
+  void Score(std::span<const size_t> queries, std::span<float> scores) const override {
+    const size_t texts = queries.empty() ? 0 : scores.size() / queries.size();
+    for (size_t i = 0; i < queries.size(); ++i) {
+      index_.Scores(queries_[queries[i]], scores.subspan(i * texts, texts));
+    }
+  }
 
  private:
-  const TfIdf& index_;
+  const Index& index_;
   const std::span<const std::string_view> queries_;
 };
-
-class Bm25Searcher final : public Searcher {
- public:
-  Bm25Searcher(const Bm25& index, std::span<const std::string_view> queries)
-      : index_(index), queries_(queries) {}
-  void Score(std::span<const size_t> queries, std::span<float> scores) const override;
-
- private:
-  const Bm25& index_;
-  const std::span<const std::string_view> queries_;
-};
+using TfIdfSearcher = WordSearcher<TfIdf>;
+using Bm25Searcher = WordSearcher<Bm25>;
 
 // Texts' vectors in an encoder's own element, with what their cosines need.
 class VectorSet {

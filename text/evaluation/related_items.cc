@@ -7,9 +7,11 @@
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <unordered_set>
 #include <vector>
 
 #include "text/evaluation/ranking.h"
+#include "text/internal/check_range.h"
 #include "text/internal/random.h"
 
 namespace larder::text {
@@ -25,9 +27,15 @@ struct Question {
   std::vector<uint32_t> right;  // ascending
 };
 
-// The questions that interactions from `split` on ask; only items of `allowed` are right.
-std::vector<Question> AskAll(std::span<const Interaction> interactions, TimeUs split,
-                             const std::vector<bool>& allowed) {
+// Where the interactions of a test period ask a question: the item of one, and those behind it up
+// to the end of the user's.
+struct Place {
+  size_t asks = 0;
+  size_t end = 0;
+};
+
+// The interactions from `split` on, by user, then by time.
+std::vector<Interaction> TestPeriod(std::span<const Interaction> interactions, TimeUs split) {
   std::vector<Interaction> test;
   for (const Interaction& i : interactions) {
     if (i.time >= split) test.push_back(i);
@@ -35,29 +43,50 @@ std::vector<Question> AskAll(std::span<const Interaction> interactions, TimeUs s
   std::sort(test.begin(), test.end(), [](const Interaction& a, const Interaction& b) {
     return std::tie(a.user, a.time, a.item) < std::tie(b.user, b.time, b.item);
   });
-  std::vector<Question> questions;
+  return test;
+}
+
+// The places of `test` that ask a question with a right answer; only items of `allowed` are right.
+std::vector<Place> PlacesThatAsk(std::span<const Interaction> test,
+                                 const std::vector<bool>& allowed) {
+  std::vector<Place> places;
   for (size_t begin = 0, end; begin < test.size(); begin = end) {
     end = begin;
     while (end < test.size() && test[end].user == test[begin].user) ++end;
-    std::vector<uint32_t> seeds;
+    // From the last on: the latest times of two allowed items tell whether one that is not the
+    // asking one comes later.
+    std::vector<size_t> latest;  // places of two different allowed items
+    for (size_t i = end; i-- > begin && latest.size() < 2;) {
+      if (!allowed[test[i].item]) continue;
+      if (latest.empty() || test[latest[0]].item != test[i].item) latest.push_back(i);
+    }
+    std::unordered_set<uint32_t> seeds;
     for (size_t i = begin; i < end; ++i) {
       // An item's first time in the period is the one that asks.
-      if (std::find(seeds.begin(), seeds.end(), test[i].item) != seeds.end()) continue;
-      seeds.push_back(test[i].item);
-      Question question{test[i].user, test[i].item, {}};
-      for (size_t k = i + 1; k < end; ++k) {
-        const uint32_t item = test[k].item;
-        if (test[k].time > test[i].time && item != question.item && allowed[item]) {
-          question.right.push_back(item);
-        }
-      }
-      std::sort(question.right.begin(), question.right.end());
-      question.right.erase(std::unique(question.right.begin(), question.right.end()),
-                           question.right.end());
-      if (!question.right.empty()) questions.push_back(std::move(question));
+      if (!seeds.insert(test[i].item).second) continue;
+      const bool answered = std::any_of(latest.begin(), latest.end(), [&](size_t k) {
+        return test[k].item != test[i].item && test[k].time > test[i].time;
+      });
+      if (answered) places.push_back({i, end});
     }
   }
-  return questions;
+  return places;
+}
+
+Question AskAt(std::span<const Interaction> test, const Place& place,
+               const std::vector<bool>& allowed) {
+  const Interaction& asks = test[place.asks];
+  Question question{asks.user, asks.item, {}};
+  for (size_t k = place.asks + 1; k < place.end; ++k) {
+    const uint32_t item = test[k].item;
+    if (test[k].time > asks.time && item != asks.item && allowed[item]) {
+      question.right.push_back(item);
+    }
+  }
+  std::sort(question.right.begin(), question.right.end());
+  question.right.erase(std::unique(question.right.begin(), question.right.end()),
+                       question.right.end());
+  return question;
 }
 
 // Asks about the items among those of `searched`.
@@ -145,10 +174,12 @@ StatusOr<RelatedFigures> MeasureAmong(const Encoder& encoder, std::span<const Do
                                       std::span<const Interaction> interactions, TimeUs split,
                                       const std::vector<bool>& searched,
                                       const RelatedOptions& options) {
-  const std::vector<Question> all = AskAll(interactions, split, searched);
+  const std::vector<Interaction> test = TestPeriod(interactions, split);
+  const std::vector<Place> places = PlacesThatAsk(test, searched);
   std::vector<Question> questions;
-  for (const size_t i : internal::SampleIndices(all.size(), options.max_queries, options.seed)) {
-    questions.push_back(all[i]);
+  for (const size_t i :
+       internal::SampleIndices(places.size(), options.max_queries, options.seed)) {
+    questions.push_back(AskAt(test, places[i], searched));
   }
   if (questions.empty()) return RelatedFigures();
   return RelatedSearch(encoder, documents, searched).Measure(questions, options.seed);

@@ -4,6 +4,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
+#include <utility>
 #include <vector>
 
 namespace larder::text::internal {
@@ -21,6 +23,11 @@ class Random {
   double Unit();
   // Normal with mean 0 and variance 1.
   double Gaussian();
+  // Puts `all` into any order, each with the same chance (Fisher & Yates).
+  template <typename T>
+  void Shuffle(std::span<T> all) {
+    for (size_t i = all.size(); i > 1; --i) std::swap(all[i - 1], all[Below(i)]);
+  }
 
  private:
   uint64_t state_;

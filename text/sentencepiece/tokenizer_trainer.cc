@@ -12,11 +12,13 @@
 
 #include "base/bytes.h"
 #include "base/sync.h"
+#include "text/internal/check_range.h"
 #include "text/internal/random.h"
 #include "text/sentencepiece/charsmap.h"
 #include "text/sentencepiece/model.h"
 #include "text/sentencepiece/punctuation_rules.h"
 #include "text/sentencepiece/sentencepiece_bridge.h"
+#include "text/sentencepiece/utf8.h"
 
 namespace larder::text {
 namespace {
@@ -41,13 +43,9 @@ std::vector<std::string_view> Lines(std::span<const std::string_view> texts) {
 }
 
 Status CheckOptions(const TokenizerTrainingOptions& options) {
-  if (options.vocab_size < 32 || options.vocab_size > 500'000) {
-    return InvalidArgument("vocab_size is ", options.vocab_size, ", expected 32 to 500000");
-  }
-  if (options.max_sentences < 1 || options.max_sentences > 10'000'000) {
-    return InvalidArgument("max_sentences is ", options.max_sentences,
-                           ", expected 1 to 10000000");
-  }
+  LARDER_RETURN_IF_ERROR(internal::CheckRange("vocab_size", options.vocab_size, 32, 500'000));
+  LARDER_RETURN_IF_ERROR(
+      internal::CheckRange("max_sentences", options.max_sentences, 1, 10'000'000));
   if (!(options.character_coverage >= 0.98 && options.character_coverage <= 1)) {
     return InvalidArgument("character_coverage is ", options.character_coverage,
                            ", expected 0.98 to 1");
@@ -111,6 +109,39 @@ StatusOr<std::string> RulesWithoutPunctuation(const std::string& name) {
   return compiled;
 }
 
+// Whether the line has a character that may become a piece once it is normalised. The library
+// skips lines with its sign for the unknown piece.
+bool HoldsCharacter(std::string_view line, const internal::CharsMap& rules) {
+  constexpr std::string_view kUnknown = "\u2585";
+  const auto counts = [](std::string_view character) {
+    if (internal::ValidUtf8Length(character) == 0) return false;
+    return character != " " && character != "\t" && character != std::string_view("\0", 1) &&
+           character != "\u2581" && character != "\ufffd";
+  };
+  if (line.find(kUnknown) != std::string_view::npos) return false;
+  while (!line.empty()) {
+    const internal::CharsMap::Match match = rules.Find(line);
+    const size_t length = match.length > 0 ? match.length : internal::CharacterLength(line);
+    std::string_view normalised = match.length > 0 ? match.replacement : line.substr(0, length);
+    while (!normalised.empty()) {
+      const size_t next = internal::CharacterLength(normalised);
+      if (counts(normalised.substr(0, next))) return true;
+      normalised.remove_prefix(next);
+    }
+    line.remove_prefix(length);
+  }
+  return false;
+}
+
+// The library ends the process when no character is left to learn.
+Status CheckHoldCharacters(const std::vector<std::string_view>& lines, const std::string& table) {
+  LARDER_ASSIGN_OR_RETURN(const auto rules, internal::CharsMap::Open(table, "rules", "normaliser"));
+  const auto holds = [&](std::string_view line) { return HoldsCharacter(line, rules); };
+  if (std::any_of(lines.begin(), lines.end(), holds)) return OkStatus();
+  return InvalidArgument("no text to train a tokenizer on: ", lines.size(),
+                         " lines hold only punctuation and spaces");
+}
+
 }  // namespace
 
 StatusOr<std::string> TrainTokenizer(std::span<const std::string_view> texts,
@@ -140,10 +171,12 @@ StatusOr<std::string> TrainTokenizer(std::span<const std::string_view> texts,
       {"shuffle_input_sentence", "false"},
       {"minloglevel", "2"},
   };
-  if (options.drop_punctuation) {
-    LARDER_ASSIGN_OR_RETURN(const std::string table, RulesWithoutPunctuation(rules));
-    flags.emplace_back("precompiled_charsmap", table);
-  }
+  LARDER_ASSIGN_OR_RETURN(const std::string table,
+                          options.drop_punctuation
+                              ? RulesWithoutPunctuation(rules)
+                              : CompiledRules("normalization_rule_name", rules));
+  LARDER_RETURN_IF_ERROR(CheckHoldCharacters(lines, table));
+  if (options.drop_punctuation) flags.emplace_back("precompiled_charsmap", table);
   std::string error;
   std::string model = TrainWithHeartbeat(lines, flags, progress, error);
   if (model.empty()) {

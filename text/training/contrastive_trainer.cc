@@ -35,10 +35,6 @@ struct Pair {
   uint32_t second;
 };
 
-void Shuffle(std::vector<Pair>& pairs, Random& random) {
-  for (size_t i = pairs.size(); i > 1; --i) std::swap(pairs[i - 1], pairs[random.Below(i)]);
-}
-
 class Trainer {
  public:
   Trainer(const Corpus& corpus, std::span<const RelatedPair> related,
@@ -77,7 +73,7 @@ class Trainer {
       std::array<std::vector<Pair>*, 3> lists = {&own_, &related_, &valued_};
       std::array<size_t, 3> batches{};
       for (size_t k = 0; k < lists.size(); ++k) {
-        Shuffle(*lists[k], random_);
+        random_.Shuffle(std::span(*lists[k]));
         batches[k] = lists[k]->size() / batch_;
       }
       for (uint64_t step = 0; step < per_epoch; ++step) {
@@ -156,9 +152,10 @@ class Trainer {
   double Step(PairKind kind, std::span<const Pair> pairs, double at, TokenTable& table) {
     first_.texts.clear();
     second_.texts.clear();
-    subjects_.clear();
+    first_subjects_.clear();
+    second_subjects_.clear();
     for (const Pair& pair : pairs) {
-      uint32_t subject = pair.second;
+      std::pair subjects(pair.first, pair.second);
       switch (kind) {
         case PairKind::kTexts:
           AddTexts(pair.first, first_, second_);
@@ -168,16 +165,18 @@ class Trainer {
           second_.texts.push_back(Whole(pair.second));
           break;
         case PairKind::kValue:
-          subject = AddValue(pair.first, first_, second_);
+          subjects.first = subjects.second = AddValue(pair.first, first_, second_);
           break;
       }
-      subjects_.push_back(subject);
+      first_subjects_.push_back(subjects.first);
+      second_subjects_.push_back(subjects.second);
     }
     table.Embed(first_);
     table.Embed(second_);
     first_.gradient.resize(first_.vectors.size());
     second_.gradient.resize(second_.vectors.size());
-    const VectorPairs vectors{first_.vectors, second_.vectors, subjects_, table.dimensions()};
+    const VectorPairs vectors{first_.vectors, second_.vectors, first_subjects_, second_subjects_,
+                              table.dimensions()};
     const double loss = ContrastiveLoss(vectors, options_.temperature, scratch_, first_.gradient,
                                         second_.gradient);
     const double schedule = at < kWarmUp ? (at + 0.001) / kWarmUp : (1 - at) / (1 - kWarmUp);
@@ -198,7 +197,8 @@ class Trainer {
   uint64_t batch_ = 0;
   TextBatch first_;
   TextBatch second_;
-  std::vector<uint32_t> subjects_;
+  std::vector<uint32_t> first_subjects_;
+  std::vector<uint32_t> second_subjects_;
   ContrastiveScratch scratch_;
 };
 

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "text/encoder_config.h"
-#include "text/evaluation/figures.h"
+#include "text/internal/check_range.h"
 #include "text/internal/random.h"
 #include "text/sentencepiece/sentencepiece_tokenizer.h"
 #include "text/training/contrastive.h"
@@ -32,13 +32,14 @@ constexpr uint64_t kFewestTexts = 100;
 constexpr size_t kTextsPerCall = 64;
 constexpr size_t kTestShare = 50;
 constexpr float kTemperature = 0.05f;
+// Of a teacher's vectors of length 1; less is rounding.
+constexpr float kSmallestSpread = 1e-6f;
 constexpr float kRowRate = 0.005f;
 constexpr float kGainRate = 0.005f;
 
 Status CheckOptions(const DistillOptions& options, const Teacher& teacher, size_t texts) {
-  const auto most = std::min<uint64_t>(1'024, teacher.dimensions);
-  LARDER_RETURN_IF_ERROR(internal::CheckRange(
-      "dimensions", static_cast<uint64_t>(std::max(options.dimensions, 0)), 8, most));
+  const auto most = static_cast<int32_t>(std::min<size_t>(1'024, teacher.dimensions));
+  LARDER_RETURN_IF_ERROR(internal::CheckRange("dimensions", options.dimensions, 8, most));
   LARDER_RETURN_IF_ERROR(
       internal::CheckRange("max_texts", options.max_texts, kFewestTexts, 5'000'000));
   LARDER_RETURN_IF_ERROR(internal::CheckRange("epochs", options.epochs, 0, 100));
@@ -75,15 +76,19 @@ class Projection {
   Projection(const Matrix& vectors, int32_t dimensions) : mean_(vectors.colwise().mean()) {
     const Matrix centred = vectors.rowwise() - mean_;
     const Eigen::MatrixXf covariance = centred.transpose() * centred;
+    spread_ = covariance.trace();
     const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXf> solver(covariance);
     components_ = solver.eigenvectors().rightCols(dimensions);  // values ascend
   }
+  // The sum of the vectors' squared distances from their mean.
+  float spread() const { return spread_; }
   Matrix Project(const Matrix& vectors) const {
     return (vectors.rowwise() - mean_) * components_;
   }
 
  private:
   Eigen::RowVectorXf mean_;
+  float spread_ = 0;
   Eigen::MatrixXf components_;  // [teacher's dimensions, student's]
 };
 
@@ -139,7 +144,7 @@ class Student {
     internal::Random random(options_.seed ^ kShuffleSeed);
     uint64_t step = 0;
     for (uint64_t epoch = 0; epoch < options_.epochs; ++epoch) {
-      for (size_t i = train_.size(); i > 1; --i) std::swap(train_[i - 1], train_[random.Below(i)]);
+      random.Shuffle(std::span(train_));
       double losses = 0;
       for (uint64_t k = 0; k < per_epoch; ++k) {
         const double left = 1 - static_cast<double>(step) / static_cast<double>(total);
@@ -184,15 +189,16 @@ class Student {
     batch_.gradient.resize(batch_.vectors.size());
     std::vector<uint32_t> subjects(chosen.size());
     std::iota(subjects.begin(), subjects.end(), 0u);
-    const double loss = internal::ContrastiveLoss({batch_.vectors, wanted_, subjects, dim},
-                                                  kTemperature, scratch_, batch_.gradient, {});
+    const double loss =
+        internal::ContrastiveLoss({batch_.vectors, wanted_, subjects, subjects, dim}, kTemperature,
+                                  scratch_, batch_.gradient, {});
     const std::array<TextBatch*, 1> batches = {&batch_};
     table.Step(batches, {.row = rate * kRowRate, .log_gain = rate * kGainRate});
     return loss;
   }
 
   const internal::Corpus& corpus_;
-  const Matrix& targets_;  // [texts, dimensions], of length 1
+  const Matrix& targets_;  // [texts, dimensions], of length 1 or 0
   const DistillOptions& options_;
   std::vector<size_t> train_;
   std::vector<size_t> test_;
@@ -233,8 +239,13 @@ StatusOr<Distilled> DistillStaticTables(std::span<const std::string_view> texts,
   LARDER_ASSIGN_OR_RETURN(const Matrix taught,
                           Teach(teacher, chosen, "ask the teacher about texts", progress));
   const Projection projection(taught, options.dimensions);
+  if (!(projection.spread() > kSmallestSpread * static_cast<float>(chosen.size()))) {
+    return InvalidArgument("the teacher gives all ", chosen.size(), " texts the same vector");
+  }
   Matrix targets = projection.Project(taught);
-  targets.rowwise().normalize();
+  for (Eigen::Index i = 0; i < targets.rows(); ++i) {
+    if (const float length = targets.row(i).norm(); length > 0) targets.row(i) /= length;
+  }
 
   TokenTable table(static_cast<size_t>(options.dimensions),
                    internal::InverseFrequencyGains(corpus, tokenizer), options.seed ^ kRowSeed);

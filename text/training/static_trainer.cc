@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "text/encoder_config.h"
+#include "text/internal/check_range.h"
 #include "text/internal/random.h"
 #include "text/sentencepiece/sentencepiece_tokenizer.h"
 #include "text/training/contrastive_trainer.h"
@@ -32,8 +33,7 @@ constexpr uint64_t kMostHeldOut = 1'000;
 constexpr uint64_t kFewestToHoldOut = 400;
 
 Status CheckOptions(const StaticTrainingOptions& options) {
-  LARDER_RETURN_IF_ERROR(internal::CheckRange(
-      "dimensions", static_cast<uint64_t>(std::max(options.dimensions, 0)), 8, 1'024));
+  LARDER_RETURN_IF_ERROR(internal::CheckRange("dimensions", options.dimensions, 8, 1'024));
   LARDER_RETURN_IF_ERROR(
       internal::CheckRange("max_documents", options.max_documents, 10, 5'000'000));
   LARDER_RETURN_IF_ERROR(internal::CheckRange("epochs", options.epochs, 0, 100));

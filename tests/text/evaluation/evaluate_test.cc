@@ -49,6 +49,16 @@ TEST(EvaluateEncoder, KnownItemsAreRankedByHand) {
   EXPECT_EQ(e.tag_queries, 0u);
 }
 
+TEST(EvaluateEncoder, ItemsWithoutATitleAskNothing) {
+  std::vector<Document> documents = FourItems();
+  documents[1].title.clear();
+
+  ASSERT_OK_AND_ASSIGN(const Evaluation e, EvaluateEncoder(LetterEncoder(), documents, {}));
+
+  EXPECT_EQ(e.documents, 4u);
+  EXPECT_EQ(e.known_item_queries, 2u);
+}
+
 TEST(EvaluateEncoder, ItemsBeyondTheTenthAreMissed) {
   std::vector<Document> documents;
   for (int i = 0; i < 12; ++i) documents.push_back({"same title", "", {}});

@@ -3,6 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <map>
+#include <random>
+
 #include "tests/support/status_matchers.h"
 #include "tests/text/letter_encoder.h"
 
@@ -53,6 +57,46 @@ TEST(EvaluateRelated, QuestionsAreCountedByHand) {
   EXPECT_EQ(result.cold.items, 10u);
   EXPECT_EQ(result.all.difference.low, 0);
   EXPECT_EQ(result.all.difference.high, 0);
+}
+
+// How many different items of a user ask: another one of `allowed` comes later in the test period.
+uint64_t CountQuestions(const std::vector<Interaction>& interactions, TimeUs split,
+                        const std::vector<bool>& allowed) {
+  std::map<std::pair<uint32_t, uint32_t>, TimeUs> first;
+  for (const Interaction& i : interactions) {
+    if (i.time < split) continue;
+    const auto [at, inserted] = first.try_emplace({i.user, i.item}, i.time);
+    if (!inserted) at->second = std::min(at->second, i.time);
+  }
+  uint64_t count = 0;
+  for (const auto& [asks, time] : first) {
+    count += std::any_of(interactions.begin(), interactions.end(), [&](const Interaction& i) {
+      return i.user == asks.first && i.item != asks.second && i.time > time && allowed[i.item];
+    });
+  }
+  return count;
+}
+
+TEST(EvaluateRelated, QuestionsAreThoseOfTheDefinition) {
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    SCOPED_TRACE(testing::Message() << "seed " << seed);
+    std::mt19937_64 random(seed);
+    std::vector<Interaction> interactions;
+    for (int i = 0; i < 60; ++i) {
+      interactions.push_back({static_cast<uint32_t>(random() % 8),
+                              static_cast<uint32_t>(random() % 12),
+                              static_cast<TimeUs>(random() % 12)});
+    }
+    ASSERT_OK_AND_ASSIGN(
+        const RelatedEvaluation result,
+        EvaluateRelated(LetterEncoder(), TwoFamilies(), interactions, {.test_share = 0.7}));
+    std::vector<bool> allowed(12, true);
+    EXPECT_EQ(result.all.queries, CountQuestions(interactions, result.split, allowed));
+    for (const Interaction& i : interactions) {
+      if (i.time < result.split) allowed[i.item] = false;
+    }
+    EXPECT_EQ(result.cold.queries, CountQuestions(interactions, result.split, allowed));
+  }
 }
 
 TEST(EvaluateRelated, TheEncoderThatKnowsMoreIsAhead) {

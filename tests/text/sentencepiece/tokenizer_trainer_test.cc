@@ -152,6 +152,18 @@ TEST(TrainTokenizer, RefusesWhatCannotWork) {
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("max_sentences is 0")));
   EXPECT_THAT(Train(Texts(9), {.character_coverage = 0.5}),
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("character_coverage is 0.5")));
+  for (const TokenizerModel model : {TokenizerModel::kUnigram, TokenizerModel::kBpe}) {
+    for (const std::string& text : std::initializer_list<std::string>{
+             "\u3000\u00a0", "\x01\x02\x7f", "\ufffd \ufffd", "\xff\xfe\x80", "\u2581",
+             "\u2585 word", std::string("\0 \0", 3)}) {
+      EXPECT_THAT(Train({text, text}, {.model = model, .drop_punctuation = false}),
+                  StatusIs(StatusCode::kInvalidArgument, HasSubstr("no text to train")))
+          << text;
+    }
+    EXPECT_THAT(Train({"?! (-)", "...\u3000"}, {.model = model}),
+                StatusIs(StatusCode::kInvalidArgument,
+                         HasSubstr("2 lines hold only punctuation and spaces")));
+  }
   std::string alphabet;
   for (char c = 'a'; c <= 'z'; ++c) alphabet += Concat(c, " ", static_cast<char>(c - 32), " ");
   EXPECT_THAT(Train({alphabet}, {.vocab_size = 32, .fold_case = false}),

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <map>
@@ -111,6 +113,28 @@ TEST(Distill, TheSameInputGivesTheSameArtifact) {
   ASSERT_OK(OpenEncoder(fs, one.path()));
 }
 
+TEST(Distill, ATextThatTheTeacherPutsInTheMiddleDoesNoHarm) {
+  const std::vector<std::string> texts = Texts(200);
+  const std::vector<std::string_view> views(texts.begin(), texts.end());
+  Teacher teacher = FakeTeacher();
+  // Every other text is the mean of the others, which are two opposites.
+  teacher.encode = [](std::span<const std::string_view> asked, std::span<float> vectors) {
+    std::fill(vectors.begin(), vectors.end(), 0.0f);
+    for (size_t i = 0; i < asked.size(); ++i) {
+      vectors[i * kTeacherDimensions] = std::array{0.0f, 1.0f, 0.0f, -1.0f}[i % 4];
+    }
+    return OkStatus();
+  };
+
+  ASSERT_OK_AND_ASSIGN(
+      const Distilled distilled,
+      DistillStaticTables(views, teacher, *SampleTokenizer(),
+                          {.dimensions = 16, .epochs = 2, .batch = 64}));
+
+  EXPECT_TRUE(std::isfinite(distilled.cosine));
+  EXPECT_GT(*std::max_element(distilled.tables.weights.begin(), distilled.tables.weights.end()), 0);
+}
+
 TEST(Distill, AnEncoderTeaches) {
   TempDir dir;
   ASSERT_OK(WriteSampleEncoder(dir.path()));
@@ -151,6 +175,13 @@ TEST(Distill, RefusesWhatCannotWork) {
   };
   EXPECT_THAT(distil(broken, {.dimensions = 16}),
               StatusIs(StatusCode::kInternal, HasSubstr("texts 0 to 63 are not finite")));
+  broken.encode = [](std::span<const std::string_view>, std::span<float> vectors) {
+    std::fill(vectors.begin(), vectors.end(), 0.1f);
+    return OkStatus();
+  };
+  EXPECT_THAT(distil(broken, {.dimensions = 16}),
+              StatusIs(StatusCode::kInvalidArgument,
+                       HasSubstr("the teacher gives all 100 texts the same vector")));
   broken.encode = [](std::span<const std::string_view>, std::span<float>) {
     return Unavailable("asleep");
   };

@@ -76,6 +76,19 @@ TEST(StaticTrainer, TheSeedMatters) {
   EXPECT_NE(one.tables.table, two.tables.table);
 }
 
+TEST(StaticTrainer, TimesMatter) {
+  std::vector<Document> documents = SampleCatalog(300, 5);
+  const auto tokenizer = SampleTokenizer();
+  const StaticTrainingOptions options = {.dimensions = 32, .epochs = 1};
+
+  ASSERT_OK_AND_ASSIGN(const auto without, TrainStaticTables(documents, {}, *tokenizer, options));
+  for (size_t i = 0; i < documents.size(); ++i) documents[i].time = static_cast<TimeUs>(i + 1);
+  ASSERT_OK_AND_ASSIGN(const auto with, TrainStaticTables(documents, {}, *tokenizer, options));
+
+  EXPECT_GT(without.steps, 0u);
+  EXPECT_NE(without.tables.table, with.tables.table);
+}
+
 TEST(StaticTrainer, RowsUseTheWholeRangeAndOnlyTextCounts) {
   const auto tokenizer = SampleTokenizer();
   ASSERT_OK_AND_ASSIGN(const auto learned, TrainStaticTables(SampleCatalog(50, 5), {}, *tokenizer,
