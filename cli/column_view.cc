@@ -3,10 +3,10 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstring>
 
 #include "cli/format.h"
+#include "cli/shortest_double.h"
 
 namespace larder::cli {
 namespace {
@@ -19,15 +19,6 @@ T Fixed(std::string_view bytes, size_t index) {
   T value;
   std::memcpy(&value, bytes.data() + index * sizeof value, sizeof value);
   return value;
-}
-
-// The double with the fewest digits that rounds to `value`: 0.1, not 0.10000000149011612.
-double ShortestDouble(float value) {
-  std::array<char, 32> digits;
-  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
-  double out = static_cast<double>(value);
-  std::from_chars(digits.data(), end, out);
-  return out;
 }
 
 // Bytes per value; 0 for types without values of a fixed size.

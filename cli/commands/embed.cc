@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <array>
-#include <charconv>
 #include <cstring>
 #include <functional>
 #include <ostream>
@@ -13,6 +11,7 @@
 #include "cli/commands/commands.h"
 #include "cli/json.h"
 #include "cli/number_option.h"
+#include "cli/shortest_double.h"
 #include "cli/text_input.h"
 #include "larder/v1/text_service.grpc.pb.h"
 #include "serving/text/base64.h"
@@ -127,25 +126,16 @@ EmbedBatch Online(Client client, std::string encoder, const Options& options) {
   };
 }
 
-// The double whose shortest digits are the float's: 0.1 and not 0.10000000149011612.
-double Shortest(float value) {
-  std::array<char, 32> digits;
-  const char* end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
-  double shortest = 0;
-  std::from_chars(digits.data(), end, shortest);
-  return shortest;
-}
-
 Json ToJson(std::span<const float> vector) {
   Json json = Json::array();
-  for (const float value : vector) json.push_back(Shortest(value));
+  for (const float value : vector) json.push_back(ShortestDouble(value));
   return json;
 }
 
 template <typename T>
 std::string Line(std::span<const T> vector) {
   std::string line;
-  for (const T value : vector) line += Concat(line.empty() ? "" : " ", Shortest(value));
+  for (const T value : vector) line += Concat(line.empty() ? "" : " ", ShortestDouble(value));
   return line;
 }
 

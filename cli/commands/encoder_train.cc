@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cmath>
+#include <functional>
 #include <memory>
 #include <ostream>
-#include <unordered_map>
 
 #include "base/file_system.h"
 #include "cli/catalog.h"
 #include "cli/commands/encoder_commands.h"
 #include "cli/format.h"
 #include "cli/number_option.h"
+#include "cli/output/resumable_file.h"
 #include "cli/output_file.h"
+#include "cli/shortest_double.h"
 #include "text/encoder.h"
 #include "text/training/static_trainer.h"
+#include "text/training/value_vectors.h"
 
 namespace larder::cli {
 namespace {
 
-// How much a document's values count in its vector beside its text.
-constexpr float kValueShare = 0.5f;
 // What an item's vector is called in the file of --item-vectors, beside the key.
 constexpr std::string_view kVectorMember = "vector";
 
@@ -75,27 +75,36 @@ StatusOr<std::vector<text::Interaction>> ReadTrainingEvents(const TrainOptions& 
   return interactions;
 }
 
-// One object a line: the field, the value, how many items have it, and its vector.
-Status WriteValueVectors(const std::string& file, std::span<const text::ValueVector> values) {
-  if (file.empty()) return OkStatus();
-  std::string lines;
-  for (const text::ValueVector& value : values) {
-    const size_t equals = value.name.find('=');
-    lines += DumpJson({{"field", value.name.substr(0, equals)},
-                           {"value", value.name.substr(equals + 1)},
-                           {"items", value.items},
-                           {"vector", value.vector}}) +
-             "\n";
-  }
-  return WriteFileAtomically(FileSystem::Posix(), file, lines);
+Json VectorToJson(std::span<const float> vector) {
+  Json json = Json::array();
+  for (const float x : vector) json.push_back(ShortestDouble(x));
+  return json;
 }
 
-// Adds `factor` times `vector`, scaled to length 1, to `sum`.
-void AddUnit(float factor, std::span<const float> vector, std::span<float> sum) {
-  float square = 0;
-  for (const float x : vector) square += x * x;
-  if (!(square > 0)) return;
-  for (size_t d = 0; d < sum.size(); ++d) sum[d] += factor * vector[d] / std::sqrt(square);
+// Writes the lines of the numbers below `count`; an empty one is left out.
+Status WriteLines(const std::string& path, size_t count,
+                  const std::function<StatusOr<std::string>(size_t number)>& line_of) {
+  const auto keep_none = [](std::string_view) { return false; };
+  LARDER_ASSIGN_OR_RETURN(const auto file, ResumableFile::Open(path, keep_none));
+  LARDER_RETURN_IF_ERROR(file->Begin("", false));
+  for (size_t i = 0; i < count; ++i) {
+    LARDER_ASSIGN_OR_RETURN(const std::string line, line_of(i));
+    if (!line.empty()) LARDER_RETURN_IF_ERROR(file->Append(line));
+  }
+  return file->Finish();
+}
+
+// One object a line: the field, the value, how many items have it, and its vector.
+Status WriteValueVectors(const std::string& path, std::span<const text::ValueVector> values) {
+  if (path.empty()) return OkStatus();
+  return WriteLines(path, values.size(), [&](size_t i) -> StatusOr<std::string> {
+    const text::ValueVector& value = values[i];
+    const size_t equals = value.name.find('=');
+    return DumpJson({{"field", value.name.substr(0, equals)},
+                     {"value", value.name.substr(equals + 1)},
+                     {"items", value.items},
+                     {"vector", VectorToJson(value.vector)}});
+  });
 }
 
 // One object a line: the item's key and its vector, of its text and the values of its fields.
@@ -103,30 +112,15 @@ Status WriteItemVectors(const TrainOptions& options, const Catalog& catalog,
                         std::span<const text::ValueVector> values) {
   if (options.item_vectors.empty()) return OkStatus();
   LARDER_ASSIGN_OR_RETURN(const auto encoder, text::OpenEncoder(FileSystem::Posix(), options.out));
-  std::unordered_map<std::string_view, const text::ValueVector*> by_name;
-  for (const text::ValueVector& value : values) by_name.emplace(value.name, &value);
-  const auto dim = static_cast<size_t>(encoder->dimensions());
-  std::vector<text::TokenizedText> tokens(1);
-  std::vector<float> of_text(dim);
-  std::string lines;
-  for (size_t i = 0; i < catalog.documents.size(); ++i) {
-    const text::Document& document = catalog.documents[i];
-    if (catalog.keys[i].empty()) continue;
-    LARDER_RETURN_IF_ERROR(
-        encoder->Tokenize(text::FullText(document), text::TextRole::kDocument, tokens[0]));
-    LARDER_RETURN_IF_ERROR(encoder->EncodeTokens(tokens, std::span(of_text)));
-    std::vector<float> of_values(dim);
-    for (const std::string& name : document.values) {
-      if (const auto found = by_name.find(name); found != by_name.end()) {
-        AddUnit(1, found->second->vector, of_values);
-      }
-    }
-    std::vector<float> sum(dim);
-    AddUnit(1, of_text, sum);
-    AddUnit(kValueShare, of_values, sum);
-    lines += DumpJson({{options.fields.key, catalog.keys[i]}, {"vector", sum}}) + "\n";
-  }
-  return WriteFileAtomically(FileSystem::Posix(), options.item_vectors, lines);
+  const text::ItemVectors vectors(*encoder, values);
+  std::vector<float> vector(static_cast<size_t>(encoder->dimensions()));
+  const auto line_of = [&](size_t i) -> StatusOr<std::string> {
+    if (catalog.keys[i].empty()) return std::string();
+    LARDER_RETURN_IF_ERROR(vectors.Of(catalog.documents[i], vector));
+    return DumpJson({{options.fields.key, catalog.keys[i]},
+                     {std::string(kVectorMember), VectorToJson(vector)}});
+  };
+  return WriteLines(options.item_vectors, catalog.documents.size(), line_of);
 }
 
 // What is written is no input, no other output, and no file of the artifact.
