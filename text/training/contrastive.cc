@@ -13,9 +13,9 @@ namespace {
 constexpr size_t kRowsPerPiece = 32;
 
 // odds[i, j] = exp((first[i] · second[j] - 1) / temperature): never above 1, so no maximum is
-// needed; 0 for other pairs of the same subject.
+// needed; 0 for other pairs of one subject.
 void FillOdds(const VectorPairs& pairs, float temperature, std::span<float> odds) {
-  const size_t n = pairs.first_subjects.size();
+  const size_t n = pairs.subjects.size();
   const MatrixView first{pairs.first.data(), pairs.dimensions, 1};
   const MatrixView second{pairs.second.data(), pairs.dimensions, 1};
   ParallelPieces(n, kRowsPerPiece, [&](size_t begin, size_t end) {
@@ -24,10 +24,8 @@ void FillOdds(const VectorPairs& pairs, float temperature, std::span<float> odds
     for (size_t i = begin; i < end; ++i) {
       float* row = odds.data() + i * n;
       for (size_t j = 0; j < n; ++j) {
-        const bool same = pairs.first_subjects[i] == pairs.first_subjects[j] ||
-                          pairs.first_subjects[i] == pairs.second_subjects[j] ||
-                          pairs.second_subjects[i] == pairs.second_subjects[j];
-        row[j] = same && i != j ? 0.0f : std::exp((row[j] - 1) / temperature);
+        const bool same = pairs.subjects[i] == pairs.subjects[j] && i != j;
+        row[j] = same ? 0.0f : std::exp((row[j] - 1) / temperature);
       }
     }
   });
@@ -37,7 +35,7 @@ void FillOdds(const VectorPairs& pairs, float temperature, std::span<float> odds
 
 double ContrastiveLoss(const VectorPairs& pairs, float temperature, ContrastiveScratch& scratch,
                        std::span<float> first_gradient, std::span<float> second_gradient) {
-  const size_t n = pairs.first_subjects.size();
+  const size_t n = pairs.subjects.size();
   const size_t dim = pairs.dimensions;
   scratch.similarity.resize(n * n);
   const std::span<float> odds = scratch.similarity;

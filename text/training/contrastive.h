@@ -13,10 +13,8 @@ namespace larder::text::internal {
 struct VectorPairs {
   std::span<const float> first;    // [pairs, dimensions]
   std::span<const float> second;   // [pairs, dimensions]
-  // What each vector is of. A pair's vectors are not told apart from those of other pairs that are
-  // of the same as either.
-  std::span<const uint32_t> first_subjects;   // [pairs]
-  std::span<const uint32_t> second_subjects;  // [pairs]
+  // What each pair is about: pairs of one subject are not told apart.
+  std::span<const uint32_t> subjects;  // [pairs]
   size_t dimensions = 0;
 };
 

@@ -189,9 +189,8 @@ class Student {
     batch_.gradient.resize(batch_.vectors.size());
     std::vector<uint32_t> subjects(chosen.size());
     std::iota(subjects.begin(), subjects.end(), 0u);
-    const double loss =
-        internal::ContrastiveLoss({batch_.vectors, wanted_, subjects, subjects, dim}, kTemperature,
-                                  scratch_, batch_.gradient, {});
+    const double loss = internal::ContrastiveLoss({batch_.vectors, wanted_, subjects, dim},
+                                                  kTemperature, scratch_, batch_.gradient, {});
     const std::array<TextBatch*, 1> batches = {&batch_};
     table.Step(batches, {.row = rate * kRowRate, .log_gain = rate * kGainRate});
     return loss;
