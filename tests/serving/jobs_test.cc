@@ -88,8 +88,10 @@ TEST(Jobs, EncodesTheMissingVectorsAndActivatesThem) {  // S7.3
   EXPECT_EQ(activations[activations.size() - 2].kind, Activation::Kind::kAllVectors);
   EXPECT_EQ(activations.back().kind, Activation::Kind::kEpoch);
   EXPECT_FALSE(jobs.CheckOf(activations.back().feature).has_value());
-  const auto done = Done(jobs);
+  // The two lanes tell in any order.
+  auto done = Done(jobs);
   ASSERT_EQ(done.size(), 2U);
+  if (done[0].kind != Jobs::Kind::kEpoch) std::swap(done[0], done[1]);
   EXPECT_EQ(done[0].kind, Jobs::Kind::kEpoch);
   EXPECT_EQ(done[1].subject, "text_of.vec");
   EXPECT_EQ(done[1].done, 5'000U);

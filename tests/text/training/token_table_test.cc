@@ -38,7 +38,7 @@ double Loss(const TokenTable& table, TextBatch& first, TextBatch& second) {
   table.Embed(second);
   first.gradient.resize(first.vectors.size());
   second.gradient.resize(second.vectors.size());
-  return ContrastiveLoss({first.vectors, second.vectors, subjects, subjects, kDim}, 0.5f, scratch,
+  return ContrastiveLoss({first.vectors, second.vectors, subjects, kDim}, 0.5f, scratch,
                          first.gradient, second.gradient);
 }
 
