@@ -16,6 +16,15 @@ namespace {
 constexpr std::string_view kTableTensor = "token_table";
 constexpr std::string_view kWeightsTensor = "token_weights";
 constexpr uint64_t kMaxVocab = 1'000'000;
+// A catalog's texts lie anywhere in memory: they are on their way while others are encoded.
+constexpr size_t kTextsAhead = 4;
+
+void PrefetchText(std::string_view text) {
+  constexpr size_t kLine = 64;
+  constexpr size_t kMost = 4 * kLine;
+  const size_t bytes = std::min(text.size(), kMost);
+  for (size_t at = 0; at < bytes; at += kLine) __builtin_prefetch(text.data() + at);
+}
 
 uint64_t Magnitude(int64_t value) {
   return value < 0 ? uint64_t{0} - static_cast<uint64_t>(value) : static_cast<uint64_t>(value);
@@ -90,20 +99,6 @@ Status StaticEncoder::Tokenize(std::string_view text, TextRole, TokenizedText& o
 }
 
 // Rows are fetched while the next text is split.
-namespace {
-
-// A catalog's texts lie anywhere in memory: they are on their way while others are encoded.
-constexpr size_t kTextsAhead = 4;
-
-void PrefetchText(std::string_view text) {
-  constexpr size_t kLine = 64;
-  constexpr size_t kMost = 4 * kLine;
-  const size_t bytes = std::min(text.size(), kMost);
-  for (size_t at = 0; at < bytes; at += kLine) __builtin_prefetch(text.data() + at);
-}
-
-}  // namespace
-
 Status StaticEncoder::EncodeTexts(std::span<const std::string_view> texts, std::span<int8_t> out,
                                   size_t first, TextRole role) const {
   const auto dim = static_cast<size_t>(dimensions());
