@@ -46,9 +46,6 @@ class Trainer {
       if (views >= 2) with_views_.push_back(document);
       if (views >= 1 && !corpus.values_of(i).empty()) valued_.push_back({document, document});
     }
-    std::vector<TimeUs> times;
-    for (const uint32_t document : with_views_) times.push_back(corpus.time(document));
-    newness_ = NewnessWeights(times);
     for (const auto& [first, second] : related) related_.push_back({first, second});
     const uint64_t pairs = AllPairs();
     const uint64_t smallest = std::min(kSmallestBatch, options.batch);
@@ -66,6 +63,9 @@ class Trainer {
     const uint64_t per_epoch = StepsOfEpoch();
     const uint64_t total = per_epoch * options_.epochs;
     if (!CanRun()) return outcome;
+    std::vector<TimeUs> times;
+    for (const uint32_t document : with_views_) times.push_back(corpus_.time(document));
+    newness_ = NewnessWeights(times);
     const uint64_t every = total / 100 + 1;
     for (uint64_t epoch = 0; epoch < options_.epochs; ++epoch) {
       double losses = 0;
