@@ -234,8 +234,7 @@ class OwnTokenizer::ByWords {
     RoundedTrust trust;
     if (normalized.size() > before) {
       if (tokenizer_.suffix_) normalized += kSpaceSymbol;
-      trust = RoundedTrust(tokenizer_.segmenter_->SegmentWord(normalized, work.pieces));
-      tokenizer_.AppendIds(normalized, work.pieces, work.ids);
+      trust = Segment(normalized);
     } else if (!tokenizer_.remove_extra_whitespaces_ || tokenizer_.suffix_ || bare) {
       // Nothing, but the spaces around it count, or there is one behind nothing but such, or the
       // next word is the first one.
@@ -258,13 +257,18 @@ class OwnTokenizer::ByWords {
       if (end == begin) continue;
       work_.word = kSpaceSymbol;
       work_.word += normalized.substr(begin, end - begin);
-      const RoundedTrust trust(tokenizer_.segmenter_->SegmentWord(work_.word, work_.pieces));
-      work_.ids.clear();
-      tokenizer_.AppendIds(work_.word, work_.pieces, work_.ids);
-      if (!Trust(trust)) return false;
+      if (!Trust(Segment(work_.word))) return false;
       AppendWork();
     }
     return true;
+  }
+
+  // Makes the word's ids those in work_.
+  RoundedTrust Segment(std::string_view word) {
+    const RoundedTrust trust(tokenizer_.segmenter_->SegmentWord(word, work_.pieces));
+    work_.ids.clear();
+    tokenizer_.AppendIds(word, work_.pieces, work_.ids);
+    return trust;
   }
 
   // The ids in work_ are the next ones.
