@@ -43,7 +43,7 @@ struct RelatedEvaluation {
   RelatedFigures cold;
 };
 
-// The time at which the last `test_share` of the interactions begin. kMax for none.
+// The time at which the last `test_share` of the interactions begin; the greatest time for none.
 TimeUs SplitTime(std::span<const Interaction> interactions, double test_share);
 
 // Related-item retrieval: an item that a user engages with in the test period is asked about; right

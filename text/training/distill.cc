@@ -121,9 +121,10 @@ Status InitialiseRows(const Teacher& teacher, const Projection& projection,
     const float length = row.norm();
     if (!(length > 0)) continue;
     for (size_t d = 0; d < table.dimensions(); ++d) {
-      table.row(piece)[d] = row(static_cast<Eigen::Index>(d)) / length;
+      table.vector(piece)[d] = row(static_cast<Eigen::Index>(d)) / length;
     }
   }
+  table.SumUpRows();
   return OkStatus();
 }
 
@@ -247,7 +248,9 @@ StatusOr<Distilled> DistillStaticTables(std::span<const std::string_view> texts,
   }
 
   TokenTable table(static_cast<size_t>(options.dimensions),
-                   internal::InverseFrequencyGains(corpus, tokenizer), options.seed ^ kRowSeed);
+                   internal::InverseFrequencyGains(corpus, tokenizer),
+                   internal::WholePieces(static_cast<size_t>(tokenizer.vocab_size())),
+                   options.seed ^ kRowSeed);
   LARDER_RETURN_IF_ERROR(InitialiseRows(teacher, projection, tokenizer, progress, table));
   Student student(corpus, targets, options);
   student.Run(table, progress);

@@ -35,7 +35,9 @@ struct DistillOptions {
   // At most so many texts (100 to 5,000,000) are shown to the teacher, drawn with `seed`: that is
   // what takes the time.
   uint64_t max_texts = 50'000;
+  // Passes over the texts, 0 to 100. 0 leaves what the teacher says of the pieces alone.
   uint64_t epochs = 30;
+  // Texts told apart at a time, 64 to 8,192.
   uint64_t batch = 512;
   uint64_t seed = 1;
 };

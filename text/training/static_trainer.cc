@@ -95,6 +95,7 @@ StatusOr<LearnedTables> Learn(const Documents& documents,
   const size_t vocab = gains.size();
   gains.resize(vocab + corpus.values().size(), 1.0f);
   internal::TokenTable table(static_cast<size_t>(options.dimensions), gains,
+                             internal::PiecesByLetters(tokenizer, corpus.values().size()),
                              options.seed ^ kRowSeed);
   const internal::ContrastiveOutcome outcome =
       internal::TrainContrastively(corpus, related, contrastive, progress, table);

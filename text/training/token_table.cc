@@ -20,26 +20,44 @@ constexpr size_t kPiecesPerPiece = 256;
 
 }  // namespace
 
-TokenTable::TokenTable(size_t dimensions, std::span<const float> gains, uint64_t seed)
+TokenTable::TokenTable(size_t dimensions, std::span<const float> gains, PieceParts parts,
+                       uint64_t seed)
     : dimensions_(dimensions),
+      parts_(std::move(parts)),
+      vectors_(parts_.vectors * dimensions),
       rows_(gains.size() * dimensions),
       gains_(gains.begin(), gains.end()),
-      row_mean_(rows_.size()),
-      row_square_(gains.size()),
+      mean_(vectors_.size()),
+      square_(parts_.vectors),
+      steps_(parts_.vectors),
       gain_mean_(gains.size()),
       gain_square_(gains.size()),
-      steps_(gains.size()) {
+      gain_steps_(gains.size()) {
   Random random(seed);
-  for (size_t piece = 0; piece < vocab(); ++piece) {
+  for (size_t i = 0; i < parts_.vectors; ++i) {
     double square = 0;
-    for (float& x : row(piece)) {
+    for (float& x : vector(i)) {
       const double drawn = random.Gaussian();
       x = static_cast<float>(drawn);
       square += drawn * drawn;
     }
     const auto scale = static_cast<float>(1 / std::sqrt(square));
-    for (float& x : row(piece)) x *= scale;
+    for (float& x : vector(i)) x *= scale;
   }
+  SumUpRows();
+}
+
+void TokenTable::SumUpRows() {
+  ParallelPieces(vocab(), kPiecesPerPiece, [&](size_t begin, size_t end) {
+    std::fill(rows_.begin() + static_cast<std::ptrdiff_t>(begin * dimensions_),
+              rows_.begin() + static_cast<std::ptrdiff_t>(end * dimensions_), 0.0f);
+    for (size_t piece = begin; piece < end; ++piece) {
+      for (const PieceParts::Part& part : parts_.of(piece)) {
+        AddScaled(part.weight, vectors_.data() + part.vector * dimensions_, dimensions_,
+                  rows_.data() + piece * dimensions_);
+      }
+    }
+  });
 }
 
 void TokenTable::Embed(TextBatch& batch) const {
@@ -108,75 +126,117 @@ std::vector<float> TokenTable::SumGradients(std::span<TextBatch* const> batches)
   return sums;
 }
 
-float TokenTable::PieceGradientOf(std::span<const Use> uses, std::span<const float> by_sum,
-                                  std::span<float> by_row) const {
-  std::fill(by_row.begin(), by_row.end(), 0.0f);
-  const auto piece = static_cast<size_t>(uses.front().piece);
-  for (const Use& use : uses) {
-    AddScaled(gains_[piece], by_sum.data() + use.text * dimensions_, dimensions_, by_row.data());
+TokenTable::PieceGradients TokenTable::GradientsOfPieces(
+    std::span<TextBatch* const> batches) const {
+  const std::vector<Use> uses = SortUses(batches);
+  const std::vector<float> by_sum = SumGradients(batches);
+  PieceGradients gradients;
+  std::vector<std::span<const Use>> uses_of;
+  for (size_t begin = 0, end; begin < uses.size(); begin = end) {
+    const auto piece = static_cast<size_t>(uses[begin].piece);
+    for (end = begin + 1; end < uses.size() && uses[end].piece == uses[begin].piece;) ++end;
+    if (!(gains_[piece] > 0)) continue;
+    gradients.pieces.push_back(piece);
+    uses_of.push_back(std::span(uses).subspan(begin, end - begin));
   }
-  return DotFloat(by_row.data(), rows_.data() + piece * dimensions_, dimensions_);
+  gradients.rows.resize(gradients.pieces.size() * dimensions_);
+  gradients.log_gains.resize(gradients.pieces.size());
+  ParallelPieces(gradients.pieces.size(), kPiecesPerPiece, [&](size_t begin, size_t end) {
+    for (size_t k = begin; k < end; ++k) {
+      const size_t piece = gradients.pieces[k];
+      float* by_row = gradients.rows.data() + k * dimensions_;
+      for (const Use& use : uses_of[k]) {
+        AddScaled(gains_[piece], by_sum.data() + use.text * dimensions_, dimensions_, by_row);
+      }
+      gradients.log_gains[k] = DotFloat(by_row, row(piece).data(), dimensions_);
+    }
+  });
+  return gradients;
 }
 
-void TokenTable::MovePiece(size_t piece, std::span<const float> by_row, float by_log_gain,
-                           const Rates& rates) {
-  const auto steps = static_cast<float>(++steps_[piece]);
+TokenTable::Shares TokenTable::SortShares(const PieceGradients& gradients) const {
+  Shares sorted;
+  sorted.begin.resize(parts_.vectors + 1);
+  for (const size_t piece : gradients.pieces) {
+    for (const PieceParts::Part& part : parts_.of(piece)) ++sorted.begin[part.vector + 1];
+  }
+  std::partial_sum(sorted.begin.begin(), sorted.begin.end(), sorted.begin.begin());
+  sorted.shares.resize(sorted.begin.back());
+  std::vector<size_t> next(sorted.begin);
+  for (size_t k = 0; k < gradients.pieces.size(); ++k) {
+    for (const PieceParts::Part& part : parts_.of(gradients.pieces[k])) {
+      sorted.shares[next[part.vector]++] = {static_cast<uint32_t>(k), part.weight};
+    }
+  }
+  return sorted;
+}
+
+void TokenTable::SumShares(const PieceGradients& gradients, const Shares& shares, size_t vector,
+                           std::span<float> sum) const {
+  std::fill(sum.begin(), sum.end(), 0.0f);
+  for (size_t i = shares.begin[vector]; i < shares.begin[vector + 1]; ++i) {
+    const Shares::Share& share = shares.shares[i];
+    AddScaled(share.weight, RowOf(gradients.rows, share.place).data(), dimensions_, sum.data());
+  }
+}
+
+void TokenTable::MoveVector(size_t i, std::span<const float> gradient, const Rates& rates) {
+  const auto steps = static_cast<float>(++steps_[i]);
   const float mean_part = 1 - std::pow(kMeanDecay, steps);
   const float square_part = 1 - std::pow(kSquareDecay, steps);
-
-  const float square = DotFloat(by_row.data(), by_row.data(), dimensions_) /
+  const float square = DotFloat(gradient.data(), gradient.data(), dimensions_) /
                        static_cast<float>(dimensions_);
-  row_square_[piece] += (1 - kSquareDecay) * (square - row_square_[piece]);
-  const float rate =
-      rates.row / mean_part / (std::sqrt(row_square_[piece] / square_part) + kTiny);
-  float* mean = row_mean_.data() + piece * dimensions_;
-  float* at = rows_.data() + piece * dimensions_;
+  square_[i] += (1 - kSquareDecay) * (square - square_[i]);
+  const float rate = rates.row / mean_part / (std::sqrt(square_[i] / square_part) + kTiny);
+  float* mean = mean_.data() + i * dimensions_;
+  float* at = vectors_.data() + i * dimensions_;
   for (size_t d = 0; d < dimensions_; ++d) {
-    mean[d] += (1 - kMeanDecay) * (by_row[d] - mean[d]);
+    mean[d] += (1 - kMeanDecay) * (gradient[d] - mean[d]);
     at[d] -= rate * mean[d] + rates.row * rates.decay * at[d];
   }
+}
 
+void TokenTable::MoveGain(size_t piece, float by_log_gain, float rate) {
+  const auto steps = static_cast<float>(++gain_steps_[piece]);
+  const float mean_part = 1 - std::pow(kMeanDecay, steps);
+  const float square_part = 1 - std::pow(kSquareDecay, steps);
   gain_mean_[piece] += (1 - kMeanDecay) * (by_log_gain - gain_mean_[piece]);
   gain_square_[piece] += (1 - kSquareDecay) * (by_log_gain * by_log_gain - gain_square_[piece]);
-  const float step = rates.log_gain * (gain_mean_[piece] / mean_part) /
+  const float step = rate * (gain_mean_[piece] / mean_part) /
                      (std::sqrt(gain_square_[piece] / square_part) + kTiny);
   gains_[piece] *= std::exp(-step);
 }
 
 void TokenTable::Step(std::span<TextBatch* const> batches, const Rates& rates) {
-  const std::vector<Use> uses = SortUses(batches);
-  const std::vector<float> by_sum = SumGradients(batches);
-  std::vector<size_t> begins;  // of the pieces' uses
-  for (size_t i = 0; i < uses.size(); ++i) {
-    if (i == 0 || uses[i].piece != uses[i - 1].piece) begins.push_back(i);
-  }
-  begins.push_back(uses.size());
-  ParallelPieces(begins.size() - 1, kPiecesPerPiece, [&](size_t begin, size_t end) {
-    std::vector<float> by_row(dimensions_);
-    for (size_t k = begin; k < end; ++k) {
-      const auto of_piece = std::span(uses).subspan(begins[k], begins[k + 1] - begins[k]);
-      const auto piece = static_cast<size_t>(of_piece.front().piece);
-      if (!(gains_[piece] > 0)) continue;
-      const float by_log_gain = PieceGradientOf(of_piece, by_sum, by_row);
-      MovePiece(piece, by_row, by_log_gain, rates);
+  const PieceGradients gradients = GradientsOfPieces(batches);
+  const Shares shares = SortShares(gradients);
+  ParallelPieces(parts_.vectors, kPiecesPerPiece, [&](size_t begin, size_t end) {
+    std::vector<float> sum(dimensions_);
+    for (size_t i = begin; i < end; ++i) {
+      if (shares.begin[i] == shares.begin[i + 1]) continue;
+      SumShares(gradients, shares, i, sum);
+      MoveVector(i, sum, rates);
     }
   });
+  for (size_t k = 0; k < gradients.pieces.size(); ++k) {
+    MoveGain(gradients.pieces[k], gradients.log_gains[k], rates.log_gain);
+  }
+  SumUpRows();
 }
 
-std::vector<std::pair<int32_t, TokenTable::PieceGradient>> TokenTable::Gradients(
-    std::span<TextBatch* const> batches) const {
-  const std::vector<Use> uses = SortUses(batches);
-  const std::vector<float> by_sum = SumGradients(batches);
-  std::vector<std::pair<int32_t, PieceGradient>> all;
-  for (size_t begin = 0, end; begin < uses.size(); begin = end) {
-    end = begin;
-    while (end < uses.size() && uses[end].piece == uses[begin].piece) ++end;
-    PieceGradient gradient{.row = std::vector<float>(dimensions_)};
-    gradient.log_gain =
-        PieceGradientOf(std::span(uses).subspan(begin, end - begin), by_sum, gradient.row);
-    all.emplace_back(uses[begin].piece, std::move(gradient));
+TokenTable::Gradient TokenTable::GradientOf(std::span<TextBatch* const> batches) const {
+  const PieceGradients gradients = GradientsOfPieces(batches);
+  const Shares shares = SortShares(gradients);
+  Gradient gradient{.vectors = std::vector<float>(vectors_.size()),
+                    .log_gains = std::vector<float>(vocab())};
+  for (size_t i = 0; i < parts_.vectors; ++i) {
+    SumShares(gradients, shares, i,
+              std::span(gradient.vectors).subspan(i * dimensions_, dimensions_));
   }
-  return all;
+  for (size_t k = 0; k < gradients.pieces.size(); ++k) {
+    gradient.log_gains[gradients.pieces[k]] = gradients.log_gains[k];
+  }
+  return gradient;
 }
 
 StaticTables TokenTable::Quantise(size_t count) const {

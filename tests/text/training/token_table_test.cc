@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <numeric>
 #include <random>
+#include <utility>
 
 #include "base/parallel.h"
 #include "text/training/contrastive.h"
@@ -42,8 +43,34 @@ double Loss(const TokenTable& table, TextBatch& first, TextBatch& second) {
                          first.gradient, second.gradient);
 }
 
+// Pieces 0 and 1 have vector 5 in common, 1 to 3 vector 6; 4 is whole.
+PieceParts SharedParts() {
+  PieceParts parts;
+  parts.parts = {{0, 0.6f}, {5, 0.8f},              // of piece 0
+                 {1, 0.5f}, {5, 0.7f}, {6, 0.5f},   // 1
+                 {2, 0.8f}, {6, 0.6f},              // 2
+                 {3, 0.3f}, {6, 0.4f}, {6, 0.4f},   // 3
+                 {4, 1.0f}};
+  parts.begin = {0, 2, 5, 7, 10, 11};
+  parts.vectors = 7;
+  return parts;
+}
+
+TEST(TokenTable, RowsAreSumsOfVectors) {
+  TokenTable table(kDim, kGains, SharedParts(), 1);
+
+  for (float& x : table.vector(6)) x += 1;
+  table.SumUpRows();
+
+  for (size_t d = 0; d < kDim; ++d) {
+    EXPECT_NEAR(table.row(0)[d], 0.6f * table.vector(0)[d] + 0.8f * table.vector(5)[d], 1e-6);
+    EXPECT_NEAR(table.row(3)[d], 0.3f * table.vector(3)[d] + 0.8f * table.vector(6)[d], 1e-6);
+    EXPECT_EQ(table.row(4)[d], table.vector(4)[d]);
+  }
+}
+
 TEST(TokenTable, VectorsAreWeightedSumsOfLengthOne) {
-  const TokenTable table(kDim, kGains, 1);
+  const TokenTable table(kDim, kGains, SharedParts(), 1);
   const std::vector<std::vector<int32_t>> ids = {{0, 3, 3}, {}, {2}};
   TextBatch batch = BatchOf(ids);
 
@@ -65,46 +92,49 @@ TEST(TokenTable, VectorsAreWeightedSumsOfLengthOne) {
 }
 
 TEST(TokenTable, GradientsEqualFiniteDifferences) {
-  TokenTable table(kDim, kGains, 2);
+  TokenTable table(kDim, kGains, SharedParts(), 2);
   const Texts texts;
   TextBatch first = BatchOf(texts.first);
   TextBatch second = BatchOf(texts.second);
   Loss(table, first, second);
   const std::array<TextBatch*, 2> batches = {&first, &second};
 
-  const auto gradients = table.Gradients(batches);
+  const TokenTable::Gradient gradient = table.GradientOf(batches);
 
-  ASSERT_EQ(gradients.size(), 5u);
   constexpr float kStep = 1e-2f;
-  for (const auto& [id, gradient] : gradients) {
-    const auto piece = static_cast<size_t>(id);
-    if (piece == 2) continue;  // left out
-    for (size_t d = 0; d < kDim; ++d) {
-      const float at = table.row(piece)[d];
-      table.row(piece)[d] = at + kStep;
-      const double above = Loss(table, first, second);
-      table.row(piece)[d] = at - kStep;
-      const double below = Loss(table, first, second);
-      table.row(piece)[d] = at;
-      EXPECT_NEAR(gradient.row[d], (above - below) / (2 * kStep), 2e-3) << piece << " " << d;
-    }
+  const auto loss_with = [&](float& x, float value) {
+    const float before = std::exchange(x, value);
+    table.SumUpRows();
+    const double loss = Loss(table, first, second);
+    x = before;
+    return loss;
+  };
+  ASSERT_EQ(gradient.vectors.size(), 7 * kDim);
+  for (size_t i = 0; i < gradient.vectors.size(); ++i) {
+    float& x = table.vector(i / kDim)[i % kDim];
+    const double slope = (loss_with(x, x + kStep) - loss_with(x, x - kStep)) / (2 * kStep);
+    EXPECT_NEAR(gradient.vectors[i], slope, 2e-3) << i;
+    EXPECT_EQ(gradient.vectors[i] == 0, i / kDim == 2) << "of a piece that is left out alone";
+  }
+  table.SumUpRows();
+  for (size_t piece = 0; piece < kGains.size(); ++piece) {
     const float gain = table.gain(piece);
     table.set_gain(piece, gain * std::exp(kStep));
     const double above = Loss(table, first, second);
     table.set_gain(piece, gain * std::exp(-kStep));
     const double below = Loss(table, first, second);
     table.set_gain(piece, gain);
-    EXPECT_NEAR(gradient.log_gain, (above - below) / (2 * kStep), 2e-3) << piece;
+    EXPECT_NEAR(gradient.log_gains[piece], (above - below) / (2 * kStep), 2e-3) << piece;
   }
 }
 
 TEST(TokenTable, StepsLowerTheLossAndLeaveOthersAlone) {
-  TokenTable table(kDim, kGains, 3);
+  TokenTable table(kDim, kGains, SharedParts(), 3);
   const Texts texts;
   TextBatch first = BatchOf(texts.first);
   TextBatch second = BatchOf(texts.second);
   const double before = Loss(table, first, second);
-  const std::vector<float> left_out(table.row(2).begin(), table.row(2).end());
+  const std::vector<float> left_out(table.vector(2).begin(), table.vector(2).end());
 
   for (int i = 0; i < 50; ++i) {
     Loss(table, first, second);
@@ -113,14 +143,21 @@ TEST(TokenTable, StepsLowerTheLossAndLeaveOthersAlone) {
   }
 
   EXPECT_LT(Loss(table, first, second), 0.5 * before);
-  EXPECT_EQ(std::vector<float>(table.row(2).begin(), table.row(2).end()), left_out);
+  EXPECT_EQ(std::vector<float>(table.vector(2).begin(), table.vector(2).end()), left_out);
   EXPECT_EQ(table.gain(2), 0);
 }
 
 // Rows and gains after some steps on texts of which no one thread gets all.
 std::vector<float> Learn(const std::vector<std::vector<int32_t>>& first_ids,
                          const std::vector<std::vector<int32_t>>& second_ids, size_t vocab) {
-  TokenTable table(kDim, std::vector<float>(vocab, 1.0f), 5);
+  PieceParts parts = WholePieces(vocab);
+  parts.vectors = vocab + vocab / 3 + 1;
+  for (size_t piece = 0; piece < vocab; ++piece) {  // each three in a row have one in common
+    parts.parts.insert(parts.parts.begin() + static_cast<std::ptrdiff_t>(2 * piece + 1),
+                       {static_cast<uint32_t>(vocab + piece / 3), 0.5f});
+    parts.begin[piece + 1] = 2 * (piece + 1);
+  }
+  TokenTable table(kDim, std::vector<float>(vocab, 1.0f), parts, 5);
   TextBatch first = BatchOf(first_ids);
   TextBatch second = BatchOf(second_ids);
   for (int step = 0; step < 3; ++step) {
@@ -161,8 +198,9 @@ TEST(TokenTable, AnyNumberOfProcessorsGivesTheSame) {
 }
 
 TEST(TokenTable, QuantisedRowsKeepTheVectors) {
-  TokenTable table(kDim, kGains, 4);
-  for (float& x : table.row(1)) x *= 3;  // rows need not have length 1
+  TokenTable table(kDim, kGains, WholePieces(5), 4);
+  for (float& x : table.vector(1)) x *= 3;  // rows need not have length 1
+  table.SumUpRows();
 
   const StaticTables tables = table.Quantise(5);
 
