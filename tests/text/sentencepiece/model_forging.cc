@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/bytes.h"
+#include "text/sentencepiece/sentencepiece_tokenizer.h"
 
 namespace larder::text {
 namespace {
@@ -92,6 +93,14 @@ std::string CharsMap(const std::vector<uint32_t>& units) {
   for (const uint32_t unit : units) writer.Fixed(unit);
   map.push_back('\0');
   return map;
+}
+
+std::unique_ptr<const Tokenizer> TokenizerOf(std::span<const std::string> pieces) {
+  std::string model = SpecFields({}) + PieceField("<unk>", 0, PieceType::kUnknown);
+  for (const std::string& piece : pieces) model += PieceField(piece, -1, PieceType::kNormal);
+  auto tokenizer = OpenSentencePiece(model, "forged");
+  LARDER_CHECK(tokenizer.ok());
+  return *std::move(tokenizer);
 }
 
 std::string RandomModel(std::mt19937_64& random) {

@@ -3,12 +3,15 @@
 #define LARDER_TESTS_TEXT_SENTENCEPIECE_MODEL_FORGING_H_
 
 #include <cstdint>
+#include <memory>
 #include <random>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "text/sentencepiece/model.h"
+#include "text/tokenizer.h"
 
 namespace larder::text {
 
@@ -30,6 +33,9 @@ struct ForgedSpecs {
 std::string SpecFields(const ForgedSpecs& specs);
 // The 256 pieces of byte_fallback.
 std::string BytePieceFields();
+
+// The tokenizer of a unigram model of the unknown piece, 0, and these.
+std::unique_ptr<const Tokenizer> TokenizerOf(std::span<const std::string> pieces);
 
 // A charsmap with the units of a double array and one empty replacement.
 std::string CharsMap(const std::vector<uint32_t>& units);

@@ -6,21 +6,15 @@
 #include <cmath>
 #include <map>
 #include <set>
+#include <string>
+#include <vector>
 
-#include "tests/support/status_matchers.h"
 #include "tests/text/sentencepiece/model_forging.h"
-#include "text/sentencepiece/sentencepiece_tokenizer.h"
 
 namespace larder::text::internal {
 namespace {
 
-std::shared_ptr<const Tokenizer> TokenizerOf(const std::vector<std::string>& pieces) {
-  std::string model = SpecFields({}) + PieceField("<unk>", 0, PieceType::kUnknown);
-  for (const std::string& piece : pieces) model += PieceField(piece, -1, PieceType::kNormal);
-  auto tokenizer = OpenSentencePiece(model, "forged");
-  LARDER_CHECK(tokenizer.ok());
-  return *std::move(tokenizer);
-}
+using Pieces = std::vector<std::string>;
 
 // The vectors of a piece, without its own.
 std::multiset<uint32_t> Shared(const PieceParts& parts, size_t piece) {
@@ -42,7 +36,7 @@ TEST(PieceParts, WholePiecesHaveAVectorEach) {
 }
 
 TEST(PieceParts, PiecesOfOneStemShareVectors) {
-  const auto tokenizer = TokenizerOf({"net", "nets", "xyz", "ab", "q"});
+  const auto tokenizer = TokenizerOf(Pieces{"net", "nets", "xyz", "ab", "q"});
 
   const PieceParts parts = PiecesByLetters(*tokenizer, 2);
 
@@ -59,7 +53,7 @@ TEST(PieceParts, PiecesOfOneStemShareVectors) {
 }
 
 TEST(PieceParts, WeightsHaveLengthOneAndRareLettersMore) {
-  const auto tokenizer = TokenizerOf({"abc", "abd", "abe", "bc"});
+  const auto tokenizer = TokenizerOf(Pieces{"abc", "abd", "abe", "bc"});
 
   const PieceParts parts = PiecesByLetters(*tokenizer, 0);
 
@@ -81,7 +75,7 @@ TEST(PieceParts, WeightsHaveLengthOneAndRareLettersMore) {
 }
 
 TEST(PieceParts, LettersAreCharactersNotBytes) {
-  const auto tokenizer = TokenizerOf({"\u00e9\u4e2d", "\u00e8\u4e2d", "\u4e2d", "\u00e9"});
+  const auto tokenizer = TokenizerOf(Pieces{"\u00e9\u4e2d", "\u00e8\u4e2d", "\u4e2d", "\u00e9"});
 
   const PieceParts parts = PiecesByLetters(*tokenizer, 0);
 
