@@ -9,7 +9,7 @@
 #include "base/bytes.h"
 #include "serving/bounded_reader.h"
 #include "serving/column_codec.h"
-#include "serving/encoders.h"
+#include "serving/query_vectors.h"
 #include "serving/read_info.h"
 #include "serving/request_values.h"
 
@@ -148,10 +148,10 @@ StatusOr<std::vector<Column>> ReadSet(const registry::FeatureSet& set, const Inp
   return columns;
 }
 
-StatusOr<v1::GetFeaturesResponse> GetFeatures(const v1::GetFeaturesRequest& request,
-                                              const Context& context) {
-  LARDER_RETURN_IF_ERROR(CheckRequest(request));
-  LARDER_RETURN_IF_ERROR(CheckDeadline(context));
+namespace {
+
+StatusOr<v1::GetFeaturesResponse> ReadInSnapshot(const v1::GetFeaturesRequest& request,
+                                                 const Context& context, QueryVectors& queries) {
   const std::vector<std::string_view> keys(request.candidates().begin(),
                                            request.candidates().end());
   const featurestore::Position min_position{request.min_position().value()};
@@ -175,7 +175,7 @@ StatusOr<v1::GetFeaturesResponse> GetFeatures(const v1::GetFeaturesRequest& requ
 
   LARDER_ASSIGN_OR_RETURN(
       const std::vector<Column> columns,
-      ReadSet(set, inputs, *snapshot, context.backend.encoders, request.want_ages()));
+      ReadSet(set, inputs, *snapshot, queries, request.want_ages()));
   SetReadInfo(*snapshot, found.revision, reply.mutable_read());
   AddDefinition("set", set.name, found.version, set.digest, reply.mutable_read());
   const EncodeOptions options{.reasons = request.want_reasons(),
@@ -192,6 +192,16 @@ StatusOr<v1::GetFeaturesResponse> GetFeatures(const v1::GetFeaturesRequest& requ
                                         options, reply.add_columns()));
   }
   return reply;
+}
+
+}  // namespace
+
+StatusOr<v1::GetFeaturesResponse> GetFeatures(const v1::GetFeaturesRequest& request,
+                                              const Context& context) {
+  LARDER_RETURN_IF_ERROR(CheckRequest(request));
+  LARDER_RETURN_IF_ERROR(CheckDeadline(context));
+  QueryVectors queries(context);
+  return queries.Run([&] { return ReadInSnapshot(request, context, queries); });
 }
 
 }  // namespace larder::serving

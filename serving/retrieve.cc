@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "serving/column_codec.h"
-#include "serving/encoders.h"
+#include "serving/query_vectors.h"
 #include "serving/features.h"
 #include "serving/index_epoch.h"
 #include "serving/index_sink.h"
@@ -126,7 +126,7 @@ StatusOr<Hydrated> Hydrate(const registry::FeatureSet* set, const std::vector<Ra
   inputs.roles[inputs.candidate_role] = KeyColumn(set->candidate, keys, std::move(ordinals));
   LARDER_ASSIGN_OR_RETURN(
       hydrated.columns,
-      ReadSet(*set, inputs, run.snapshot, run.context.backend.encoders, request.want_ages()));
+      ReadSet(*set, inputs, run.snapshot, run.queries, request.want_ages()));
   return hydrated;
 }
 
@@ -152,13 +152,9 @@ void SetRead(const featurestore::Snapshot& snapshot,
                 found.return_set->digest, out);
 }
 
-}  // namespace
-
-StatusOr<v1::RetrieveResponse> Retrieve(const v1::RetrieveRequest& request,
-                                        const Context& context) {
-  LARDER_RETURN_IF_ERROR(CheckRecipeName(request.recipe()));
-  LARDER_RETURN_IF_ERROR(CheckDeadline(context));
-  Laps laps;
+StatusOr<v1::RetrieveResponse> RetrieveInSnapshot(const v1::RetrieveRequest& request,
+                                                  const Context& context, QueryVectors& queries,
+                                                  Laps& laps) {
   v1::RetrieveResponse reply;
   v1::RetrieveTimings& timings = *reply.mutable_timings();
   LARDER_ASSIGN_OR_RETURN(
@@ -186,6 +182,7 @@ StatusOr<v1::RetrieveResponse> Retrieve(const v1::RetrieveRequest& request,
                       .inputs = inputs,
                       .snapshot = *snapshot,
                       .context = context,
+                      .queries = queries,
                       .seed = reply.seed()};
 
   LARDER_ASSIGN_OR_RETURN(std::vector<registry::Ordinal> excluded, ExcludedOrdinals(run));
@@ -221,6 +218,17 @@ StatusOr<v1::RetrieveResponse> Retrieve(const v1::RetrieveRequest& request,
   SetDuration(laps.Lap(), timings.mutable_hydrate());
   if (request.explain()) reply.add_explain(Concat("result: ", ranked.size(), " candidates"));
   return reply;
+}
+
+}  // namespace
+
+StatusOr<v1::RetrieveResponse> Retrieve(const v1::RetrieveRequest& request,
+                                        const Context& context) {
+  LARDER_RETURN_IF_ERROR(CheckRecipeName(request.recipe()));
+  LARDER_RETURN_IF_ERROR(CheckDeadline(context));
+  Laps laps;
+  QueryVectors queries(context);
+  return queries.Run([&] { return RetrieveInSnapshot(request, context, queries, laps); });
 }
 
 }  // namespace larder::serving

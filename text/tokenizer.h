@@ -53,7 +53,7 @@ class Tokenizer {
   Tokenizer& operator=(const Tokenizer&) = delete;
 
   // Replaces `ids` by the ids of the text's pieces, in order. No begin or end symbols are added.
-  // Errors: kInvalidArgument for a text over kMaxTextBytes, or over what the engine takes.
+  // Errors: kInvalidArgument for a text over kMaxTextBytes; no other.
   Status Encode(std::string_view text, std::vector<int32_t>& ids) const;
   // The same with each piece's place in the text.
   Status EncodeWithOffsets(std::string_view text, std::vector<Token>& tokens) const;

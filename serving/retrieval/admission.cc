@@ -6,7 +6,7 @@
 #include <string_view>
 #include <utility>
 
-#include "serving/encoders.h"
+#include "serving/query_vectors.h"
 #include "serving/request_values.h"
 #include "serving/retrieval/shared_conditions.h"
 
@@ -74,7 +74,7 @@ StatusOr<std::vector<Column>> RunForCandidates(const RecipeRun& run,
     inputs.roles[inputs.candidate_role] =
         CandidateColumn(run, candidates, UsesKeyText(program, inputs.candidate_role));
   }
-  return RunProgram(program, inputs, candidates.size(), run.snapshot, run.context.backend.encoders);
+  return RunProgram(program, inputs, candidates.size(), run.snapshot, run.queries);
 }
 
 std::vector<Ordinal> LiveOrdinals(const RecipeRun& run) {
@@ -118,7 +118,7 @@ StatusOr<std::vector<Ordinal>> ExcludedOrdinals(const RecipeRun& run) {
   if (!run.recipe.exclude.has_value()) return excluded;
   LARDER_ASSIGN_OR_RETURN(const std::vector<Column> columns,
                           RunProgram(*run.recipe.exclude, run.inputs, 1, run.snapshot,
-                                     run.context.backend.encoders));
+                                     run.queries));
   for (const Column& column : columns) AddOrdinals(run, column, excluded);
   std::sort(excluded.begin(), excluded.end());
   excluded.erase(std::unique(excluded.begin(), excluded.end()), excluded.end());

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <utility>
 
+#include "serving/query_vectors.h"
 #include "serving/retrieval/sample_channel.h"
 #include "serving/retrieval/top_list.h"
 
@@ -21,6 +22,7 @@ StatusOr<ChannelOutput> RunOne(const Channel& channel, DurationUs deadline, cons
     context.deadline =
         std::min(context.deadline, Steady::now() + std::chrono::microseconds(deadline));
   }
+  run.queries.set_deadline(context.deadline);
   Admission admission(recipe, channel.where, context);
   switch (channel.kind) {
     case Channel::Kind::kNear: {
@@ -55,6 +57,7 @@ StatusOr<ChannelResults> RunChannels(const RecipeRun& run, Admission& admission,
       output = DeadlineExceeded("took ", FormatDuration(took), ", its deadline is ",
                                 FormatDuration(deadline));
     }
+    run.queries.set_deadline(run.context.deadline);
     results.took.push_back(took);
     results.dropped.push_back(output.status());
     results.outputs.emplace_back();

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "serving/query_vectors.h"
 #include "serving/retrieval/admission.h"
 #include "serving/retrieval/channels.h"
 #include "serving/retrieval/near_channel.h"
@@ -29,6 +30,7 @@ struct Shared {
   const registry::CompiledRegistry& registry;
   featurestore::Snapshot& snapshot;
   const Context& context;
+  QueryVectors& queries;
   SharedConditions& conditions;
 };
 
@@ -41,6 +43,7 @@ struct KeyRun {
             .inputs = inputs,
             .snapshot = shared.snapshot,
             .context = shared.context,
+            .queries = shared.queries,
             .seed = seed,
             .offline = true,
             .near_effort = shared.job.effort,
@@ -140,20 +143,19 @@ Status Finish(const Shared& shared, const ann::IdOrder& order, KeyRun& run,
   return OkStatus();
 }
 
-}  // namespace
-
-StatusOr<std::chrono::steady_clock::duration> RunKeyBatch(const KeyJob& job,
-                                                          std::span<const std::string> keys,
-                                                          const Context& context,
-                                                          std::span<v1::KeyResult> results) {
+StatusOr<std::chrono::steady_clock::duration> RunInSnapshot(const KeyJob& job,
+                                                            std::span<const std::string> keys,
+                                                            const Context& context,
+                                                            QueryVectors& queries,
+                                                            std::span<v1::KeyResult> results) {
   LARDER_ASSIGN_OR_RETURN(const auto snapshot, ReadStore(context));
   LARDER_ASSIGN_OR_RETURN(const auto found, snapshot->history().FindRetrieval(job.recipe,
                                                                               snapshot->active()));
   const registry::Revision* revision = snapshot->history().Find(found.revision);
   if (revision == nullptr) return Internal("revision ", found.revision, " is missing");
   SharedConditions conditions(*found.retrieval);
-  const Shared shared{job,       *found.retrieval, *revision->registry,
-                      *snapshot, context,          conditions};
+  const Shared shared{job,     *found.retrieval, *revision->registry, *snapshot,
+                      context, queries,          conditions};
 
   LARDER_ASSIGN_OR_RETURN(std::deque<KeyRun> runs, Begin(shared, keys, results));
   const KeyOrder order(*snapshot, shared.recipe.candidate);
@@ -164,6 +166,16 @@ StatusOr<std::chrono::steady_clock::duration> RunKeyBatch(const KeyJob& job,
     LARDER_RETURN_IF_ERROR(Finish(shared, order, runs[i], results[i]));
   }
   return conditions.took();
+}
+
+}  // namespace
+
+StatusOr<std::chrono::steady_clock::duration> RunKeyBatch(const KeyJob& job,
+                                                          std::span<const std::string> keys,
+                                                          const Context& context,
+                                                          std::span<v1::KeyResult> results) {
+  QueryVectors queries(context);
+  return queries.Run([&] { return RunInSnapshot(job, keys, context, queries, results); });
 }
 
 }  // namespace larder::serving

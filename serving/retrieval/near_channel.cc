@@ -7,8 +7,8 @@
 
 #include "ann/vector_index.h"
 #include "base/fixed_point.h"
-#include "serving/encoders.h"
 #include "serving/live_recall.h"
+#include "serving/query_vectors.h"
 
 namespace larder::serving {
 namespace {
@@ -90,7 +90,7 @@ StatusOr<NearSearch> PrepareNear(const registry::Channel& channel, const RecipeR
                                  const Admission& admission) {
   LARDER_ASSIGN_OR_RETURN(
       const std::vector<registry::Column> columns,
-      RunProgram(channel.program, run.inputs, 1, run.snapshot, run.context.backend.encoders));
+      RunProgram(channel.program, run.inputs, 1, run.snapshot, run.queries));
   NearSearch search;
   StatusOr<QueryVector> query = ToQuery(columns.front(), run.registry);
   if (query.status().code() == StatusCode::kFailedPrecondition) {

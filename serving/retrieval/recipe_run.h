@@ -16,6 +16,7 @@
 
 namespace larder::serving {
 
+class QueryVectors;
 class SharedConditions;
 
 // One run of a recipe in one snapshot: what all channels need. Borrows everything.
@@ -26,6 +27,7 @@ struct RecipeRun {
   const Inputs& inputs;                        // of the recipe; no candidates in it
   featurestore::Snapshot& snapshot;
   const Context& context;  // of the whole call
+  QueryVectors& queries;
   uint64_t seed = 0;
   // One of a whole catalog that nobody waits for: channels may take as long as the call, and
   // searches of near channels keep fewer candidates by default.

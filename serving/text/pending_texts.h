@@ -54,6 +54,8 @@ class PendingTexts {
                                             std::vector<std::vector<int32_t>> ids,
                                             const EmbedCall& call);
 
+  // True if nothing is in the queue: Wait does not.
+  bool ready() const { return !ticket_.has_value(); }
   // Once. Errors: kDeadlineExceeded, kCancelled; the encoder's.
   StatusOr<EmbeddedTexts> Wait();
 

@@ -20,8 +20,8 @@ TEST(RunChannels, ADeadlineOfAChannelHoldsOnlyWhereSomebodyWaits) {  // S9.5
   registry::Retrieval recipe = *test.recipe;
   recipe.channels[0].deadline = 1;  // microsecond
   for (const bool offline : {false, true}) {
-    RecipeRun run{recipe,  *test.revision->registry, test.inputs, *test.snapshot, test.context, 1,
-                  offline};
+    RecipeRun run{recipe,       *test.revision->registry, test.inputs, *test.snapshot,
+                  test.context, test.queries,             1,           offline};
     Admission admission(run, {});
 
     ASSERT_OK_AND_ASSIGN(const ChannelResults results, RunChannels(run, admission));

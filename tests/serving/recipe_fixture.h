@@ -6,6 +6,7 @@
 #include <string>
 
 #include "larder/v1/retrieval_service.pb.h"
+#include "serving/query_vectors.h"
 #include "serving/request_values.h"
 #include "serving/retrieval/recipe_run.h"
 #include "tests/serving/serving_world.h"
@@ -26,9 +27,12 @@ struct TestRun {
     inputs.request = *RequestColumns(recipe->request_columns, request.request());
     inputs.roles = *RoleColumns(recipe->roles, request.keys(), *snapshot);
   }
-  RecipeRun run() { return {*recipe, *revision->registry, inputs, *snapshot, context, 1}; }
+  RecipeRun run() {
+    return {*recipe, *revision->registry, inputs, *snapshot, context, queries, 1};
+  }
 
   Context context;
+  QueryVectors queries{context};
   std::unique_ptr<featurestore::Snapshot> snapshot;
   const registry::Revision* revision = nullptr;
   const registry::Retrieval* recipe = nullptr;

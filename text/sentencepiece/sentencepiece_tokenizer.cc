@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "base/bytes.h"
 #include "text/sentencepiece/model.h"
 #include "text/sentencepiece/normalizer.h"
 #include "text/sentencepiece/own_tokenizer.h"
@@ -21,8 +22,10 @@ using internal::SentencePieceLibrary;
 // Limits of what the library is given, in normalised form: its time grows with the square of a run
 // of unknown pieces, some 0.3 s for the first and 1 ms for the second.
 constexpr size_t kMaxLibraryTextBytes = 128u << 10;
+constexpr size_t kSpaceBytes = 3;
 constexpr size_t kMaxLibrarySampleBytes = 4u << 10;
 
+// Never fails: what is stored was accepted, and is encoded again and again.
 class LibraryTokenizer final : public Tokenizer {
  public:
   LibraryTokenizer(const Model& model, Normalizer normalizer,
@@ -38,25 +41,28 @@ class LibraryTokenizer final : public Tokenizer {
   std::string_view engine() const override { return engine_; }
 
  private:
-  Status CheckSize(std::string_view text) const {
+  // What of the text is looked at.
+  std::string_view Head(std::string_view text) const {
     std::string normalized;
-    normalizer_.Normalize(text, normalized);
-    if (normalized.size() <= kMaxLibraryTextBytes) return OkStatus();
-    return InvalidArgument("a text of ", normalized.size(), " bytes in normal form, the limit of ",
-                           engine_, " is ", kMaxLibraryTextBytes);
+    std::vector<uint32_t> origin;
+    normalizer_.Normalize(text, normalized, origin);
+    if (normalized.size() <= kMaxLibraryTextBytes) return text;
+    // A space may be put before what is left, and one behind it.
+    return Utf8Prefix(text, origin[kMaxLibraryTextBytes - 2 * kSpaceBytes]);
   }
+  // The library fails where a text spells some symbols.
   Status EncodeText(std::string_view text, std::vector<int32_t>& ids) const override {
-    LARDER_RETURN_IF_ERROR(CheckSize(text));
     std::string error;
-    if (!library_->Encode(text, ids, error)) return Internal(engine_, " failed: ", error);
+    if (!library_->Encode(Head(text), ids, error)) ids.assign(1, unknown_id());
     return OkStatus();
   }
   Status EncodeTextWithOffsets(std::string_view text, std::vector<Token>& tokens) const override {
-    LARDER_RETURN_IF_ERROR(CheckSize(text));
+    const std::string_view head = Head(text);
     std::string error;
     std::vector<LibraryToken> pieces;
-    if (!library_->EncodeWithOffsets(text, pieces, error)) {
-      return Internal(engine_, " failed: ", error);
+    if (!library_->EncodeWithOffsets(head, pieces, error)) {
+      tokens.assign(1, {unknown_id(), 0, static_cast<uint32_t>(head.size())});
+      return OkStatus();
     }
     for (const LibraryToken& piece : pieces) tokens.push_back({piece.id, piece.begin, piece.end});
     return OkStatus();

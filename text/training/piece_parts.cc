@@ -14,7 +14,7 @@ namespace {
 constexpr size_t kFewestLetters = 2;
 constexpr size_t kMostLetters = 4;
 // Length of the weights of letters by the weight of the piece itself.
-constexpr float kLettersByOwn = 2;
+constexpr float kLettersByOwn = 3;
 
 // All letters in a row that a piece has, its end being one of them.
 std::vector<std::string> LettersOf(std::string_view piece) {

@@ -11,7 +11,8 @@
 
 namespace larder::text::internal {
 
-// Which vectors a piece's row is the sum of while it is learned.
+// Which vectors a piece's row is the sum of while it is learned. Vector k, of the first pieces(),
+// is of piece k alone; those behind them pieces share.
 struct PieceParts {
   struct Part {
     uint32_t vector;
@@ -27,14 +28,13 @@ struct PieceParts {
   }
 };
 
-// Vector k is the row of piece k.
+// A piece's row is its own vector.
 PieceParts WholePieces(size_t pieces);
 
-// The tokenizer's pieces, and behind them `more` that are whole. Vector k is of piece k alone; the
-// vectors after those are of letters, 2 to 4 in a row, that several pieces have: "network" and
-// "networks" begin near each other, and what is learned of one is learned of the other. Letters
-// that few pieces have count more. A piece's weights have the length 1; that of its own vector is
-// 1 / sqrt(5), or 1 if it has no letters in common with any.
+// The tokenizer's pieces, and behind them `more` that are whole. Vectors are shared for letters, 2
+// to 4 in a row, that several pieces have: "network" and "networks" begin near each other, and what
+// is learned of one is learned of the other. Letters that few pieces have count more. A piece's
+// weights have the length 1; that of its own vector is 1 / sqrt(10), or 1 if it shares nothing.
 //
 // Source: Bojanowski et al. 2017, "Enriching word vectors with subword information"; differs: of
 //         pieces, weighed by rarity, and summed up into one table when training ends.

@@ -15,6 +15,8 @@ namespace {
 constexpr float kMeanDecay = 0.9f;
 constexpr float kSquareDecay = 0.999f;
 constexpr float kTiny = 1e-12f;
+// Vectors that pieces share move by so much of the rate: a row has several of them.
+constexpr float kSharedRate = 0.5f;
 constexpr size_t kTextsPerPiece = 64;
 constexpr size_t kPiecesPerPiece = 256;
 
@@ -187,12 +189,13 @@ void TokenTable::MoveVector(size_t i, std::span<const float> gradient, const Rat
   const float square = DotFloat(gradient.data(), gradient.data(), dimensions_) /
                        static_cast<float>(dimensions_);
   square_[i] += (1 - kSquareDecay) * (square - square_[i]);
-  const float rate = rates.row / mean_part / (std::sqrt(square_[i] / square_part) + kTiny);
+  const float row_rate = i < vocab() ? rates.row : kSharedRate * rates.row;
+  const float rate = row_rate / mean_part / (std::sqrt(square_[i] / square_part) + kTiny);
   float* mean = mean_.data() + i * dimensions_;
   float* at = vectors_.data() + i * dimensions_;
   for (size_t d = 0; d < dimensions_; ++d) {
     mean[d] += (1 - kMeanDecay) * (gradient[d] - mean[d]);
-    at[d] -= rate * mean[d] + rates.row * rates.decay * at[d];
+    at[d] -= rate * mean[d] + row_rate * rates.decay * at[d];
   }
 }
 

@@ -53,7 +53,7 @@ class TokenTable {
   void Embed(TextBatch& batch) const;
 
   struct Rates {
-    float row = 0;        // of vectors, whose elements are about dimensions^-1/2
+    float row = 0;        // of vectors, whose elements are about dimensions^-1/2; half for shared
     float log_gain = 0;   // of the gains' logarithms
     float decay = 0;      // share of the row's rate by which vectors that are used shrink
   };

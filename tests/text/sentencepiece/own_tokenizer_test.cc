@@ -139,10 +139,37 @@ TEST(OwnTokenizer, TheLibraryIsNotGivenTextsThatItWouldTakeMinutesFor) {
              PieceField("a", -1, PieceType::kNormal));
   ASSERT_OK_AND_ASSIGN(const auto tokenizer, OpenSentencePiece(model, "m"));
   std::vector<int32_t> ids;
+  std::vector<Token> tokens;
 
-  EXPECT_OK(tokenizer->Encode(std::string(1'000, 'x'), ids));
-  EXPECT_THAT(tokenizer->Encode(std::string(kMaxTextBytes, 'x'), ids),
-              StatusIs(StatusCode::kInvalidArgument, testing::HasSubstr("the limit of libsent")));
+  ASSERT_OK(tokenizer->Encode(std::string(kMaxTextBytes, 'a'), ids));
+  EXPECT_LE(ids.size(), 128u << 10);
+  EXPECT_GE(ids.size(), (128u << 10) - 16);
+  ASSERT_OK(tokenizer->EncodeWithOffsets(std::string(kMaxTextBytes, 'a'), tokens));
+  EXPECT_EQ(tokens.size(), ids.size());
+  EXPECT_LE(tokens.back().end, 128u << 10);
+  // Never in the middle of a character.
+  std::string wide;
+  while (wide.size() < kMaxTextBytes - 2) wide += "\u4e2d";
+  ASSERT_OK(tokenizer->Encode(wide, ids));
+  EXPECT_OK(tokenizer->Encode(std::string(kMaxTextBytes, 'x'), ids));
+}
+
+// What is stored is encoded again whenever it is replayed: an error would be one for ever.
+TEST(OwnTokenizer, ATextThatTheLibraryFailsOnIsUnknown) {
+  const std::string model =
+      Concat(SpecFields({.type = ModelType::kBpe}), PieceField("<unk>", 0, PieceType::kUnknown),
+             PieceField("~", 0, PieceType::kControl), PieceField("a", -1, PieceType::kNormal));
+  ASSERT_OK_AND_ASSIGN(const auto tokenizer, OpenSentencePiece(model, "m"));
+  ASSERT_EQ(tokenizer->engine(), "libsentencepiece bpe");
+  std::vector<int32_t> ids;
+  std::vector<Token> tokens;
+
+  ASSERT_OK(tokenizer->Encode("a~a", ids));
+  EXPECT_EQ(ids, (std::vector<int32_t>{0}));
+  ASSERT_OK(tokenizer->EncodeWithOffsets("a~a", tokens));
+  EXPECT_EQ(tokens, (std::vector<Token>{{0, 0, 3}}));
+  ASSERT_OK(tokenizer->Encode("aa", ids));
+  EXPECT_EQ(ids, (std::vector<int32_t>{0, 2, 2}));  // the space is not known
 }
 
 TEST(OwnTokenizer, NestedPiecesAndSymbolsStayLinear) {

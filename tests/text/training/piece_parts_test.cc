@@ -65,7 +65,7 @@ TEST(PieceParts, WeightsHaveLengthOneAndRareLettersMore) {
     square += part.weight * part.weight;
   }
   EXPECT_NEAR(square, 1, 1e-6);
-  EXPECT_NEAR(weights[1], 1 / std::sqrt(5.0f), 1e-6);
+  EXPECT_NEAR(weights[1], 1 / std::sqrt(10.0f), 1e-6);
   const uint32_t common = parts.of(2)[1].vector;  // of "abd"
   ASSERT_TRUE(weights.contains(common));
   for (const auto& [vector, weight] : weights) {

@@ -275,7 +275,9 @@ TEST(StaticTrainer, AFewDocumentsAreWeighedOnly) {
 
 TEST(StaticTrainer, TextsOfOneSubjectAreNearerThanOfTwo) {
   TempDir dir;
-  ASSERT_OK(TrainStaticEncoder(Fs(), dir.path(), SampleCatalog(400, 5), {}, Small()));
+  EncoderTrainingOptions options = Small();
+  options.table.epochs = 20;
+  ASSERT_OK(TrainStaticEncoder(Fs(), dir.path(), SampleCatalog(400, 5), {}, options));
   ASSERT_OK_AND_ASSIGN(const auto encoder, OpenEncoder(Fs(), dir.path()));
   const std::vector<std::string_view> texts = {"network daemon", "proxy protocol", "enemy castle"};
   std::vector<int8_t> vectors(3 * 32);
