@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "text/import/model_directory.h"
 
-#include <algorithm>
 #include <string_view>
 #include <utility>
 
@@ -111,11 +110,13 @@ Status ReadPrompts(FileSystem& fs, ModelDirectory& model) {
 
 StatusOr<std::optional<int32_t>> ReadCount(const JsonReader& reader, std::string_view key) {
   if (reader.Find(key) == nullptr) return std::optional<int32_t>();
+  // Some write 10^30 for "no limit".
+  if (reader.Find(key)->number > kMaxTokensLimit) return std::optional(kMaxTokensLimit);
   LARDER_ASSIGN_OR_RETURN(const Json* value, reader.Get(key, Json::Kind::kInteger, "integer"));
   if (value->integer < 1) {
     return DataLoss(reader.where(), ": '", key, "' is ", value->integer, ", expected 1 or more");
   }
-  return std::optional(static_cast<int32_t>(std::min<int64_t>(value->integer, kMaxTokensLimit)));
+  return std::optional(static_cast<int32_t>(value->integer));
 }
 
 Status ReadTransformerOptions(FileSystem& fs, ModelDirectory& model) {

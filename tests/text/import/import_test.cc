@@ -101,6 +101,26 @@ TEST_F(ImportTest, AStaticEmbeddingMayLieInItsOwnFolder) {
   EXPECT_NE(Encode(to_, "a"), Encode(to_, "x"));
 }
 
+// What transformers writes for a tokenizer without a limit, an integer beyond 64 bits.
+TEST_F(ImportTest, FilesOfOtherProgramsMayHoldIntegersOfAnySize) {
+  const std::string huge = "1000000000000000019884624838656";
+  Write("modules.json", R"([{"path": "", "type": "m.StaticEmbedding", "n": )" + huge + "}]");
+  Write("config.json", R"({"n": )" + huge + "}");
+  Write("config_sentence_transformers.json", R"({"n": )" + huge + "}");
+  Write("vocab.txt", kVocab);
+  Write("tokenizer_config.json",
+        R"({"do_lower_case": true, "model_max_length": )" + huge + "}");
+  WriteTable("model.safetensors", "embedding.weight");
+  EXPECT_OK(Import({}));
+
+  Write("modules.json", R"([{"path": "", "type": "m.Transformer"},
+                            {"path": "1_Pooling", "type": "m.Pooling"}])");
+  Write("sentence_bert_config.json", R"({"max_seq_length": )" + huge + "}");
+  Write("1_Pooling/config.json", R"({"pooling_mode_cls_token": true, "n": )" + huge + "}");
+  ASSERT_OK_AND_ASSIGN(const ModelDirectory model, Read());
+  EXPECT_EQ(model.max_tokens, kMaxTokensLimit);
+}
+
 TEST_F(ImportTest, TheFixtureOfAPublishedLibraryIsImported) {
   const std::string from = "../shared/data/tokenizers/safetensors_fixture";
   if (!FileSystem::Posix().Exists(from)) GTEST_SKIP() << from << " is not here";
