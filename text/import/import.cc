@@ -6,18 +6,16 @@
 #include <utility>
 
 #include "text/encoder_config.h"
+#include "text/import/json_file.h"
 #include "text/import/model_directory.h"
 #include "text/import/static_import.h"
 #include "text/import/transformer_import.h"
-#include "text/internal/json_reader.h"
+#include "text/import/vocab_case.h"
 #include "text/static/static_encoder.h"
 #include "text/wordpiece/wordpiece_tokenizer.h"
 
 namespace larder::text {
 namespace {
-
-using internal::Json;
-using internal::JsonReader;
 
 constexpr std::string_view kTokenizerFile = "tokenizer.json";
 constexpr uint64_t kMaxModelBytes = uint64_t{2} << 30;
@@ -31,32 +29,31 @@ StatusOr<std::string> ReadPart(FileSystem& fs, const std::string& path, uint64_t
   return bytes;
 }
 
-// What tokenizer_config.json says about the words of a vocab.txt.
-StatusOr<bool> IsLowercase(FileSystem& fs, const std::string& path, const ImportOptions& options) {
-  if (!fs.Exists(path)) {
-    if (options.lowercase) return *options.lowercase;
-    return InvalidArgument(path, ": missing, so that nothing says whether vocab.txt is of lower ",
-                           "case: give --cased or --uncased");
-  }
-  if (options.lowercase) {
-    return InvalidArgument("--cased and --uncased are not for a model with ", path);
-  }
-  LARDER_ASSIGN_OR_RETURN(const std::string text, ReadPart(fs, path, kMaxModelConfigBytes));
-  LARDER_ASSIGN_OR_RETURN(const Json json, internal::ParseJson(text, path));
-  LARDER_ASSIGN_OR_RETURN(const JsonReader reader, JsonReader::Of(json, path));
-  LARDER_ASSIGN_OR_RETURN(const bool chinese, reader.BoolOr("tokenize_chinese_chars", true));
-  if (!chinese || reader.Find("strip_accents") != nullptr) {
-    return Unimplemented(path, ": tokenize_chinese_chars false and strip_accents are not ",
-                         "supported without a tokenizer.json");
-  }
-  return reader.BoolOr("do_lower_case", true);
-}
-
 struct ReadTokenizer {
   std::string bytes;  // of a tokenizer.json
   std::string path;   // where they came from
   std::unique_ptr<const Tokenizer> tokenizer;
+  std::vector<std::string> notes;  // for people
 };
+
+// Whether the words of a vocab.txt are of lower case.
+StatusOr<bool> IsLowercase(FileSystem& fs, const ModelDirectory& model,
+                           const ImportOptions& options, std::vector<std::string>& notes) {
+  const std::string path = model.FileOfModule("tokenizer_config.json");
+  LARDER_ASSIGN_OR_RETURN(const std::optional<bool> said, ReadVocabCase(fs, model));
+  if (said && options.lowercase) {
+    return InvalidArgument("--cased and --uncased are not for a model whose ", path,
+                           " says do_lower_case");
+  }
+  if (said || options.lowercase) return said.value_or(options.lowercase.value_or(true));
+  if (fs.Exists(path)) {
+    notes.emplace_back("tokenizer_config.json does not say do_lower_case: lower case is assumed, "
+                       "as BERT's own tokenizer does");
+    return true;
+  }
+  return InvalidArgument(path, ": missing, so that nothing says whether vocab.txt is of lower ",
+                         "case: give --cased or --uncased");
+}
 
 StatusOr<ReadTokenizer> OpenTokenizer(FileSystem& fs, const ModelDirectory& model,
                                       const ImportOptions& options) {
@@ -70,9 +67,8 @@ StatusOr<ReadTokenizer> OpenTokenizer(FileSystem& fs, const ModelDirectory& mode
     LARDER_ASSIGN_OR_RETURN(read.bytes, ReadPart(fs, read.path, kMaxTokenizerJsonBytes));
   } else if (fs.Exists(vocab_path)) {
     read.path = vocab_path;
-    LARDER_ASSIGN_OR_RETURN(
-        const bool lowercase,
-        IsLowercase(fs, model.FileOfModule("tokenizer_config.json"), options));
+    read.notes.emplace_back("the tokenizer was made from vocab.txt");
+    LARDER_ASSIGN_OR_RETURN(const bool lowercase, IsLowercase(fs, model, options, read.notes));
     LARDER_ASSIGN_OR_RETURN(const std::string vocab,
                             ReadPart(fs, vocab_path, kMaxTokenizerJsonBytes));
     LARDER_ASSIGN_OR_RETURN(read.bytes, TokenizerJsonOfVocab(vocab, lowercase, vocab_path));
@@ -178,9 +174,7 @@ StatusOr<ImportedEncoder> ImportEncoder(FileSystem& fs, const std::string& from,
   LARDER_RETURN_IF_ERROR(imported.status());
   imported->layout = model.layout;
   imported->pieces = read.tokenizer->vocab_size();
-  if (read.path.ends_with("vocab.txt")) {
-    imported->notes.emplace_back("the tokenizer was made from vocab.txt");
-  }
+  imported->notes.insert(imported->notes.end(), read.notes.begin(), read.notes.end());
   // As a server will read it.
   LARDER_ASSIGN_OR_RETURN(const auto encoder, OpenEncoder(fs, to));
   imported->info = encoder->info();

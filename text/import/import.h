@@ -24,7 +24,8 @@ struct ImportOptions {
   std::optional<Pooling> pooling{};
   // Of a transformer; unset: int8.
   std::optional<Precision> precision{};
-  // Whether the words of a vocab.txt are of lower case, where no tokenizer_config.json says it.
+  // Whether the words of a vocab.txt are of lower case, where tokenizer_config.json does not say
+  // it; needed without such a file, else unset is lower case, as BERT's own tokenizer has it.
   std::optional<bool> lowercase{};
 };
 

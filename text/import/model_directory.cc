@@ -6,6 +6,7 @@
 
 #include "base/directory_digest.h"
 #include "text/encoder_config.h"
+#include "text/import/json_file.h"
 #include "text/internal/json_reader.h"
 
 namespace larder::text {
@@ -20,26 +21,9 @@ struct Module {
   std::string dir;
 };
 
-StatusOr<Json> ReadJson(FileSystem& fs, const std::string& path) {
-  auto text = fs.Read(path, kMaxModelConfigBytes);
-  if (text.status().code() == StatusCode::kResourceExhausted) {
-    return DataLoss(path, ": larger than ", kMaxModelConfigBytes, " bytes");
-  }
-  LARDER_RETURN_IF_ERROR(text.status());
-  return internal::ParseJson(*text, path);
-}
-
-// What a file says, or an empty object if there is none.
-StatusOr<Json> ReadOptional(FileSystem& fs, const std::string& path) {
-  if (fs.Exists(path)) return ReadJson(fs, path);
-  Json nothing;
-  nothing.kind = Json::Kind::kObject;
-  return nothing;
-}
-
 StatusOr<std::vector<Module>> ReadModules(FileSystem& fs, const std::string& dir) {
   const std::string path = JoinPath(dir, "modules.json");
-  LARDER_ASSIGN_OR_RETURN(const Json json, ReadJson(fs, path));
+  LARDER_ASSIGN_OR_RETURN(const Json json, ReadJsonFile(fs, path));
   if (!json.is(Json::Kind::kArray) || json.items.empty()) {
     return DataLoss(path, ": expected a list of modules");
   }
@@ -64,7 +48,7 @@ StatusOr<std::vector<Module>> ReadModules(FileSystem& fs, const std::string& dir
 // One way of pooling has to be on, and be one of ours.
 StatusOr<Pooling> ReadPooling(FileSystem& fs, const std::string& dir) {
   const std::string path = JoinPath(dir, "config.json");
-  LARDER_ASSIGN_OR_RETURN(const Json json, ReadJson(fs, path));
+  LARDER_ASSIGN_OR_RETURN(const Json json, ReadJsonFile(fs, path));
   LARDER_ASSIGN_OR_RETURN(const JsonReader reader, JsonReader::Of(json, path));
   LARDER_ASSIGN_OR_RETURN(const bool with_prompt, reader.BoolOr("include_prompt", true));
   if (!with_prompt) {
@@ -91,7 +75,7 @@ StatusOr<Pooling> ReadPooling(FileSystem& fs, const std::string& dir) {
 
 Status ReadPrompts(FileSystem& fs, ModelDirectory& model) {
   const std::string path = JoinPath(model.root, "config_sentence_transformers.json");
-  LARDER_ASSIGN_OR_RETURN(const Json json, ReadOptional(fs, path));
+  LARDER_ASSIGN_OR_RETURN(const Json json, ReadOptionalJsonFile(fs, path));
   LARDER_ASSIGN_OR_RETURN(const JsonReader reader, JsonReader::Of(json, path));
   if (reader.Find("prompts") != nullptr) {
     LARDER_ASSIGN_OR_RETURN(const Json* prompts,
@@ -121,7 +105,7 @@ StatusOr<std::optional<int32_t>> ReadCount(const JsonReader& reader, std::string
 
 Status ReadTransformerOptions(FileSystem& fs, ModelDirectory& model) {
   const std::string path = model.FileOfModule("sentence_bert_config.json");
-  LARDER_ASSIGN_OR_RETURN(const Json json, ReadOptional(fs, path));
+  LARDER_ASSIGN_OR_RETURN(const Json json, ReadOptionalJsonFile(fs, path));
   LARDER_ASSIGN_OR_RETURN(const JsonReader reader, JsonReader::Of(json, path));
   LARDER_ASSIGN_OR_RETURN(model.max_tokens, ReadCount(reader, "max_seq_length"));
   LARDER_ASSIGN_OR_RETURN(model.lowercases, reader.BoolOr("do_lower_case", false));
@@ -174,7 +158,7 @@ bool IsModel2Vec(const Json& config) {
 
 StatusOr<ModelDirectory> ReadModelDirectory(FileSystem& fs, const std::string& dir) {
   const std::string config_path = JoinPath(dir, "config.json");
-  LARDER_ASSIGN_OR_RETURN(const Json config, ReadOptional(fs, config_path));
+  LARDER_ASSIGN_OR_RETURN(const Json config, ReadOptionalJsonFile(fs, config_path));
   LARDER_ASSIGN_OR_RETURN(const JsonReader reader, JsonReader::Of(config, config_path));
   ModelDirectory model;
   model.root = dir;

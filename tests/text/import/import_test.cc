@@ -145,8 +145,27 @@ TEST_F(ImportTest, WhatTheModelHasNoUseForIsRefused) {
   refused({}, "nothing says whether vocab.txt is of lower case: give --cased or --uncased");
   refused({.pooling = Pooling::kCls, .lowercase = true}, "this is a static encoder");
   refused({.precision = Precision::kF32, .lowercase = true}, "this is a static encoder");
-  Write("tokenizer_config.json", "{}");
-  refused({.lowercase = true}, "--cased and --uncased are not for a model with");
+  for (const bool lowercase : {true, false}) {
+    Write("tokenizer_config.json", Concat(R"({"do_lower_case": )", lowercase, "}"));
+    refused({.lowercase = true}, "--cased and --uncased are not for a model whose");
+  }
+}
+
+TEST_F(ImportTest, ThePersonSaysTheCaseWhereTheFileDoesNot) {
+  Write("vocab.txt", kVocab);
+  Write("tokenizer_config.json", R"({"do_lower_case": null, "model_max_length": 512})");
+  WriteTable("model.safetensors", "embedding.weight");
+  const auto lowercases = [&](const ImportOptions& options, const std::string& to) {
+    const auto imported = ImportEncoder(FileSystem::Posix(), from_, dir_.File(to), options);
+    EXPECT_OK(imported);
+    EXPECT_EQ(testing::Matches(testing::Contains(HasSubstr("lower case is assumed")))(
+                  imported->notes), !options.lowercase.has_value());
+    return Encode(dir_.File(to), "A") == Encode(dir_.File(to), "a");
+  };
+
+  EXPECT_TRUE(lowercases({}, "unsaid"));
+  EXPECT_TRUE(lowercases({.lowercase = true}, "uncased"));
+  EXPECT_FALSE(lowercases({.lowercase = false}, "cased"));
 }
 
 TEST_F(ImportTest, TokenizersThatThereAreNotAreRefusedByName) {
