@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "text/artifact.h"
 #include "text/encoder_config.h"
 #include "text/import/json_file.h"
 #include "text/import/model_directory.h"
@@ -18,16 +19,6 @@ namespace larder::text {
 namespace {
 
 constexpr std::string_view kTokenizerFile = "tokenizer.json";
-constexpr uint64_t kMaxModelBytes = uint64_t{2} << 30;
-
-StatusOr<std::string> ReadPart(FileSystem& fs, const std::string& path, uint64_t max_bytes) {
-  auto bytes = fs.Read(path, max_bytes);
-  if (bytes.status().code() == StatusCode::kNotFound) return DataLoss(path, ": missing");
-  if (bytes.status().code() == StatusCode::kResourceExhausted) {
-    return DataLoss(path, ": larger than ", max_bytes, " bytes");
-  }
-  return bytes;
-}
 
 struct ReadTokenizer {
   std::string bytes;  // of a tokenizer.json
@@ -115,9 +106,11 @@ StatusOr<ImportedEncoder> ImportStatic(FileSystem& fs, const ModelDirectory& mod
   config.max_tokens =
       options.max_tokens.value_or(model.max_tokens.value_or(config.max_tokens));
   config.training["method"] = Concat("imported from ", model.layout);
-  LARDER_RETURN_IF_ERROR(WriteStaticEncoder(fs, to, config, read.bytes, tables));
+  LARDER_ASSIGN_OR_RETURN(const auto encoder, WriteArtifact(fs, to, config, read.bytes,
+                                                            WriteStaticModel(tables)));
 
   ImportedEncoder imported;
+  imported.info = encoder->info();
   imported.max_tokens = config.max_tokens;
   return imported;
 }
@@ -144,14 +137,10 @@ StatusOr<ImportedEncoder> ImportTransformer(FileSystem& fs, const ModelDirectory
   config.query_prompt = plan.query_prompt;
   config.document_prompt = plan.document_prompt;
   config.training["method"] = Concat("imported from ", model.layout);
-  // As WriteStaticEncoder: each file complete or absent, encoder.json last.
-  LARDER_RETURN_IF_ERROR(fs.MakeDirs(to));
-  LARDER_RETURN_IF_ERROR(WriteFileAtomically(fs, JoinPath(to, kTokenizerFile), read.bytes));
-  LARDER_RETURN_IF_ERROR(WriteFileAtomically(fs, JoinPath(to, kEncoderModelFile), bytes));
-  LARDER_RETURN_IF_ERROR(
-      WriteFileAtomically(fs, JoinPath(to, kEncoderConfigFile), WriteEncoderConfig(config)));
+  LARDER_ASSIGN_OR_RETURN(const auto encoder, WriteArtifact(fs, to, config, read.bytes, bytes));
 
   ImportedEncoder imported;
+  imported.info = encoder->info();
   imported.max_tokens = plan.max_tokens;
   imported.pooling = plan.config.pooling;
   imported.precision = plan.config.precision;
@@ -165,6 +154,7 @@ StatusOr<ImportedEncoder> ImportTransformer(FileSystem& fs, const ModelDirectory
 
 StatusOr<ImportedEncoder> ImportEncoder(FileSystem& fs, const std::string& from,
                                         const std::string& to, const ImportOptions& options) {
+  LARDER_RETURN_IF_ERROR(CheckNewArtifact(fs, to));
   LARDER_ASSIGN_OR_RETURN(const ModelDirectory model, ReadModelDirectory(fs, from));
   LARDER_ASSIGN_OR_RETURN(const ReadTokenizer read, OpenTokenizer(fs, model, options));
   LARDER_RETURN_IF_ERROR(CheckLowercase(model, *read.tokenizer));
@@ -175,9 +165,6 @@ StatusOr<ImportedEncoder> ImportEncoder(FileSystem& fs, const std::string& from,
   imported->layout = model.layout;
   imported->pieces = read.tokenizer->vocab_size();
   imported->notes.insert(imported->notes.end(), read.notes.begin(), read.notes.end());
-  // As a server will read it.
-  LARDER_ASSIGN_OR_RETURN(const auto encoder, OpenEncoder(fs, to));
-  imported->info = encoder->info();
   return imported;
 }
 

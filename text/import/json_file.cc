@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "text/import/json_file.h"
 
+#include "text/artifact.h"
+
 namespace larder::text {
 
 using internal::Json;
 
 StatusOr<Json> ReadJsonFile(FileSystem& fs, const std::string& path) {
-  auto text = fs.Read(path, kMaxModelConfigBytes);
-  if (text.status().code() == StatusCode::kResourceExhausted) {
-    return DataLoss(path, ": larger than ", kMaxModelConfigBytes, " bytes");
-  }
-  LARDER_RETURN_IF_ERROR(text.status());
-  return internal::ParseJson(*text, path);
+  LARDER_ASSIGN_OR_RETURN(const std::string text, ReadPart(fs, path, kMaxModelConfigBytes));
+  return internal::ParseJson(text, path);
 }
 
 StatusOr<Json> ReadOptionalJsonFile(FileSystem& fs, const std::string& path) {

@@ -14,7 +14,7 @@ namespace larder::text {
 inline constexpr uint64_t kMaxModelConfigBytes = 1u << 20;
 
 // What a small JSON file of a published model holds.
-// Errors: kNotFound if there is none; kDataLoss naming the file and what is wrong.
+// Errors: kDataLoss naming the file and what is wrong, also if there is none.
 StatusOr<internal::Json> ReadJsonFile(FileSystem& fs, const std::string& path);
 
 // The same; an empty object if there is no such file.
