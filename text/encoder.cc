@@ -6,6 +6,7 @@
 
 #include "base/directory_digest.h"
 #include "base/fixed_point.h"
+#include "text/artifact.h"
 #include "text/encoder_config.h"
 #include "text/static/static_encoder.h"
 #include "text/tokenizer.h"
@@ -13,20 +14,6 @@
 
 namespace larder::text {
 namespace {
-
-constexpr uint64_t kMaxModelBytes = uint64_t{2} << 30;
-
-// A file of the artifact; missing or too large means that the artifact is damaged.
-StatusOr<std::string> ReadPart(FileSystem& fs, const std::string& path, uint64_t max_bytes) {
-  auto bytes = fs.Read(path, max_bytes);
-  if (bytes.ok()) return bytes;
-  switch (bytes.status().code()) {
-    case StatusCode::kNotFound: return DataLoss(path, ": missing");
-    case StatusCode::kResourceExhausted:
-      return DataLoss(path, ": larger than ", max_bytes, " bytes");
-    default: return bytes;
-  }
-}
 
 StatusOr<EncoderInfo> InfoOf(FileSystem& fs, const std::string& dir,
                              const EncoderConfig& config) {
@@ -145,7 +132,10 @@ StatusOr<std::unique_ptr<const Encoder>> OpenEncoder(FileSystem& fs, const std::
                           ReadPart(fs, model_path, kMaxModelBytes));
   LARDER_ASSIGN_OR_RETURN(const EncoderInfo info, InfoOf(fs, dir, config));
   if (config.kind == EncoderKind::kTransformer) {
-    return OpenTransformer(info, config, std::move(tokenizer), model_bytes, model_path);
+    return OpenTransformer(info, config, std::move(tokenizer),
+                           {.model = model_bytes,
+                            .model_file = model_path,
+                            .config_file = JoinPath(dir, kEncoderConfigFile)});
   }
   LARDER_ASSIGN_OR_RETURN(StaticTables tables, ParseStaticModel(model_bytes, model_path));
   LARDER_ASSIGN_OR_RETURN(auto encoder,

@@ -3,6 +3,10 @@
 
 #include <simdjson.h>
 
+#include <algorithm>
+#include <charconv>
+#include <string>
+#include <system_error>
 #include <utility>
 
 namespace larder::text::internal {
@@ -30,7 +34,9 @@ StatusOr<Json> Convert(simdjson::dom::element element, std::string_view file, in
       json.number = static_cast<double>(json.integer);
       break;
     case simdjson::dom::element_type::UINT64:
-      return DataLoss(file, ": an integer beyond 64 bits with sign");
+      json.kind = Json::Kind::kDouble;
+      json.number = static_cast<double>(element.get_uint64().value_unsafe());
+      break;
     case simdjson::dom::element_type::DOUBLE:
       json.kind = Json::Kind::kDouble;
       json.number = element.get_double().value_unsafe();
@@ -63,6 +69,37 @@ StatusOr<Json> Convert(simdjson::dom::element element, std::string_view file, in
   return json;
 }
 
+bool IsBeyondInt64(std::string_view number) {
+  int64_t value = 0;
+  return number.find_first_of(".eE") == std::string_view::npos &&
+         std::from_chars(number.data(), number.data() + number.size(), value).ec ==
+             std::errc::result_out_of_range;
+}
+
+// The text with "e0" after every integer beyond int64: the parser takes it for a double then. What
+// is no JSON stays none.
+std::string WithLongIntegersAsDoubles(std::string_view text) {
+  std::string out;
+  bool quoted = false;
+  while (!text.empty()) {
+    size_t size = 1;
+    const char first = text.front();
+    bool is_long = false;
+    if (quoted && first == '\\') {
+      size = std::min<size_t>(2, text.size());
+    } else if (first == '"') {
+      quoted = !quoted;
+    } else if (!quoted && (first == '-' || (first >= '0' && first <= '9'))) {
+      size = std::min(text.find_first_not_of("+-.0123456789Ee"), text.size());
+      is_long = IsBeyondInt64(text.substr(0, size));
+    }
+    out += text.substr(0, size);
+    if (is_long) out += "e0";
+    text.remove_prefix(size);
+  }
+  return out;
+}
+
 }  // namespace
 
 const Json* Json::Find(std::string_view key) const {
@@ -72,7 +109,11 @@ const Json* Json::Find(std::string_view key) const {
 
 StatusOr<Json> ParseJson(std::string_view text, std::string_view file) {
   simdjson::dom::parser parser;
-  const auto result = parser.parse(text.data(), text.size());
+  auto result = parser.parse(text.data(), text.size());
+  if (result.error() == simdjson::NUMBER_ERROR) {
+    const std::string changed = WithLongIntegersAsDoubles(text);
+    result = parser.parse(changed.data(), changed.size());
+  }
   if (result.error() != simdjson::SUCCESS) {
     return DataLoss(file, ": not JSON: ", simdjson::error_message(result.error()));
   }

@@ -147,6 +147,8 @@ def train(quick):
     """The encoder: trained once, measured on packages and debtags that it never saw."""
     if os.path.exists(os.path.join(ENCODER, "encoder.json")):
         return
+    # What a training that was cut off has left: the command writes to an empty directory only.
+    shutil.rmtree(ENCODER, ignore_errors=True)
     with quick.step("train an encoder and measure it (debtags are not given to it)"):
         show("encoder", "train", "--items", os.path.join(HOME, "catalog.jsonl"), "--key", "package",
              "--tags", os.path.join(HOME, "tags.jsonl"), "--out", ENCODER)

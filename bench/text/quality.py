@@ -13,6 +13,7 @@ if --teacher names an encoder's artifact.
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -44,7 +45,9 @@ class Bench:
         return False
 
     def larder(self, *arguments):
-        """What a command of `larder encoder` says, as JSON."""
+        """What a command of `larder encoder` says, as JSON. Writes over what it wrote before."""
+        if "--out" in arguments:
+            shutil.rmtree(arguments[arguments.index("--out") + 1], ignore_errors=True)
         print("larder encoder " + " ".join(arguments), file=sys.stderr)
         done = subprocess.run([self.options.larder, "encoder", *arguments, "--json"], check=True,
                               timeout=TIMEOUT_S, stdout=subprocess.PIPE, text=True)

@@ -7,6 +7,7 @@
 #include "cli/format.h"
 #include "cli/number_option.h"
 #include "cli/output_file.h"
+#include "text/artifact.h"
 #include "text/sentencepiece/sentencepiece_tokenizer.h"
 #include "text/training/distill.h"
 
@@ -24,6 +25,7 @@ struct DistillCommand {
 
 StatusOr<int> RunDistill(Cli& cli, const DistillCommand& command) {
   LARDER_RETURN_IF_ERROR(CheckIsNoInput("--out", command.out, {command.teacher}));
+  LARDER_RETURN_IF_ERROR(text::CheckNewArtifact(FileSystem::Posix(), command.out));
   text::EncoderDistillOptions options = command.options;
   options.tokenizer.seed = options.table.seed;
   if (!command.tokenizer.empty()) {
@@ -77,7 +79,7 @@ void AddEncoderDistill(CLI::App& encoder, Cli& cli) {
   app->add_option("--fields", command->fields, "The texts' fields [title,content]")
       ->type_name("NAMES")
       ->delimiter(',');
-  app->add_option("--out", command->out, "The artifact directory to write")
+  app->add_option("--out", command->out, "The artifact directory to write, empty or new")
       ->type_name("DIR")
       ->required();
   app->add_option("--tokenizer", command->tokenizer,

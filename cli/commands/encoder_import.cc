@@ -94,7 +94,7 @@ void AddEncoderImport(CLI::App& encoder, Cli& cli) {
                  "Make an encoder of a published model: sentence-transformers, model2vec",
                  kExamples, Needs::kNothing);
   command->add_option("DIR", options->from, "The model's directory")->required();
-  command->add_option("--out", options->out, "The artifact directory to write")
+  command->add_option("--out", options->out, "The artifact directory to write, empty or new")
       ->type_name("DIR")
       ->required();
   AddNumber(command, "--max-tokens", options->max_tokens, {1, text::kMaxTokensLimit},

@@ -11,6 +11,7 @@
 #include "cli/output/resumable_file.h"
 #include "cli/output_file.h"
 #include "cli/shortest_double.h"
+#include "text/artifact.h"
 #include "text/encoder.h"
 #include "text/training/static_trainer.h"
 #include "text/training/value_vectors.h"
@@ -139,7 +140,7 @@ Status CheckOutputs(const TrainOptions& options) {
                         options.value_vectors);
 }
 
-// Which options need which.
+// Which options need which, and whether there is room for the artifact, before long work.
 Status CheckUsage(const TrainOptions& options) {
   const std::string& key = options.fields.key;
   if ((!options.events.empty() || !options.item_vectors.empty()) && key.empty()) {
@@ -160,7 +161,8 @@ Status CheckUsage(const TrainOptions& options) {
     if (field.find('=') == std::string::npos) continue;
     return UsageError("--fields: '", field, "' has a '=', which parts a field from its value");
   }
-  return CheckOutputs(options);
+  LARDER_RETURN_IF_ERROR(CheckOutputs(options));
+  return text::CheckNewArtifact(FileSystem::Posix(), options.out);
 }
 
 StatusOr<int> RunTrain(Cli& cli, const TrainOptions& options) {
@@ -217,7 +219,7 @@ void AddEncoderTrain(CLI::App& encoder, Cli& cli) {
       Needs::kNothing);
   AddItemOptions(command, options->items, options->fields);
   command->get_option("--items")->required();
-  command->add_option("--out", options->out, "The artifact directory to write")
+  command->add_option("--out", options->out, "The artifact directory to write, empty or new")
       ->type_name("DIR")
       ->required();
   command

@@ -367,6 +367,26 @@ TEST_F(EncoderTest, WritesOverNothingThatItReadsOrWrites) {
   EXPECT_THAT(distil.err, HasSubstr("is the input " + encoder_));
 }
 
+TEST_F(EncoderTest, ADirectoryThatIsNotEmptyIsRefusedBeforeAnythingIsRead) {
+  const std::string missing = dir_.File("nosuch");
+  const auto refused = [&](std::vector<std::string> args, const std::string& out) {
+    args.insert(args.begin(), "encoder");
+    args.insert(args.end(), {"--out", out});
+    const Result result = RunLarder(args);
+    EXPECT_EQ(result.code, kExitError);
+    return result.err;
+  };
+  const std::string holds = dir_.path() + ": holds events.jsonl, items.jsonl, pairs.tsv, expected "
+                                          "an empty or new directory";
+  const std::vector<std::string> train = {"train", "--items", missing};
+  EXPECT_THAT(refused(train, dir_.path()), HasSubstr(holds));
+  EXPECT_THAT(refused(train, items_), HasSubstr(items_ + ": no directory"));
+  EXPECT_THAT(refused({"distill", "--teacher", missing, "--texts", missing}, dir_.path()),
+              HasSubstr(holds));
+  EXPECT_THAT(refused({"import", missing}, dir_.path()), HasSubstr(holds));
+  EXPECT_THAT(refused(train, encoder_), HasSubstr(missing));
+}
+
 TEST_F(EncoderTest, TellsWhatWasAskedAbout) {
   const std::string tags = dir_.File("tags.jsonl");
   {
@@ -381,10 +401,12 @@ TEST_F(EncoderTest, TellsWhatWasAskedAbout) {
   EXPECT_THAT(both.out, HasSubstr("Sentences are of 50 items that training never saw; tags are of "
                                   "all items."));
   EXPECT_EQ(both.out.find("Too few items"), std::string::npos);
+  std::filesystem::remove_all(encoder_);
   const Result untitled = Train({"--hold-out", "50", "--title", ""});
   EXPECT_EQ(untitled.code, kExitOk) << untitled.err;
   EXPECT_EQ(untitled.out.find("Asked about"), std::string::npos);
 
+  std::filesystem::remove_all(encoder_);
   std::ofstream(tags) << R"({"id":"x","tags":["t"]})" << "\n";
   const Result none = Train({"--tags", tags});
   EXPECT_EQ(none.code, kExitError);
@@ -408,6 +430,9 @@ TEST_F(EncoderTest, MisuseIsNamed) {
                     "--second-column", "3"})
                   .err,
               HasSubstr("pairs.tsv:2: column 1: expected a number, got 'x'"));
+  EXPECT_THAT(eval({"--sts", pairs_, "--tags", items_}).err, HasSubstr("--tags needs --items"));
+  EXPECT_THAT(eval({"--sts", pairs_, "--newest", "5"}).err, HasSubstr("--newest needs --items"));
+  std::filesystem::remove_all(encoder_);
   EXPECT_THAT(Train({"--events", events_, "--value", "user_id"}).err,
               HasSubstr("field 'user_id': expected a finite number"));
   EXPECT_THAT(Train({"--value-vectors", dir_.File("v")}).err, HasSubstr("need --fields"));
@@ -420,8 +445,6 @@ TEST_F(EncoderTest, MisuseIsNamed) {
                   .err,
               HasSubstr("--key needs another name"));
   EXPECT_THAT(Train({"--fields", "a=b"}).err, HasSubstr("--fields: 'a=b' has a '='"));
-  EXPECT_THAT(eval({"--sts", pairs_, "--tags", items_}).err, HasSubstr("--tags needs --items"));
-  EXPECT_THAT(eval({"--sts", pairs_, "--newest", "5"}).err, HasSubstr("--newest needs --items"));
   EXPECT_THAT(Train({"--time", "title"}).err, HasSubstr("items.jsonl:1: field 'title'"));
   EXPECT_THAT(Train({"--hold-out", "151"}).err, HasSubstr("hold_out is 151"));
   std::ofstream(items_, std::ios::app) << "{\"id\":\"i3\",\"title\":\"again\"}\n";

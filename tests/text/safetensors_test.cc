@@ -104,7 +104,8 @@ TEST(SafeTensors, NamesTheForgedField) {
       {File(One("I8", "[3]", "[0,2]"), 2), "holds 2 bytes, its shape needs 3"},
       {File(One("F64", "[2305843009213693952,2]", "[0,1]"), 1), "overflows"},
       {File(One("I8", "[4294967296,4294967296]", "[0,0]"), 0), "overflows"},
-      {File(One("I8", "[18446744073709551615]", "[0,0]"), 0), "beyond 64 bits"},
+      {File(One("I8", "[18446744073709551615]", "[0,0]"), 0), "something else than counts"},
+      {File(One("I8", "[1]", "[0,100000000000000000000]"), 1), "not a range"},
       {File(One("I8", "[1]", "[1,2]"), 2), "1 bytes before tensor 't' belong to no tensor"},
       {File(One("I8", "[1]", "[0,1]"), 2), "1 bytes at the end belong to no tensor"},
       {File("{\"a\":{\"dtype\":\"I8\",\"shape\":[2],\"data_offsets\":[0,2]},"

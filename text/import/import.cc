@@ -5,58 +5,46 @@
 #include <string_view>
 #include <utility>
 
+#include "text/artifact.h"
 #include "text/encoder_config.h"
+#include "text/import/json_file.h"
 #include "text/import/model_directory.h"
 #include "text/import/static_import.h"
 #include "text/import/transformer_import.h"
-#include "text/internal/json_reader.h"
+#include "text/import/vocab_case.h"
 #include "text/static/static_encoder.h"
 #include "text/wordpiece/wordpiece_tokenizer.h"
 
 namespace larder::text {
 namespace {
 
-using internal::Json;
-using internal::JsonReader;
-
 constexpr std::string_view kTokenizerFile = "tokenizer.json";
-constexpr uint64_t kMaxModelBytes = uint64_t{2} << 30;
-
-StatusOr<std::string> ReadPart(FileSystem& fs, const std::string& path, uint64_t max_bytes) {
-  auto bytes = fs.Read(path, max_bytes);
-  if (bytes.status().code() == StatusCode::kNotFound) return DataLoss(path, ": missing");
-  if (bytes.status().code() == StatusCode::kResourceExhausted) {
-    return DataLoss(path, ": larger than ", max_bytes, " bytes");
-  }
-  return bytes;
-}
-
-// What tokenizer_config.json says about the words of a vocab.txt.
-StatusOr<bool> IsLowercase(FileSystem& fs, const std::string& path, const ImportOptions& options) {
-  if (!fs.Exists(path)) {
-    if (options.lowercase) return *options.lowercase;
-    return InvalidArgument(path, ": missing, so that nothing says whether vocab.txt is of lower ",
-                           "case: give --cased or --uncased");
-  }
-  if (options.lowercase) {
-    return InvalidArgument("--cased and --uncased are not for a model with ", path);
-  }
-  LARDER_ASSIGN_OR_RETURN(const std::string text, ReadPart(fs, path, kMaxModelConfigBytes));
-  LARDER_ASSIGN_OR_RETURN(const Json json, internal::ParseJson(text, path));
-  LARDER_ASSIGN_OR_RETURN(const JsonReader reader, JsonReader::Of(json, path));
-  LARDER_ASSIGN_OR_RETURN(const bool chinese, reader.BoolOr("tokenize_chinese_chars", true));
-  if (!chinese || reader.Find("strip_accents") != nullptr) {
-    return Unimplemented(path, ": tokenize_chinese_chars false and strip_accents are not ",
-                         "supported without a tokenizer.json");
-  }
-  return reader.BoolOr("do_lower_case", true);
-}
 
 struct ReadTokenizer {
   std::string bytes;  // of a tokenizer.json
   std::string path;   // where they came from
   std::unique_ptr<const Tokenizer> tokenizer;
+  std::vector<std::string> notes;  // for people
 };
+
+// Whether the words of a vocab.txt are of lower case.
+StatusOr<bool> IsLowercase(FileSystem& fs, const ModelDirectory& model,
+                           const ImportOptions& options, std::vector<std::string>& notes) {
+  const std::string path = model.FileOfModule("tokenizer_config.json");
+  LARDER_ASSIGN_OR_RETURN(const std::optional<bool> said, ReadVocabCase(fs, model));
+  if (said && options.lowercase) {
+    return InvalidArgument("--cased and --uncased are not for a model whose ", path,
+                           " says do_lower_case");
+  }
+  if (said || options.lowercase) return said.value_or(options.lowercase.value_or(true));
+  if (fs.Exists(path)) {
+    notes.emplace_back("tokenizer_config.json does not say do_lower_case: lower case is assumed, "
+                       "as BERT's own tokenizer does");
+    return true;
+  }
+  return InvalidArgument(path, ": missing, so that nothing says whether vocab.txt is of lower ",
+                         "case: give --cased or --uncased");
+}
 
 StatusOr<ReadTokenizer> OpenTokenizer(FileSystem& fs, const ModelDirectory& model,
                                       const ImportOptions& options) {
@@ -70,9 +58,8 @@ StatusOr<ReadTokenizer> OpenTokenizer(FileSystem& fs, const ModelDirectory& mode
     LARDER_ASSIGN_OR_RETURN(read.bytes, ReadPart(fs, read.path, kMaxTokenizerJsonBytes));
   } else if (fs.Exists(vocab_path)) {
     read.path = vocab_path;
-    LARDER_ASSIGN_OR_RETURN(
-        const bool lowercase,
-        IsLowercase(fs, model.FileOfModule("tokenizer_config.json"), options));
+    read.notes.emplace_back("the tokenizer was made from vocab.txt");
+    LARDER_ASSIGN_OR_RETURN(const bool lowercase, IsLowercase(fs, model, options, read.notes));
     LARDER_ASSIGN_OR_RETURN(const std::string vocab,
                             ReadPart(fs, vocab_path, kMaxTokenizerJsonBytes));
     LARDER_ASSIGN_OR_RETURN(read.bytes, TokenizerJsonOfVocab(vocab, lowercase, vocab_path));
@@ -119,9 +106,11 @@ StatusOr<ImportedEncoder> ImportStatic(FileSystem& fs, const ModelDirectory& mod
   config.max_tokens =
       options.max_tokens.value_or(model.max_tokens.value_or(config.max_tokens));
   config.training["method"] = Concat("imported from ", model.layout);
-  LARDER_RETURN_IF_ERROR(WriteStaticEncoder(fs, to, config, read.bytes, tables));
+  LARDER_ASSIGN_OR_RETURN(const auto encoder, WriteArtifact(fs, to, config, read.bytes,
+                                                            WriteStaticModel(tables)));
 
   ImportedEncoder imported;
+  imported.info = encoder->info();
   imported.max_tokens = config.max_tokens;
   return imported;
 }
@@ -148,14 +137,10 @@ StatusOr<ImportedEncoder> ImportTransformer(FileSystem& fs, const ModelDirectory
   config.query_prompt = plan.query_prompt;
   config.document_prompt = plan.document_prompt;
   config.training["method"] = Concat("imported from ", model.layout);
-  // As WriteStaticEncoder: each file complete or absent, encoder.json last.
-  LARDER_RETURN_IF_ERROR(fs.MakeDirs(to));
-  LARDER_RETURN_IF_ERROR(WriteFileAtomically(fs, JoinPath(to, kTokenizerFile), read.bytes));
-  LARDER_RETURN_IF_ERROR(WriteFileAtomically(fs, JoinPath(to, kEncoderModelFile), bytes));
-  LARDER_RETURN_IF_ERROR(
-      WriteFileAtomically(fs, JoinPath(to, kEncoderConfigFile), WriteEncoderConfig(config)));
+  LARDER_ASSIGN_OR_RETURN(const auto encoder, WriteArtifact(fs, to, config, read.bytes, bytes));
 
   ImportedEncoder imported;
+  imported.info = encoder->info();
   imported.max_tokens = plan.max_tokens;
   imported.pooling = plan.config.pooling;
   imported.precision = plan.config.precision;
@@ -169,6 +154,7 @@ StatusOr<ImportedEncoder> ImportTransformer(FileSystem& fs, const ModelDirectory
 
 StatusOr<ImportedEncoder> ImportEncoder(FileSystem& fs, const std::string& from,
                                         const std::string& to, const ImportOptions& options) {
+  LARDER_RETURN_IF_ERROR(CheckNewArtifact(fs, to));
   LARDER_ASSIGN_OR_RETURN(const ModelDirectory model, ReadModelDirectory(fs, from));
   LARDER_ASSIGN_OR_RETURN(const ReadTokenizer read, OpenTokenizer(fs, model, options));
   LARDER_RETURN_IF_ERROR(CheckLowercase(model, *read.tokenizer));
@@ -178,12 +164,7 @@ StatusOr<ImportedEncoder> ImportEncoder(FileSystem& fs, const std::string& from,
   LARDER_RETURN_IF_ERROR(imported.status());
   imported->layout = model.layout;
   imported->pieces = read.tokenizer->vocab_size();
-  if (read.path.ends_with("vocab.txt")) {
-    imported->notes.emplace_back("the tokenizer was made from vocab.txt");
-  }
-  // As a server will read it.
-  LARDER_ASSIGN_OR_RETURN(const auto encoder, OpenEncoder(fs, to));
-  imported->info = encoder->info();
+  imported->notes.insert(imported->notes.end(), read.notes.begin(), read.notes.end());
   return imported;
 }
 

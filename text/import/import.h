@@ -24,7 +24,8 @@ struct ImportOptions {
   std::optional<Pooling> pooling{};
   // Of a transformer; unset: int8.
   std::optional<Precision> precision{};
-  // Whether the words of a vocab.txt are of lower case, where no tokenizer_config.json says it.
+  // Whether the words of a vocab.txt are of lower case, where tokenizer_config.json does not say
+  // it; needed without such a file, else unset is lower case, as BERT's own tokenizer has it.
   std::optional<bool> lowercase{};
 };
 
@@ -45,7 +46,8 @@ struct ImportedEncoder {
 // Nothing that is computed here is left to another program: what this version cannot compute as the
 // model's own library does is refused.
 //
-// Errors: kNotFound if `from` is no model; kDataLoss naming the file and what is wrong;
+// Errors, after which no file is left in `to` that was not there: kAlreadyExists if `to` is not
+//         empty; kNotFound if `from` is no model; kDataLoss naming the file and what is wrong;
 //         kUnimplemented naming the module, pooling, activation or tokenizer that there is not;
 //         kInvalidArgument for an option that the model has no use for.
 // Cost: reads each file three times at most; memory for the model's file and the result.

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "text/import/model_directory.h"
 
-#include <algorithm>
 #include <string_view>
 #include <utility>
 
 #include "base/directory_digest.h"
 #include "text/encoder_config.h"
+#include "text/import/json_file.h"
 #include "text/internal/json_reader.h"
 
 namespace larder::text {
@@ -21,26 +21,9 @@ struct Module {
   std::string dir;
 };
 
-StatusOr<Json> ReadJson(FileSystem& fs, const std::string& path) {
-  auto text = fs.Read(path, kMaxModelConfigBytes);
-  if (text.status().code() == StatusCode::kResourceExhausted) {
-    return DataLoss(path, ": larger than ", kMaxModelConfigBytes, " bytes");
-  }
-  LARDER_RETURN_IF_ERROR(text.status());
-  return internal::ParseJson(*text, path);
-}
-
-// What a file says, or an empty object if there is none.
-StatusOr<Json> ReadOptional(FileSystem& fs, const std::string& path) {
-  if (fs.Exists(path)) return ReadJson(fs, path);
-  Json nothing;
-  nothing.kind = Json::Kind::kObject;
-  return nothing;
-}
-
 StatusOr<std::vector<Module>> ReadModules(FileSystem& fs, const std::string& dir) {
   const std::string path = JoinPath(dir, "modules.json");
-  LARDER_ASSIGN_OR_RETURN(const Json json, ReadJson(fs, path));
+  LARDER_ASSIGN_OR_RETURN(const Json json, ReadJsonFile(fs, path));
   if (!json.is(Json::Kind::kArray) || json.items.empty()) {
     return DataLoss(path, ": expected a list of modules");
   }
@@ -65,7 +48,7 @@ StatusOr<std::vector<Module>> ReadModules(FileSystem& fs, const std::string& dir
 // One way of pooling has to be on, and be one of ours.
 StatusOr<Pooling> ReadPooling(FileSystem& fs, const std::string& dir) {
   const std::string path = JoinPath(dir, "config.json");
-  LARDER_ASSIGN_OR_RETURN(const Json json, ReadJson(fs, path));
+  LARDER_ASSIGN_OR_RETURN(const Json json, ReadJsonFile(fs, path));
   LARDER_ASSIGN_OR_RETURN(const JsonReader reader, JsonReader::Of(json, path));
   LARDER_ASSIGN_OR_RETURN(const bool with_prompt, reader.BoolOr("include_prompt", true));
   if (!with_prompt) {
@@ -92,7 +75,7 @@ StatusOr<Pooling> ReadPooling(FileSystem& fs, const std::string& dir) {
 
 Status ReadPrompts(FileSystem& fs, ModelDirectory& model) {
   const std::string path = JoinPath(model.root, "config_sentence_transformers.json");
-  LARDER_ASSIGN_OR_RETURN(const Json json, ReadOptional(fs, path));
+  LARDER_ASSIGN_OR_RETURN(const Json json, ReadOptionalJsonFile(fs, path));
   LARDER_ASSIGN_OR_RETURN(const JsonReader reader, JsonReader::Of(json, path));
   if (reader.Find("prompts") != nullptr) {
     LARDER_ASSIGN_OR_RETURN(const Json* prompts,
@@ -111,16 +94,18 @@ Status ReadPrompts(FileSystem& fs, ModelDirectory& model) {
 
 StatusOr<std::optional<int32_t>> ReadCount(const JsonReader& reader, std::string_view key) {
   if (reader.Find(key) == nullptr) return std::optional<int32_t>();
+  // Some write 10^30 for "no limit".
+  if (reader.Find(key)->number > kMaxTokensLimit) return std::optional(kMaxTokensLimit);
   LARDER_ASSIGN_OR_RETURN(const Json* value, reader.Get(key, Json::Kind::kInteger, "integer"));
   if (value->integer < 1) {
     return DataLoss(reader.where(), ": '", key, "' is ", value->integer, ", expected 1 or more");
   }
-  return std::optional(static_cast<int32_t>(std::min<int64_t>(value->integer, kMaxTokensLimit)));
+  return std::optional(static_cast<int32_t>(value->integer));
 }
 
 Status ReadTransformerOptions(FileSystem& fs, ModelDirectory& model) {
   const std::string path = model.FileOfModule("sentence_bert_config.json");
-  LARDER_ASSIGN_OR_RETURN(const Json json, ReadOptional(fs, path));
+  LARDER_ASSIGN_OR_RETURN(const Json json, ReadOptionalJsonFile(fs, path));
   LARDER_ASSIGN_OR_RETURN(const JsonReader reader, JsonReader::Of(json, path));
   LARDER_ASSIGN_OR_RETURN(model.max_tokens, ReadCount(reader, "max_seq_length"));
   LARDER_ASSIGN_OR_RETURN(model.lowercases, reader.BoolOr("do_lower_case", false));
@@ -173,7 +158,7 @@ bool IsModel2Vec(const Json& config) {
 
 StatusOr<ModelDirectory> ReadModelDirectory(FileSystem& fs, const std::string& dir) {
   const std::string config_path = JoinPath(dir, "config.json");
-  LARDER_ASSIGN_OR_RETURN(const Json config, ReadOptional(fs, config_path));
+  LARDER_ASSIGN_OR_RETURN(const Json config, ReadOptionalJsonFile(fs, config_path));
   LARDER_ASSIGN_OR_RETURN(const JsonReader reader, JsonReader::Of(config, config_path));
   ModelDirectory model;
   model.root = dir;

@@ -15,8 +15,6 @@
 
 namespace larder::text {
 
-inline constexpr uint64_t kMaxModelConfigBytes = 1u << 20;
-
 // What a directory of a published model says about itself, apart from its tokenizer and tables.
 struct ModelDirectory {
   EncoderKind kind = EncoderKind::kTransformer;

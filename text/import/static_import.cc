@@ -2,12 +2,13 @@
 #include "text/import/static_import.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <cstring>
 #include <vector>
 
+#include "text/artifact.h"
 #include "text/encoder_config.h"
+#include "text/internal/half.h"
 #include "text/safetensors.h"
 
 namespace larder::text {
@@ -20,24 +21,13 @@ T Load(std::string_view bytes, size_t index) {
   return value;
 }
 
-double HalfToDouble(uint16_t bits) {
-  const int exponent = (bits >> 10) & 0x1F;
-  const int fraction = bits & 0x3FF;
-  double value = exponent == 0 ? std::ldexp(fraction, -24)
-                               : std::ldexp(fraction + 1024, exponent - 25);
-  if (exponent == 31) value = fraction == 0 ? HUGE_VAL : std::nan("");
-  return (bits & 0x8000) != 0 ? -value : value;
-}
-
 // The value at `index`, of a type that IsNumber.
 double ValueAt(const Tensor& tensor, size_t index) {
   switch (tensor.dtype) {
     case DType::kF64: return Load<double>(tensor.bytes, index);
     case DType::kF32: return static_cast<double>(Load<float>(tensor.bytes, index));
-    case DType::kF16: return HalfToDouble(Load<uint16_t>(tensor.bytes, index));
-    case DType::kBF16:
-      return static_cast<double>(
-          std::bit_cast<float>(uint32_t{Load<uint16_t>(tensor.bytes, index)} << 16));
+    case DType::kF16: return internal::HalfToFloat(Load<uint16_t>(tensor.bytes, index));
+    case DType::kBF16: return internal::BfloatToFloat(Load<uint16_t>(tensor.bytes, index));
     case DType::kI8: return Load<int8_t>(tensor.bytes, index);
     default: LARDER_CHECK(false); return 0;
   }
@@ -146,6 +136,11 @@ StatusOr<StaticTables> ImportStaticTables(std::string_view bytes, const Tokenize
   LARDER_ASSIGN_OR_RETURN(const SafeTensors model, ParseSafeTensors(bytes, file));
   LARDER_ASSIGN_OR_RETURN(const Rows rows, FindRows(model, tokenizer, file));
   const auto vocab = static_cast<size_t>(tokenizer.vocab_size());
+  // With `mapping`, a few rows may stand for any number of pieces.
+  if (vocab * (rows.dim() + sizeof(int32_t)) > kMaxModelBytes) {
+    return Unimplemented(file, ": ", vocab, " pieces of ", rows.dim(), " dimensions: more than ",
+                         kMaxModelBytes, " bytes");
+  }
   StaticTables tables;
   tables.dimensions = static_cast<int32_t>(rows.dim());
   tables.table.assign(vocab * rows.dim(), 0);

@@ -17,7 +17,8 @@ namespace larder::text {
 // A row becomes int8 by its own largest entry, which goes into the weight of the piece: directions
 // of texts stay what they were but for rounding (docs/formats/encoder.md).
 // Errors: kDataLoss naming `file`, the tensor and what is wrong, also if the tokenizer has another
-//         number of pieces; kUnimplemented for another type of number.
+//         number of pieces; kUnimplemented for another type of number, or for tables of more than
+//         kMaxModelBytes.
 // Cost: reads the bytes twice; memory for the result only.
 StatusOr<StaticTables> ImportStaticTables(std::string_view bytes, const Tokenizer& tokenizer,
                                           std::string_view file);

@@ -29,7 +29,8 @@ struct Json {
 };
 
 // Parses one JSON document. Duplicate keys are refused (readers would disagree about them), as
-// are more than 32 levels, more than 1,200,000 values and integers beyond int64.
+// are more than 32 levels and more than 1,200,000 values. An integer beyond int64 is a kDouble:
+// other programs write such ones (a tokenizer's model_max_length of 10^30, for "no limit").
 // Errors: kDataLoss, "`file`: …".
 StatusOr<Json> ParseJson(std::string_view text, std::string_view file);
 

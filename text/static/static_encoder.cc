@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/bytes.h"
+#include "text/artifact.h"
 #include "text/safetensors.h"
 #include "text/static/kernels.h"
 
@@ -15,7 +16,6 @@ namespace {
 
 constexpr std::string_view kTableTensor = "token_table";
 constexpr std::string_view kWeightsTensor = "token_weights";
-constexpr uint64_t kMaxVocab = 1'000'000;
 // A catalog's texts lie anywhere in memory: they are on their way while others are encoded.
 constexpr size_t kTextsAhead = 4;
 
@@ -195,12 +195,7 @@ StatusOr<StaticTables> ParseStaticModel(std::string_view bytes, std::string_view
 
 Status WriteStaticEncoder(FileSystem& fs, const std::string& dir, const EncoderConfig& config,
                           std::string_view tokenizer_bytes, const StaticTables& tables) {
-  LARDER_RETURN_IF_ERROR(fs.MakeDirs(dir));
-  LARDER_RETURN_IF_ERROR(
-      WriteFileAtomically(fs, JoinPath(dir, config.tokenizer_file), tokenizer_bytes));
-  LARDER_RETURN_IF_ERROR(
-      WriteFileAtomically(fs, JoinPath(dir, kEncoderModelFile), WriteStaticModel(tables)));
-  return WriteFileAtomically(fs, JoinPath(dir, kEncoderConfigFile), WriteEncoderConfig(config));
+  return WriteArtifact(fs, dir, config, tokenizer_bytes, WriteStaticModel(tables)).status();
 }
 
 }  // namespace larder::text

@@ -73,8 +73,7 @@ std::string WriteStaticModel(const StaticTables& tables);
 // Errors: kDataLoss naming `file` and what is wrong.
 StatusOr<StaticTables> ParseStaticModel(std::string_view bytes, std::string_view file);
 
-// Writes the artifact directory (made if missing): encoder.json, the tokenizer, the model. Each
-// file is complete or absent after a crash; encoder.json comes last.
+// WriteArtifact (text/artifact.h) of a static encoder.
 Status WriteStaticEncoder(FileSystem& fs, const std::string& dir, const EncoderConfig& config,
                           std::string_view tokenizer_bytes, const StaticTables& tables);
 

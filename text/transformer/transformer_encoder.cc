@@ -66,25 +66,33 @@ void TransformerEncoder::EncodeFloat(std::span<const TokenizedText> texts,
   model_->Encode(ids, out);
 }
 
+// How many tokens a text has at most, which must leave room for a text among the symbols.
+StatusOr<size_t> MaxTokens(const EncoderConfig& config, const Tokenizer& tokenizer,
+                           std::string_view config_file) {
+  const int32_t positions = config.transformer.max_tokens();
+  const auto max_tokens = static_cast<size_t>(std::min(config.max_tokens, positions));
+  const size_t symbols = tokenizer.before().size() + tokenizer.after().size();
+  if (symbols < max_tokens) return max_tokens;
+  return DataLoss(config_file, positions < config.max_tokens
+                                   ? ": transformer: 'max_positions' leaves "
+                                   : ": 'max_tokens' is ",
+                  max_tokens, " tokens for a text, of which ", symbols,
+                  " are the tokenizer's symbols around it");
+}
+
 }  // namespace
 
 StatusOr<std::unique_ptr<const Encoder>> OpenTransformer(const EncoderInfo& info,
                                                          const EncoderConfig& config,
                                                          std::unique_ptr<const Tokenizer> tokenizer,
-                                                         std::string_view model_bytes,
-                                                         std::string_view model_file) {
-  LARDER_ASSIGN_OR_RETURN(auto model,
-                          TransformerModel::Create(config.transformer, model_bytes, model_file));
+                                                         const TransformerFiles& files) {
+  LARDER_ASSIGN_OR_RETURN(const size_t max_tokens,
+                          MaxTokens(config, *tokenizer, files.config_file));
+  LARDER_ASSIGN_OR_RETURN(
+      auto model, TransformerModel::Create(config.transformer, files.model, files.model_file));
   if (static_cast<size_t>(tokenizer->vocab_size()) > model->vocab_size()) {
-    return DataLoss(model_file, ": ", model->vocab_size(), " rows of words, the tokenizer has ",
-                    tokenizer->vocab_size(), " pieces");
-  }
-  const auto max_tokens =
-      static_cast<size_t>(std::min(config.max_tokens, config.transformer.max_tokens()));
-  const size_t symbols = tokenizer->before().size() + tokenizer->after().size();
-  if (symbols >= max_tokens) {
-    return DataLoss(model_file, ": at most ", max_tokens, " tokens, of which ", symbols,
-                    " are the tokenizer's symbols around a text");
+    return DataLoss(files.model_file, ": ", model->vocab_size(), " rows of words, the tokenizer ",
+                    "has ", tokenizer->vocab_size(), " pieces");
   }
   return std::unique_ptr<const Encoder>(std::make_unique<TransformerEncoder>(
       info, config, max_tokens, std::move(tokenizer), std::move(model)));

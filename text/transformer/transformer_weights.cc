@@ -2,17 +2,17 @@
 #include "text/transformer/transformer_weights.h"
 
 #include <array>
-#include <bit>
-#include <cmath>
 #include <cstring>
 #include <utility>
+
+#include "text/artifact.h"
+#include "text/internal/half.h"
 
 namespace larder::text {
 namespace {
 
 constexpr std::array<std::string_view, 3> kPrefixes = {"", "bert.", "roberta."};
 constexpr std::string_view kWords = "embeddings.word_embeddings.weight";
-constexpr uint64_t kMaxVocab = 1'000'000;
 constexpr uint64_t kMaxTokenTypes = 1'024;
 
 template <typename T>
@@ -21,23 +21,6 @@ T NumberAt(std::string_view bytes, size_t i) {
   std::memcpy(&value, bytes.data() + i * sizeof(T), sizeof value);
   return value;
 }
-
-// IEEE 754 binary16, exactly.
-float FromHalf(uint16_t bits) {
-  const int exponent = (bits >> 10) & 31;
-  const auto fraction = static_cast<float>(bits & 1023);
-  float value = 0;
-  if (exponent == 31) {
-    value = std::bit_cast<float>(uint32_t{0x7f800000} | (uint32_t{bits} & 1023) << 13);
-  } else if (exponent == 0) {
-    value = std::ldexp(fraction, -24);
-  } else {
-    value = std::ldexp(1024 + fraction, exponent - 25);
-  }
-  return (bits & 0x8000) != 0 ? -value : value;
-}
-
-float FromBfloat(uint16_t bits) { return std::bit_cast<float>(uint32_t{bits} << 16); }
 
 // The index of the first value that is infinite or no number; the number of values if none is.
 size_t FirstNotFinite(const Tensor& tensor) {
@@ -175,11 +158,13 @@ std::vector<float> TransformerWeights::Read(std::string_view name) const {
       std::memcpy(values.data(), tensor->bytes.data(), tensor->bytes.size());
       break;
     case DType::kF16:
-      for (size_t i = 0; i < count; ++i) values[i] = FromHalf(NumberAt<uint16_t>(tensor->bytes, i));
+      for (size_t i = 0; i < count; ++i) {
+        values[i] = internal::HalfToFloat(NumberAt<uint16_t>(tensor->bytes, i));
+      }
       break;
     case DType::kBF16:
       for (size_t i = 0; i < count; ++i) {
-        values[i] = FromBfloat(NumberAt<uint16_t>(tensor->bytes, i));
+        values[i] = internal::BfloatToFloat(NumberAt<uint16_t>(tensor->bytes, i));
       }
       break;
     default: LARDER_CHECK(false);  // Open has refused it

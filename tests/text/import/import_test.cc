@@ -54,6 +54,48 @@ std::vector<int8_t> Encode(const std::string& dir, std::string_view text) {
   return codes;
 }
 
+// Random weights of the tensors that a BERT of one layer has.
+std::string RandomBert(uint64_t pieces) {
+  constexpr uint64_t kHidden = 64;
+  constexpr uint64_t kInner = 128;
+  std::vector<std::pair<std::string, std::vector<uint64_t>>> shapes = {
+      {"embeddings.word_embeddings.weight", {pieces, kHidden}},
+      {"embeddings.position_embeddings.weight", {32, kHidden}},
+      {"embeddings.token_type_embeddings.weight", {2, kHidden}},
+      {"encoder.layer.0.intermediate.dense.weight", {kInner, kHidden}},
+      {"encoder.layer.0.intermediate.dense.bias", {kInner}},
+      {"encoder.layer.0.output.dense.weight", {kHidden, kInner}},
+      {"encoder.layer.0.output.dense.bias", {kHidden}}};
+  for (const std::string name : {"self.query", "self.key", "self.value", "output.dense"}) {
+    const std::string full = "encoder.layer.0.attention." + name;
+    shapes.push_back({full + ".weight", {kHidden, kHidden}});
+    shapes.push_back({full + ".bias", {kHidden}});
+  }
+  for (const std::string name : {"embeddings", "encoder.layer.0.attention.output",
+                                 "encoder.layer.0.output"}) {
+    shapes.push_back({name + ".LayerNorm.weight", {kHidden}});
+    shapes.push_back({name + ".LayerNorm.bias", {kHidden}});
+  }
+  std::mt19937_64 random(1);
+  std::normal_distribution<float> normal(0, 0.2f);
+  std::vector<std::vector<float>> values;
+  std::vector<Tensor> tensors;
+  for (const auto& [name, shape] : shapes) {
+    uint64_t count = 1;
+    for (const uint64_t extent : shape) count *= extent;
+    std::vector<float>& one = values.emplace_back(count);
+    for (float& value : one) value = normal(random);
+  }
+  for (size_t i = 0; i < shapes.size(); ++i) {
+    tensors.push_back({.name = shapes[i].first, .dtype = DType::kF32, .shape = shapes[i].second,
+                       .bytes = AsBytes(std::span<const float>(values[i]))});
+  }
+  return WriteSafeTensors(tensors);
+}
+
+constexpr char kBert[] = R"({"model_type": "bert", "hidden_size": 64, "num_hidden_layers": 1,
+    "num_attention_heads": 2, "intermediate_size": 128, "max_position_embeddings": 32})";
+
 TEST_F(ImportTest, Model2VecLeavesUnknownPiecesOut) {
   Write("vocab.txt", kVocab);
   Write("config.json", R"({"model_type": "model2vec", "normalize": true})");
@@ -101,6 +143,26 @@ TEST_F(ImportTest, AStaticEmbeddingMayLieInItsOwnFolder) {
   EXPECT_NE(Encode(to_, "a"), Encode(to_, "x"));
 }
 
+// What transformers writes for a tokenizer without a limit, an integer beyond 64 bits.
+TEST_F(ImportTest, FilesOfOtherProgramsMayHoldIntegersOfAnySize) {
+  const std::string huge = "1000000000000000019884624838656";
+  Write("modules.json", R"([{"path": "", "type": "m.StaticEmbedding", "n": )" + huge + "}]");
+  Write("config.json", R"({"n": )" + huge + "}");
+  Write("config_sentence_transformers.json", R"({"n": )" + huge + "}");
+  Write("vocab.txt", kVocab);
+  Write("tokenizer_config.json",
+        R"({"do_lower_case": true, "model_max_length": )" + huge + "}");
+  WriteTable("model.safetensors", "embedding.weight");
+  EXPECT_OK(Import({}));
+
+  Write("modules.json", R"([{"path": "", "type": "m.Transformer"},
+                            {"path": "1_Pooling", "type": "m.Pooling"}])");
+  Write("sentence_bert_config.json", R"({"max_seq_length": )" + huge + "}");
+  Write("1_Pooling/config.json", R"({"pooling_mode_cls_token": true, "n": )" + huge + "}");
+  ASSERT_OK_AND_ASSIGN(const ModelDirectory model, Read());
+  EXPECT_EQ(model.max_tokens, kMaxTokensLimit);
+}
+
 TEST_F(ImportTest, TheFixtureOfAPublishedLibraryIsImported) {
   const std::string from = "../shared/data/tokenizers/safetensors_fixture";
   if (!FileSystem::Posix().Exists(from)) GTEST_SKIP() << from << " is not here";
@@ -125,8 +187,27 @@ TEST_F(ImportTest, WhatTheModelHasNoUseForIsRefused) {
   refused({}, "nothing says whether vocab.txt is of lower case: give --cased or --uncased");
   refused({.pooling = Pooling::kCls, .lowercase = true}, "this is a static encoder");
   refused({.precision = Precision::kF32, .lowercase = true}, "this is a static encoder");
-  Write("tokenizer_config.json", "{}");
-  refused({.lowercase = true}, "--cased and --uncased are not for a model with");
+  for (const bool lowercase : {true, false}) {
+    Write("tokenizer_config.json", Concat(R"({"do_lower_case": )", lowercase, "}"));
+    refused({.lowercase = true}, "--cased and --uncased are not for a model whose");
+  }
+}
+
+TEST_F(ImportTest, ThePersonSaysTheCaseWhereTheFileDoesNot) {
+  Write("vocab.txt", kVocab);
+  Write("tokenizer_config.json", R"({"do_lower_case": null, "model_max_length": 512})");
+  WriteTable("model.safetensors", "embedding.weight");
+  const auto lowercases = [&](const ImportOptions& options, const std::string& to) {
+    const auto imported = ImportEncoder(FileSystem::Posix(), from_, dir_.File(to), options);
+    EXPECT_OK(imported);
+    EXPECT_EQ(testing::Matches(testing::Contains(HasSubstr("lower case is assumed")))(
+                  imported->notes), !options.lowercase.has_value());
+    return Encode(dir_.File(to), "A") == Encode(dir_.File(to), "a");
+  };
+
+  EXPECT_TRUE(lowercases({}, "unsaid"));
+  EXPECT_TRUE(lowercases({.lowercase = true}, "uncased"));
+  EXPECT_FALSE(lowercases({.lowercase = false}, "cased"));
 }
 
 TEST_F(ImportTest, TokenizersThatThereAreNotAreRefusedByName) {
@@ -146,6 +227,49 @@ TEST_F(ImportTest, PromptsOfAStaticEncoderAreRefused) {
   WriteTable("model.safetensors", "embedding.weight");
 
   EXPECT_THAT(Import(), StatusIs(StatusCode::kUnimplemented, HasSubstr("the prompt 'query'")));
+}
+
+// A few rows, each of them for a hundred thousand pieces.
+TEST_F(ImportTest, ASmallModelOfAHugeTableIsRefusedBeforeItTakesMemory) {
+  constexpr size_t kPieces = 530'000;
+  constexpr size_t kDim = 4'096;
+  std::string vocab = "[UNK]\n[CLS]\n[SEP]\n";
+  for (size_t i = 3; i < kPieces; ++i) vocab += Concat(i, "\n");
+  Write("vocab.txt", vocab);
+  const std::vector<float> rows(2 * kDim, 1.0f);
+  const std::vector<int32_t> mapping(kPieces, 1);
+  Write("model.safetensors",
+        WriteSafeTensors({{.name = "embedding.weight", .dtype = DType::kF32, .shape = {2, kDim},
+                           .bytes = AsBytes(std::span<const float>(rows))},
+                          {.name = "mapping", .dtype = DType::kI32, .shape = {kPieces},
+                           .bytes = AsBytes(std::span<const int32_t>(mapping))}}));
+
+  EXPECT_THAT(Import(), StatusIs(StatusCode::kUnimplemented,
+                                 HasSubstr("model.safetensors: 530000 pieces of 4096 dimensions: "
+                                           "more than 2147483648 bytes")));
+  EXPECT_FALSE(FileSystem::Posix().Exists(to_));
+}
+
+TEST_F(ImportTest, WritesToNewDirectoriesOnly) {
+  Write("vocab.txt", kVocab);
+  WriteTable("model.safetensors", "embedding.weight");
+  ASSERT_OK(Import());
+
+  EXPECT_THAT(Import(), StatusIs(StatusCode::kAlreadyExists,
+                                 HasSubstr(to_ + ": holds encoder.json, model.safetensors")));
+}
+
+// What the model says may be fine by itself and yet be no encoder.
+TEST_F(ImportTest, AFailedImportLeavesNothing) {
+  Write("vocab.txt", kVocab);
+  // 64 KiB is the limit of encoder.json.
+  Write("config.json", kBert);
+  Write("model.safetensors", RandomBert(5));
+  Write("config_sentence_transformers.json",
+        R"({"prompts": {"query": ")" + std::string(70'000, 'a') + R"("}})");
+  EXPECT_THAT(Import(), StatusIs(StatusCode::kDataLoss, HasSubstr("encoder.json")));
+
+  EXPECT_THAT(*FileSystem::Posix().List(to_), testing::IsEmpty());
 }
 
 TEST_F(ImportTest, ADirectoryThatIsNoModelIsRefused) {
@@ -175,48 +299,6 @@ TEST_F(ImportTest, ReadsWhatSentenceTransformersSays) {
             (std::map<std::string, std::string>{{"document", ""}, {"query", "find: "}}));
   EXPECT_EQ(model.default_prompt, "query");
 }
-
-// Random weights of the tensors that a BERT of one layer has.
-std::string RandomBert(uint64_t pieces) {
-  constexpr uint64_t kHidden = 64;
-  constexpr uint64_t kInner = 128;
-  std::vector<std::pair<std::string, std::vector<uint64_t>>> shapes = {
-      {"embeddings.word_embeddings.weight", {pieces, kHidden}},
-      {"embeddings.position_embeddings.weight", {32, kHidden}},
-      {"embeddings.token_type_embeddings.weight", {2, kHidden}},
-      {"encoder.layer.0.intermediate.dense.weight", {kInner, kHidden}},
-      {"encoder.layer.0.intermediate.dense.bias", {kInner}},
-      {"encoder.layer.0.output.dense.weight", {kHidden, kInner}},
-      {"encoder.layer.0.output.dense.bias", {kHidden}}};
-  for (const std::string name : {"self.query", "self.key", "self.value", "output.dense"}) {
-    const std::string full = "encoder.layer.0.attention." + name;
-    shapes.push_back({full + ".weight", {kHidden, kHidden}});
-    shapes.push_back({full + ".bias", {kHidden}});
-  }
-  for (const std::string name : {"embeddings", "encoder.layer.0.attention.output",
-                                 "encoder.layer.0.output"}) {
-    shapes.push_back({name + ".LayerNorm.weight", {kHidden}});
-    shapes.push_back({name + ".LayerNorm.bias", {kHidden}});
-  }
-  std::mt19937_64 random(1);
-  std::normal_distribution<float> normal(0, 0.2f);
-  std::vector<std::vector<float>> values;
-  std::vector<Tensor> tensors;
-  for (const auto& [name, shape] : shapes) {
-    uint64_t count = 1;
-    for (const uint64_t extent : shape) count *= extent;
-    std::vector<float>& one = values.emplace_back(count);
-    for (float& value : one) value = normal(random);
-  }
-  for (size_t i = 0; i < shapes.size(); ++i) {
-    tensors.push_back({.name = shapes[i].first, .dtype = DType::kF32, .shape = shapes[i].second,
-                       .bytes = AsBytes(std::span<const float>(values[i]))});
-  }
-  return WriteSafeTensors(tensors);
-}
-
-constexpr char kBert[] = R"({"model_type": "bert", "hidden_size": 64, "num_hidden_layers": 1,
-    "num_attention_heads": 2, "intermediate_size": 128, "max_position_embeddings": 32})";
 
 TEST_F(ImportTest, ATransformerIsOpenedAsItWasImported) {
   Write("modules.json", R"([{"path": "", "type": "m.Transformer"},

@@ -54,8 +54,9 @@ EncoderConfig Config(int32_t max_tokens = 8) {
 StatusOr<std::unique_ptr<const Encoder>> Open(const EncoderConfig& config,
                                               std::unique_ptr<const Tokenizer> tokenizer) {
   const EncoderInfo info = {.digest = {}, .kind = config.kind, .dimensions = config.dimensions};
+  const std::string model = ModelBytes(RandomWeights(config.transformer, 1));
   return OpenTransformer(info, config, std::move(tokenizer),
-                         ModelBytes(RandomWeights(config.transformer, 1)), "d/m");
+                         {.model = model, .model_file = "d/m", .config_file = "d/c"});
 }
 
 TEST(TransformerEncoder, SymbolsStandAroundAText) {
@@ -125,8 +126,19 @@ TEST(TransformerEncoder, ATokenizerThatDoesNotFitIsDataLoss) {
   EXPECT_THAT(Open(Config(), std::make_unique<LetterTokenizer>(51)).status(),
               StatusIs(StatusCode::kDataLoss, HasSubstr("50 rows of words, the tokenizer has 51")));
   EXPECT_OK(Open(Config(), std::make_unique<LetterTokenizer>(49)));
+}
+
+TEST(TransformerEncoder, NoRoomForATextIsTheFaultOfTheConfiguration) {
   EXPECT_THAT(Open(Config(2), std::make_unique<LetterTokenizer>()).status(),
-              StatusIs(StatusCode::kDataLoss, HasSubstr("of which 2 are the tokenizer's symbols")));
+              StatusIs(StatusCode::kDataLoss,
+                       HasSubstr("d/c: 'max_tokens' is 2 tokens for a text, of which 2 are the "
+                                 "tokenizer's symbols around it")));
+  EXPECT_OK(Open(Config(3), std::make_unique<LetterTokenizer>()));
+  EncoderConfig few = Config(8);
+  few.transformer.position_offset = few.transformer.max_positions - 1;
+  EXPECT_THAT(Open(few, std::make_unique<LetterTokenizer>()).status(),
+              StatusIs(StatusCode::kDataLoss,
+                       HasSubstr("d/c: transformer: 'max_positions' leaves 1 tokens for a text")));
 }
 
 // A directory with the sample's SentencePiece tokenizer.
