@@ -142,6 +142,7 @@ Failure Create(const std::string& body, const Context& context, std::string& out
   const EmbedCall call{.role = request.role,
                        .refuse_truncation = true,
                        .refuse_invalid_utf8 = true,
+                       .all_or_nothing = true,
                        .deadline = context.deadline,
                        .cancelled = context.cancelled};
   Encoders& encoders = context.backend.encoders;

@@ -201,9 +201,11 @@ TEST(OpenAi, RefusesATextThatIsTooLong) {
   EXPECT_EQ(error["code"], "context_length_exceeded");
   EXPECT_EQ(error["param"], "input");
   EXPECT_THAT(error["message"], HasSubstr("input 1: "));
+  EXPECT_TRUE(control.batches().empty());  // not even the good one was encoded
   const json huge =
       ErrorOf(api.Post({{"model", "titles"}, {"input", std::string((1 << 20) + 1, 'x')}}), 400);
   EXPECT_THAT(huge["message"], HasSubstr("1048577 bytes"));
+  EXPECT_EQ(huge["code"], "context_length_exceeded");
 }
 
 TEST(OpenAi, SaysThatThereIsTooMuchToDo) {
