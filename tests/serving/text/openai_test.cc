@@ -188,8 +188,14 @@ TEST(OpenAi, SaysWhatIsWrongAsOpenAiDoes) {
   ErrorOf(api.Call("POST", "/v1/models"), 404);
   ErrorOf(api.Call("POST", "/v1/chat/completions", "{}"), 404);
   EXPECT_EQ(ErrorOf(api.openai.Answer({.method = "POST", .path = "/v1/embeddings",
-                                       .too_large = true}), 413)["code"], "request_too_large");
-  ErrorOf(api.openai.Answer({.method = "POST", .path = "/v1/embeddings", .incomplete = true}), 408);
+                                       .body_state = HttpBody::kTooLarge}), 413)["code"],
+            "request_too_large");
+  for (const auto& [body, status] : {std::pair{HttpBody::kLate, 408},
+                                     {HttpBody::kUnknownEncoding, 415},
+                                     {HttpBody::kDamaged, 400}}) {
+    ErrorOf(api.openai.Answer({.method = "POST", .path = "/v1/embeddings", .body_state = body}),
+            status);
+  }
   EXPECT_THAT(api.metrics.Text({}), HasSubstr("code=\"NOT_FOUND\",method=\"HttpEmbeddings\""));
 }
 
