@@ -76,9 +76,9 @@ size_t VectorBytes(const EmbedWant& want) {
 Status CheckReplySize(const EmbedWant& want, size_t texts) {
   const size_t most = (kMaxSendBytes - kMaxHeadBytes) / (VectorBytes(want) + kMaxFactsBytes);
   if (texts <= most) return OkStatus();
-  return InvalidArgument("texts: the reply would have more than ", kMaxSendBytes,
-                         " bytes; with ", VectorBytes(want), " bytes of vectors each at most ", most,
-                         " fit, got ", texts);
+  return InvalidArgument("texts: the reply would have more than ", kMaxSendBytes, " bytes; with ",
+                         VectorBytes(want), " bytes of vectors each at most ", most, " fit, got ",
+                         texts);
 }
 
 // Bit i of byte i / 8 is 1 for a text that has a vector.
