@@ -6,12 +6,6 @@
 #include "cli/input/record_reader.h"
 
 namespace larder::cli {
-namespace {
-
-constexpr size_t kBatchTexts = 1'000;
-constexpr size_t kBatchBytes = size_t{512} << 10;  // Tokenize takes a MiB
-
-}  // namespace
 
 void AddTextOptions(CLI::App* command, TextOptions& options) {
   command->add_option("ENCODER_AND_TEXTS", options.arguments,
@@ -43,37 +37,56 @@ StatusOr<TextInput> ReadTextInput(const TextOptions& options) {
   return input;
 }
 
-Status ForTexts(const TextInput& input,
+namespace {
+
+// Collects texts and hands them on in batches.
+class Batches {
+ public:
+  using Work = std::function<Status(const std::vector<std::string>& texts, size_t first)>;
+
+  Batches(TextBatch most, const Work& work) : most_(most), work_(work) {}
+  Status Add(const std::string& text) {
+    if (bytes_ + text.size() > most_.bytes) LARDER_RETURN_IF_ERROR(End());
+    bytes_ += text.size();
+    texts_.push_back(text);
+    return texts_.size() < most_.texts ? OkStatus() : End();
+  }
+  Status End() {
+    if (texts_.empty()) return OkStatus();
+    LARDER_RETURN_IF_ERROR(work_(texts_, first_));
+    first_ += texts_.size();
+    texts_.clear();
+    bytes_ = 0;
+    return OkStatus();
+  }
+
+ private:
+  const TextBatch most_;
+  const Work& work_;
+  std::vector<std::string> texts_;
+  size_t bytes_ = 0;
+  size_t first_ = 0;
+};
+
+}  // namespace
+
+Status ForTexts(const TextInput& input, TextBatch most,
                 const std::function<Status(const std::vector<std::string>& texts, size_t first)>&
                     work) {
-  if (!input.texts.empty()) return work(input.texts, 0);
+  Batches batches(most, work);
+  for (const std::string& text : input.texts) LARDER_RETURN_IF_ERROR(batches.Add(text));
+  if (!input.texts.empty()) return batches.End();
   LARDER_ASSIGN_OR_RETURN(const auto source, OpenInput("-"));
   LineReader lines(*source, kMaxRecordBytes);
   Line line;
-  std::vector<std::string> batch;
-  size_t first = 0;
-  size_t bytes = 0;
   for (;;) {
     LARDER_ASSIGN_OR_RETURN(const bool more, lines.Next(line));
-    if (!more) break;
+    if (!more) return batches.End();
     if (line.too_long) {
       return InvalidArgument("line ", line.number, " is longer than ", kMaxRecordBytes, " bytes");
     }
-    if (!batch.empty() && bytes + line.text.size() > kBatchBytes) {
-      LARDER_RETURN_IF_ERROR(work(batch, first));
-      first += batch.size();
-      batch.clear();
-      bytes = 0;
-    }
-    bytes += line.text.size();
-    batch.push_back(line.text);
-    if (batch.size() < kBatchTexts) continue;
-    LARDER_RETURN_IF_ERROR(work(batch, first));
-    first += batch.size();
-    batch.clear();
-    bytes = 0;
+    LARDER_RETURN_IF_ERROR(batches.Add(line.text));
   }
-  return batch.empty() ? OkStatus() : work(batch, first);
 }
 
 }  // namespace larder::cli

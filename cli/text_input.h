@@ -34,9 +34,15 @@ struct TextInput {
 // Errors: a usage error if something is missing.
 StatusOr<TextInput> ReadTextInput(const TextOptions& options);
 
-// Calls `work(texts, first)` for the texts, a thousand at a time; `first` counts those before.
+// What goes into one call at most; a single text may have more bytes.
+struct TextBatch {
+  size_t texts = 0;
+  size_t bytes = 0;
+};
+
+// Calls `work(texts, first)` for the texts, batch after batch; `first` counts those before.
 // Errors: what `work` returns; kInvalidArgument for a line that is too long.
-Status ForTexts(const TextInput& input,
+Status ForTexts(const TextInput& input, TextBatch most,
                 const std::function<Status(const std::vector<std::string>& texts, size_t first)>&
                     work);
 

@@ -60,6 +60,27 @@ StatusOr<EmbedCall> CallOf(const v1::EmbedRequest& request, const Context& conte
   return call;
 }
 
+// What a reply holds at most of a text beside its vectors: counts, its validity, its error. And of
+// all of them together.
+constexpr size_t kMaxFactsBytes = 192;
+constexpr size_t kMaxHeadBytes = size_t{16} << 10;
+
+// Of one text.
+size_t VectorBytes(const EmbedWant& want) {
+  const size_t component = (want.codes ? sizeof(int8_t) : 0) + (want.vectors ? sizeof(float) : 0) +
+                           (want.halves ? sizeof(uint16_t) : 0);
+  return want.dimensions * component;
+}
+
+// Before anything is encoded: gRPC itself would refuse to send a larger reply, after all the work.
+Status CheckReplySize(const EmbedWant& want, size_t texts) {
+  const size_t most = (kMaxSendBytes - kMaxHeadBytes) / (VectorBytes(want) + kMaxFactsBytes);
+  if (texts <= most) return OkStatus();
+  return InvalidArgument("texts: the reply would have more than ", kMaxSendBytes, " bytes; with ",
+                         VectorBytes(want), " bytes of vectors each at most ", most, " fit, got ",
+                         texts);
+}
+
 // Bit i of byte i / 8 is 1 for a text that has a vector.
 std::string ValidityOf(const std::vector<TextOutcome>& outcomes) {
   std::string bits((outcomes.size() + 7) / 8, '\0');
@@ -95,11 +116,12 @@ StatusOr<PendingEmbed> PendingEmbed::Start(const v1::EmbedRequest& request,
   LARDER_ASSIGN_OR_RETURN(const std::vector<std::string_view> texts, TextsOf(request));
   LARDER_ASSIGN_OR_RETURN(const EmbedCall call, CallOf(request, context));
   LARDER_ASSIGN_OR_RETURN(NamedEncoder encoder, FindEncoder(request.encoder(), context));
-  Want want{.codes = request.want_codes(), .halves = request.want_halves()};
+  EmbedWant want{.codes = request.want_codes(), .halves = request.want_halves()};
   want.vectors = request.want_vectors() || !(want.codes || want.halves);
   std::optional<uint32_t> dimensions;
   if (request.has_dimensions()) dimensions = request.dimensions();
   LARDER_ASSIGN_OR_RETURN(want.dimensions, OutputDimensions(encoder.encoder->info(), dimensions));
+  LARDER_RETURN_IF_ERROR(CheckReplySize(want, texts.size()));
   LARDER_ASSIGN_OR_RETURN(PendingTexts pending,
                           context.backend.encoders.Start(encoder.digest, texts, call));
   return PendingEmbed(std::move(encoder), want, texts.size(), std::move(pending));

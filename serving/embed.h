@@ -13,6 +13,14 @@
 
 namespace larder::serving {
 
+// The forms of vectors that a reply has, and their length.
+struct EmbedWant {
+  bool codes = false;
+  bool vectors = false;
+  bool halves = false;
+  size_t dimensions = 0;
+};
+
 // A request for vectors whose texts are on their way. Thread-safety: single-thread, not always the
 // same.
 class PendingEmbed {
@@ -26,17 +34,11 @@ class PendingEmbed {
   StatusOr<larder::v1::EmbedResponse> Finish();
 
  private:
-  struct Want {
-    bool codes = false;
-    bool vectors = false;
-    bool halves = false;
-    size_t dimensions = 0;
-  };
-  PendingEmbed(NamedEncoder encoder, Want want, size_t texts, PendingTexts pending)
+  PendingEmbed(NamedEncoder encoder, EmbedWant want, size_t texts, PendingTexts pending)
       : encoder_(std::move(encoder)), want_(want), texts_(texts), pending_(std::move(pending)) {}
 
   NamedEncoder encoder_;
-  Want want_;
+  EmbedWant want_;
   size_t texts_ = 0;
   PendingTexts pending_;
 };

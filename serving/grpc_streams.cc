@@ -41,6 +41,18 @@ void Streams::Stream::Works() {
   all_.open_.at(&call_).waits = false;
 }
 
+void Streams::Stream::HelperWorks() {
+  MutexLock lock(all_.mu_);
+  all_.open_.at(&call_).helper_works = true;
+}
+
+void Streams::Stream::HelperWaits() {
+  MutexLock lock(all_.mu_);
+  State& state = all_.open_.at(&call_);
+  state.helper_works = false;
+  state.since = Steady::now();
+}
+
 void Streams::Drain() {
   MutexLock lock(mu_);
   draining_ = true;
@@ -54,7 +66,7 @@ void Streams::CancelIdle() {
   while (!stopping_) {
     const Steady::time_point now = Steady::now();
     for (const auto& [call, state] : open_) {
-      if (state.waits && now - state.since > idle_) call->TryCancel();
+      if (state.waits && !state.helper_works && now - state.since > idle_) call->TryCancel();
     }
     stopped_.WaitUntil(mu_, now + idle_ / 4 + std::chrono::milliseconds(1));
   }

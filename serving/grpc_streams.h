@@ -25,7 +25,8 @@ class Streams {
   Streams(const Streams&) = delete;
   Streams& operator=(const Streams&) = delete;
 
-  // One open stream; waits for its client at first. Thread-safety: single-thread.
+  // One open stream; waits for its client at first. Thread-safety: single-thread, but for what is
+  // a helper's.
   class Stream {
    public:
     Stream(Streams& all, grpc::ServerContext& call, bool ends_at_drain);
@@ -38,6 +39,10 @@ class Streams {
     // Call these around what waits for the client. Waits(): false if the stream is to end.
     bool Waits();
     void Works();
+    // Call these, from one other thread, around work that the client waits for while the stream
+    // does for its client: neither is silent then. A drain ends the stream all the same.
+    void HelperWorks();
+    void HelperWaits();
 
    private:
     Streams& all_;
@@ -53,7 +58,8 @@ class Streams {
   struct State {
     bool ends_at_drain = false;
     bool waits = true;
-    Steady::time_point since;
+    bool helper_works = false;
+    Steady::time_point since;  // of the last change
   };
 
   void CancelIdle();

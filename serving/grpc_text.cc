@@ -34,7 +34,7 @@ struct Taken {
 // Thread-safety: Put and the end by one thread.
 class Answers {
  public:
-  // `answer` returns false if nobody reads answers any more.
+  // `answer` returns false, or throws, if nobody reads answers any more.
   explicit Answers(std::function<bool(Taken&)> answer)
       : answer_(std::move(answer)), thread_([this] { Work(); }) {}
   // Answers all that was put.
@@ -115,6 +115,7 @@ grpc::Status GrpcTextService::EmbedStream(
   const Status status = Caught([&]() -> Status {
     Answers answers([&](Taken& taken) {
       v1::EmbedStreamResponse answer;
+      state.HelperWorks();  // the client is not silent, it waits
       Status done = taken.status;
       if (done.ok()) {
         done = Caught([&]() -> Status {
@@ -129,6 +130,7 @@ grpc::Status GrpcTextService::EmbedStream(
         answer.set_message(error.error_message());
       }
       calls_.Record("EmbedStream", done.code(), taken.start);
+      state.HelperWaits();
       return stream->Write(answer);
     });
     v1::EmbedStreamRequest request;

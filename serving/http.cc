@@ -59,9 +59,11 @@ class Connection : public httplib::Stream {
   using Stream::write;
   ssize_t read(char* out, size_t size) override {
     if (begin_ == end_) {
-      if (full() || !Wait(POLLIN)) return -1;
-      const ssize_t got = recv(socket_, buffer_.data(), buffer_.size(), MSG_DONTWAIT);
-      if (got <= 0) return got;
+      if (full()) return -1;
+      const ssize_t got =
+          Wait(POLLIN) ? recv(socket_, buffer_.data(), buffer_.size(), MSG_DONTWAIT) : -1;
+      ended_ = got <= 0;
+      if (ended_) return got;
       received_ += static_cast<size_t>(got);
       deadline_ = begun_ + kConnectionTime + TimeFor(received_);
       begin_ = 0;
@@ -95,6 +97,9 @@ class Connection : public httplib::Stream {
 
   // True if the client has sent as much as it may.
   bool full() const { return received_ >= kMaxRequestBytes; }
+
+  // True if the last read got nothing: too late, or the client sends no more.
+  bool ended() const { return ended_; }
 
   // Ends it: at once, or, if the client is sending still, once it has stopped or a while later.
   void Close() {
@@ -133,6 +138,7 @@ class Connection : public httplib::Stream {
   size_t begin_ = 0;
   size_t end_ = 0;
   size_t received_ = 0;
+  bool ended_ = false;
   size_t sent_ = 0;
 };
 
@@ -209,13 +215,19 @@ void SetReply(HttpReply reply, httplib::Response& response) {
 // A body of the API, as far as it is not too long.
 void ReadBody(const httplib::ContentReader& read, const httplib::Response& response,
               HttpRequest& request) {
+  bool too_large = false;
   const bool whole = read([&](const char* bytes, size_t size) {
-    request.too_large |= request.body.size() + size > kMaxHttpBodyBytes;
-    if (!request.too_large) request.body.append(bytes, size);
-    return !request.too_large;
+    too_large |= request.body.size() + size > kMaxHttpBodyBytes;
+    if (!too_large) request.body.append(bytes, size);
+    return !too_large;
   });
-  request.too_large |= response.status == 413 || current_connection->full();
-  request.incomplete = !whole && !request.too_large;
+  if (too_large || response.status == 413 || current_connection->full()) {
+    request.body_state = HttpBody::kTooLarge;
+  } else if (!whole) {
+    request.body_state = current_connection->ended() ? HttpBody::kLate
+                         : response.status == 415    ? HttpBody::kUnknownEncoding
+                                                     : HttpBody::kDamaged;
+  }
 }
 
 }  // namespace

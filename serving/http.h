@@ -15,16 +15,22 @@ namespace larder::serving {
 // Of one request, decompressed.
 inline constexpr size_t kMaxHttpBodyBytes = size_t{8} << 20;
 
+// What became of a request's body.
+enum class HttpBody {
+  kWhole,
+  kTooLarge,         // more than kMaxHttpBodyBytes, which was not kept
+  kLate,             // not all of it came in time, or before the connection ended
+  kUnknownEncoding,  // its Content-Encoding is not known
+  kDamaged,          // not what its Content-Encoding or Transfer-Encoding says
+};
+
 // A request to the API under /v1/.
 struct HttpRequest {
   std::string method = {};
   std::string path = {};  // without the query, % resolved
   std::string content_type = {};
   std::string body = {};
-  // It has a body of more than kMaxHttpBodyBytes, which was not kept.
-  bool too_large = false;
-  // The client has not sent all of it in time.
-  bool incomplete = false;
+  HttpBody body_state = HttpBody::kWhole;
   // True once the client has gone away or the server stops. Any thread may ask until the handler
   // returns.
   std::function<bool()> cancelled = {};

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "serving/server.h"
 
-#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <optional>
@@ -67,7 +66,7 @@ class ServerImpl : public Server {
                               .retry = options_.job_retry,
                               .retry_max = options_.job_retry_max});
     openai_.emplace(*backend_, metrics_, options_.default_deadline,
-                    std::max<size_t>(1, options_.http_threads * 3 / 4));
+                    options_.http_threads * 3 / 4);
     facts_.emplace(ServerFacts{options_.data_dir, started_at_, started_, *jobs_});
     LARDER_ASSIGN_OR_RETURN(
         grpc_, GrpcServer::Start({.address = options_.listen,

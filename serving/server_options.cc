@@ -92,7 +92,7 @@ Status ServerOptions::Validate() const {
   LARDER_RETURN_IF_ERROR(CheckRange("grpc_threads", grpc_threads, 4, 1'024));
   LARDER_RETURN_IF_ERROR(CheckRange("grpc_buffer_bytes", grpc_buffer_bytes, size_t{64} << 20,
                                     size_t{1} << 40));
-  LARDER_RETURN_IF_ERROR(CheckRange("http_threads", http_threads, 1, 256));
+  LARDER_RETURN_IF_ERROR(CheckRange("http_threads", http_threads, 2, 256));
   LARDER_RETURN_IF_ERROR(CheckRange("default_deadline", default_deadline, kOne, kHour));
   LARDER_RETURN_IF_ERROR(CheckRange("drain", drain, kZero, 10 * kMinute));
   LARDER_RETURN_IF_ERROR(CheckRange("top_list_age", top_list_age, kZero, kHour));

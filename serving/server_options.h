@@ -33,7 +33,7 @@ struct ServerOptions {
   size_t grpc_threads = 64;
   // Memory that gRPC may hold in its buffers, in bytes, at least 64 MiB.
   size_t grpc_buffer_bytes = size_t{512} << 20;
-  // Threads that answer HTTP, 1 to 256. A quarter of them, rounded up, is left by /v1/embeddings to
+  // Threads that answer HTTP, 2 to 256. A quarter of them, rounded up, is left by /v1/embeddings to
   // the other paths.
   size_t http_threads = 32;
   // The deadline of a call that comes without one, 1 ms to 1 h.

@@ -28,6 +28,9 @@ constexpr char kExamples[] =
     "  larder embed titles - < lines.txt --json\n"
     "  larder embed --encoder-dir definitions/encoders/titles \"space opera\"";
 
+// Some 4,000 tokens: a large transformer needs seconds for them, and a call has 30 by default.
+constexpr TextBatch kBatch{.texts = 64, .bytes = size_t{16} << 10};
+
 struct Options {
   TextOptions text;
   std::string truncate = "end";
@@ -192,7 +195,7 @@ StatusOr<int> Run(Cli& cli, const Options& options) {
     }
     return OkStatus();
   };
-  LARDER_RETURN_IF_ERROR(ForTexts(input, print));
+  LARDER_RETURN_IF_ERROR(ForTexts(input, kBatch, print));
   return kExitOk;
 }
 

@@ -23,6 +23,9 @@ constexpr char kExamples[] =
     "  larder tokenize titles --role query \"space opera\" --json\n"
     "  larder tokenize --encoder-dir definitions/encoders/titles \"space opera\"";
 
+// Tokenize takes a MiB.
+constexpr TextBatch kBatch{.texts = 1'000, .bytes = size_t{512} << 10};
+
 struct Options {
   TextOptions text;
 };
@@ -154,7 +157,7 @@ StatusOr<int> Run(Cli& cli, const Options& options) {
     }
     return OkStatus();
   };
-  LARDER_RETURN_IF_ERROR(ForTexts(input, print));
+  LARDER_RETURN_IF_ERROR(ForTexts(input, kBatch, print));
   return kExitOk;
 }
 

@@ -169,21 +169,25 @@ StatusOr<std::vector<int8_t>> Batcher::WaitFor(Request& request) {
   return std::move(request.codes);
 }
 
-// The next batch: of the first request's encoder, in the order of the queue.
-Batcher::Batch Batcher::TakeLocked() {
-  Batch batch;
-  Queue unfinished;
+// The next batch: of the first request's encoder, in the order of the queue. Requests of which
+// something is left go to `unfinished`. If it throws, each request that it has changed has a part.
+void Batcher::TakeLocked(Batch& batch, Queue& unfinished) {
   const Steady::time_point now = Steady::now();
   for (auto it = queue_.begin(); it != queue_.end() && batch.tokens < options_.batch_tokens;) {
     const std::shared_ptr<Request> request = *it++;
+    batch.parts.push_back({.request = request, .first = request->next});
     if (now >= request->deadline || (request->cancelled && request->cancelled())) {
       ++abandoned_;
       EndLocked(*request, now >= request->deadline ? Late() : Gone());
+      batch.parts.pop_back();
       continue;
     }
     if (batch.encoder == nullptr) batch.encoder = request->encoder;
-    if (batch.encoder != request->encoder) continue;
-    Batch::Part part{.request = request, .first = request->next};
+    if (batch.encoder != request->encoder) {
+      batch.parts.pop_back();
+      continue;
+    }
+    Batch::Part& part = batch.parts.back();
     size_t tokens = 0;
     for (; request->next < request->texts.size(); ++request->next, ++part.count) {
       const size_t cost = CostOf(request->texts[request->next]);
@@ -192,7 +196,10 @@ Batcher::Batch Batcher::TakeLocked() {
       tokens += cost;
       batch.texts.push_back(std::move(request->texts[request->next]));
     }
-    if (part.count == 0) break;  // the next in turn has no room: nobody overtakes it
+    if (part.count == 0) {  // the next in turn has no room: nobody overtakes it
+      batch.parts.pop_back();
+      break;
+    }
     if (part.first == 0) {
       wait_seconds_.Add(std::chrono::duration<double>(now - request->arrived).count());
     }
@@ -207,25 +214,30 @@ Batcher::Batch Batcher::TakeLocked() {
       unfinished.splice(unfinished.end(), queue_, place);
     }
     CountLocked(*request);
-    batch.parts.push_back(std::move(part));
   }
-  queue_.splice(queue_.end(), unfinished);
-  return batch;
 }
 
-void Batcher::DeliverLocked(const Batch& batch, const Status& status,
-                            std::span<const int8_t> codes) {
+void Batcher::DeliverLocked(const Batch& batch, std::span<const int8_t> codes) {
   const size_t code_size = batch.encoder->info().code_size();
   for (const Batch::Part& part : batch.parts) {
     Request& request = *part.request;
-    if (status.ok() && !request.done) {
+    if (!request.done) {
       std::copy_n(codes.begin(), part.count * code_size,
                   request.codes.begin() + static_cast<ptrdiff_t>(part.first * code_size));
     }
-    if (status.ok()) codes = codes.subspan(part.count * code_size);
+    codes = codes.subspan(part.count * code_size);
     request.left -= part.count;
-    if (!status.ok() || request.left == 0) EndLocked(request, status);
+    if (request.left == 0) EndLocked(request, OkStatus());
   }
+}
+
+// Ends all requests of a batch. One that could not even begin ends the first in the queue: whoever
+// waits gets an answer in the end.
+void Batcher::FailLocked(const Batch& batch, const Status& status) {
+  for (const Batch::Part& part : batch.parts) EndLocked(*part.request, status);
+  if (!batch.parts.empty() || queue_.empty()) return;
+  const std::shared_ptr<Request> first = queue_.front();
+  EndLocked(*first, status);
 }
 
 void Batcher::Work() {
@@ -242,21 +254,32 @@ void Batcher::Work() {
         continue;
       }
     }
-    const Batch batch = TakeLocked();
+    Batch batch;
+    Queue unfinished;
+    Status status = Caught([&] {
+      mu_.AssertHeld();
+      TakeLocked(batch, unfinished);
+      return OkStatus();
+    });
+    queue_.splice(queue_.end(), unfinished);
     // The signal of what came meanwhile may have gone to this thread.
     if (!queue_.empty()) work_.SignalOne();
-    if (!batch.texts.empty()) {
+    std::vector<int8_t> codes;
+    if (status.ok() && !batch.texts.empty()) {
       batch_tokens_.Add(static_cast<double>(batch.tokens));
       ++encoding_;
-      std::vector<int8_t> codes;
       mu_.Unlock();
-      const Status status = Caught([&]() -> Status {
+      status = Caught([&]() -> Status {
         codes.resize(batch.texts.size() * batch.encoder->info().code_size());
         return batch.encoder->EncodeTokens(batch.texts, std::span(codes));
       });
       mu_.Lock();
       --encoding_;
-      DeliverLocked(batch, status, codes);
+    }
+    if (!status.ok()) {
+      FailLocked(batch, status);
+    } else if (!batch.texts.empty()) {
+      DeliverLocked(batch, codes);
     }
     if (queue_.empty() && encoding_ == 0) idle_.SignalAll();
   }

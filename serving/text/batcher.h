@@ -112,8 +112,9 @@ class Batcher {
 
   void Work();
   void StartLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  Batch TakeLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void DeliverLocked(const Batch& batch, const Status& status, std::span<const int8_t> codes)
+  void TakeLocked(Batch& batch, Queue& unfinished) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void FailLocked(const Batch& batch, const Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void DeliverLocked(const Batch& batch, std::span<const int8_t> codes)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void EndLocked(Request& request, const Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void GiveUp(Request& request);

@@ -30,6 +30,9 @@ struct EmbedCall {
   bool refuse_truncation = false;
   // A text that is not UTF-8 is an error; else each byte that is none counts as U+FFFD.
   bool refuse_invalid_utf8 = false;
+  // Vectors of some of the texts are of no use: nothing is encoded once one is wrong, and the texts
+  // behind the first one that is are not looked at.
+  bool all_or_nothing = false;
   std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
   // True once nobody waits any more; empty: never. Called from any thread.
   std::function<bool()> cancelled = {};
@@ -37,7 +40,7 @@ struct EmbedCall {
 
 // What became of one text.
 struct TextOutcome {
-  // kInvalidArgument: not UTF-8. kOutOfRange: too many bytes or tokens.
+  // kInvalidArgument: not UTF-8. kOutOfRange: too many bytes or tokens. What the encoder says.
   Status status;
   uint32_t tokens = 0;  // that the encoder read, with its prompt and symbols
   bool truncated = false;

@@ -85,6 +85,20 @@ HttpReply InvalidRequest(int status, std::string_view message, std::string_view 
   return ErrorReply({.http = status, .type = "invalid_request_error", .code = code}, message, {});
 }
 
+HttpReply BodyError(HttpBody body) {
+  switch (body) {
+    case HttpBody::kTooLarge:
+      return InvalidRequest(413, Concat("the body is larger than ", kMaxHttpBodyBytes, " bytes"),
+                            "request_too_large");
+    case HttpBody::kLate: return InvalidRequest(408, "the body did not come in time");
+    case HttpBody::kUnknownEncoding:
+      return InvalidRequest(415, "the body's Content-Encoding is not known");
+    default:
+      return InvalidRequest(400, "the body is not what its Content-Encoding or Transfer-Encoding "
+                                 "says");
+  }
+}
+
 void AppendFloats(std::span<const float> values, std::string& out) {
   out.push_back('[');
   std::array<char, 32> digits;
@@ -142,6 +156,7 @@ Failure Create(const std::string& body, const Context& context, std::string& out
   const EmbedCall call{.role = request.role,
                        .refuse_truncation = true,
                        .refuse_invalid_utf8 = true,
+                       .all_or_nothing = true,
                        .deadline = context.deadline,
                        .cancelled = context.cancelled};
   Encoders& encoders = context.backend.encoders;
@@ -222,11 +237,7 @@ HttpReply OpenAi::Answer(const HttpRequest& request) {
                         request.cancelled};
   const std::string_view path = request.path;
   if (request.method == "POST" && path == kEmbeddingsPath) {
-    if (request.too_large) {
-      return InvalidRequest(413, Concat("the body is larger than ", kMaxHttpBodyBytes, " bytes"),
-                            "request_too_large");
-    }
-    if (request.incomplete) return InvalidRequest(408, "the body did not come in time");
+    if (request.body_state != HttpBody::kWhole) return BodyError(request.body_state);
     if (!IsJson(request.content_type)) {
       return InvalidRequest(415, Concat("expected Content-Type: application/json, got ",
                                         request.content_type.substr(0, 100)));

@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/parallel.h"
+#include "serving/caught.h"
 
 namespace larder::serving {
 namespace {
@@ -36,6 +37,8 @@ Status InPieces(std::span<const std::string_view> texts, const EmbedCall& call, 
   }
   return OkStatus();
 }
+
+void Clear(std::span<int8_t> codes) { std::fill(codes.begin(), codes.end(), int8_t{0}); }
 
 }  // namespace
 
@@ -80,6 +83,8 @@ StatusOr<PendingTexts> PendingTexts::StartTokens(const EncoderUse& use,
     } else if (ids[i].size() > max_tokens && call.refuse_truncation) {
       outcome.status = OutOfRange(ids[i].size(), " tokens, the encoder reads ", max_tokens);
     }
+    pending.Refuse(call, outcome);
+    if (pending.refused_) break;
     if (!outcome.status.ok()) continue;
     outcome.truncated = ids[i].size() > max_tokens;
     ids[i].resize(std::min(ids[i].size(), max_tokens));
@@ -93,17 +98,30 @@ StatusOr<PendingTexts> PendingTexts::StartTokens(const EncoderUse& use,
 
 Status PendingTexts::EncodeNow(std::span<const std::string_view> texts, const EmbedCall& call) {
   return InPieces(texts, call, [&](size_t first, size_t count) {
+    if (refused_) return OkStatus();
     ParallelPieces(count, kTextsPerThread, [&](size_t begin, size_t end) {
       text::TokenizedText tokens;
       for (size_t row = first + begin; row < first + end; ++row) {
-        TextOutcome& outcome = result_.outcomes[row];
-        outcome = TokenizeText(use_.encoder, texts[row], call, tokens);
-        if (!outcome.status.ok()) continue;
-        outcome.status = use_.encoder.EncodeTokens(std::span(&tokens, 1), CodesOf(row));
+        EncodeRow(row, texts[row], call, tokens);
       }
     });
+    for (size_t row = first; row < first + count; ++row) Refuse(call, result_.outcomes[row]);
     return OkStatus();
   });
+}
+
+// Throws nothing: it may be a helper's.
+void PendingTexts::EncodeRow(size_t row, std::string_view text, const EmbedCall& call,
+                             text::TokenizedText& tokens) {
+  TextOutcome& outcome = result_.outcomes[row];
+  const Status status = Caught([&]() -> Status {
+    outcome = TokenizeText(use_.encoder, text, call, tokens);
+    LARDER_RETURN_IF_ERROR(outcome.status);
+    return use_.encoder.EncodeTokens(std::span(&tokens, 1), CodesOf(row));
+  });
+  if (status.ok()) return;
+  outcome.status = status;
+  Clear(CodesOf(row));
 }
 
 Status PendingTexts::TakeTexts(std::span<const std::string_view> texts, const EmbedCall& call) {
@@ -115,7 +133,7 @@ Status PendingTexts::TakeTexts(std::span<const std::string_view> texts, const Em
   uint64_t hits = 0;
   uint64_t misses = 0;
   const Status status = InPieces(texts, call, [&](size_t begin, size_t count) -> Status {
-    for (size_t row = begin; row < begin + count; ++row) {
+    for (size_t row = begin; row < begin + count && !refused_; ++row) {
       const VectorCache::Key key{.text = HashTo128(texts[row]),
                                  .text_bytes = texts[row].size(),
                                  .encoder = use_.number,
@@ -127,17 +145,21 @@ Status PendingTexts::TakeTexts(std::span<const std::string_view> texts, const Em
       }
       TextOutcome& outcome = result_.outcomes[row];
       VectorCache::Facts facts;
-      const bool may_be_cached = !(call.refuse_invalid_utf8 && !IsUtf8(texts[row]));
-      if (may_be_cached && use_.cache.Find(key, CodesOf(row), facts) &&
-          !(facts.truncated && call.refuse_truncation)) {
-        ++hits;
-        outcome.tokens = facts.tokens;
-        outcome.truncated = facts.truncated;
-        continue;
+      // What is refused may be there all the same, for calls that take it.
+      if (!(call.refuse_invalid_utf8 && !IsUtf8(texts[row]))) {
+        const bool found = use_.cache.Find(key, CodesOf(row), facts);
+        if (!found) ++misses;
+        if (found && !(facts.truncated && call.refuse_truncation)) {
+          ++hits;
+          outcome.tokens = facts.tokens;
+          outcome.truncated = facts.truncated;
+          continue;
+        }
+        if (found) Clear(CodesOf(row));
       }
-      ++misses;
       text::TokenizedText tokens;
       outcome = TokenizeText(use_.encoder, texts[row], call, tokens);
+      Refuse(call, outcome);
       if (!outcome.status.ok()) continue;
       tokens_.push_back(std::move(tokens));
       rows_.push_back({.row = row, .key = key});
@@ -150,7 +172,7 @@ Status PendingTexts::TakeTexts(std::span<const std::string_view> texts, const Em
 }
 
 Status PendingTexts::Submit(const EmbedCall& call) {
-  if (tokens_.empty()) return OkStatus();
+  if (tokens_.empty() || refused_) return OkStatus();
   if (use_.encoder.info().element() == text::VectorElement::kInt8) {
     codes_.resize(tokens_.size() * use_.encoder.info().code_size());
     return use_.encoder.EncodeTokens(tokens_, std::span(codes_));
@@ -168,6 +190,7 @@ Status PendingTexts::Submit(const EmbedCall& call) {
 }
 
 StatusOr<EmbeddedTexts> PendingTexts::Wait() {
+  if (refused_) return std::move(result_);
   if (ticket_.has_value()) {
     LARDER_ASSIGN_OR_RETURN(codes_, ticket_->Wait());
     ticket_.reset();

@@ -68,14 +68,21 @@ class PendingTexts {
 
   PendingTexts(const EncoderUse& use, size_t texts, EmbedPriority priority);
   Status EncodeNow(std::span<const std::string_view> texts, const EmbedCall& call);
+  void EncodeRow(size_t row, std::string_view text, const EmbedCall& call,
+                 text::TokenizedText& tokens);
   Status TakeTexts(std::span<const std::string_view> texts, const EmbedCall& call);
   // Starts what is in `tokens_`.
   Status Submit(const EmbedCall& call);
+  // Ends all of it if the call wants all or nothing and this text is wrong.
+  void Refuse(const EmbedCall& call, const TextOutcome& outcome) {
+    refused_ |= call.all_or_nothing && !outcome.status.ok();
+  }
   std::span<int8_t> CodesOf(size_t row);
 
   EncoderUse use_;
   EmbedPriority priority_;
   EmbeddedTexts result_;
+  bool refused_ = false;                     // nothing is encoded
   std::vector<text::TokenizedText> tokens_;  // of `rows_`
   std::vector<Row> rows_;
   std::vector<std::pair<size_t, size_t>> copies_;  // a row that is the same text as an earlier one

@@ -5,6 +5,7 @@
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -75,6 +76,28 @@ TEST_F(OfflineTest, RefusesLengthsThatTheEncoderDoesNotHave) {
   EXPECT_THAT(result.err, HasSubstr("has 16, got 8"));
 }
 
+// Rows of `size` components.
+void SetVectors(const std::vector<float>& values, uint32_t size, v1::EmbedResponse& reply) {
+  const auto rows = static_cast<uint32_t>(values.size()) / size;
+  reply.set_dimensions(size);
+  v1::Column* column = reply.mutable_vectors();
+  column->set_type(v1::COLUMN_TYPE_FIXED_SIZE_LIST);
+  column->set_rows(rows);
+  column->set_list_size(size);
+  column->mutable_child()->set_type(v1::COLUMN_TYPE_FLOAT32);
+  column->mutable_child()->set_rows(rows * size);
+  column->mutable_child()->set_values(std::string(reinterpret_cast<const char*>(values.data()),
+                                                  values.size() * sizeof(float)));
+  for (uint32_t i = 0; i < rows; ++i) {
+    reply.add_tokens(3);
+    reply.add_truncated(false);
+  }
+}
+
+void SetVector(const std::vector<float>& values, v1::EmbedResponse& reply) {
+  SetVectors(values, static_cast<uint32_t>(values.size()), reply);
+}
+
 // A server whose TextService gives what the test says.
 class FakeText : public v1::TextService::Service {
  public:
@@ -87,7 +110,10 @@ class FakeText : public v1::TextService::Service {
   grpc::Status Embed(grpc::ServerContext*, const v1::EmbedRequest* in,
                      v1::EmbedResponse* out) override {
     embed = *in;
+    const auto texts = static_cast<size_t>(in->raw_texts_size());
+    sizes.push_back(texts);
     *out = vectors;
+    if (one_each) SetVectors(std::vector<float>(texts, 1), 1, *out);
     return grpc::Status::OK;
   }
   grpc::Status Tokenize(grpc::ServerContext*, const v1::TokenizeRequest* in,
@@ -102,6 +128,8 @@ class FakeText : public v1::TextService::Service {
   }
 
   v1::EmbedRequest embed;
+  std::vector<size_t> sizes;  // texts of each request
+  bool one_each = false;      // instead of `vectors`: [1] for each text
   v1::EmbedResponse vectors;
   v1::TokenizeRequest tokenize;
   v1::TokenizeResponse tokens;
@@ -110,21 +138,6 @@ class FakeText : public v1::TextService::Service {
   int port_ = 0;
   std::unique_ptr<grpc::Server> server_;
 };
-
-void SetVector(const std::vector<float>& values, v1::EmbedResponse& reply) {
-  const auto size = static_cast<uint32_t>(values.size());
-  reply.set_dimensions(size);
-  v1::Column* column = reply.mutable_vectors();
-  column->set_type(v1::COLUMN_TYPE_FIXED_SIZE_LIST);
-  column->set_rows(1);
-  column->set_list_size(size);
-  column->mutable_child()->set_type(v1::COLUMN_TYPE_FLOAT32);
-  column->mutable_child()->set_rows(size);
-  column->mutable_child()->set_values(
-      std::string(reinterpret_cast<const char*>(values.data()), size * sizeof(float)));
-  reply.add_tokens(3);
-  reply.add_truncated(false);
-}
 
 TEST(EmbedCommand, AsksForWhatItsOptionsSay) {
   FakeText server;
@@ -141,6 +154,25 @@ TEST(EmbedCommand, AsksForWhatItsOptionsSay) {
   EXPECT_EQ(server.embed.truncate(), v1::TRUNCATE_ERROR);
   EXPECT_EQ(server.embed.dimensions(), 2U);
   EXPECT_FALSE(server.embed.want_codes());
+}
+
+TEST(EmbedCommand, AsksForFewTextsAtATime) {
+  FakeText server;
+  server.one_each = true;
+  std::vector<std::string> args = {"embed", "titles", "--format", "float"};
+  args.insert(args.end(), 130, "a");
+  const Result many = server.Run(args);
+  EXPECT_EQ(many.code, kExitOk) << many.err;
+  EXPECT_EQ(std::count(many.out.begin(), many.out.end(), '\n'), 130);
+  EXPECT_THAT(server.sizes, testing::ElementsAre(64, 64, 2));
+
+  server.sizes.clear();
+  const std::string long_text(size_t{10} << 10, 'a');
+  const std::string huge(size_t{20} << 10, 'a');
+  const Result few = server.Run({"embed", "titles", "--format", "float", "a", long_text, long_text,
+                                 huge, "b", "c"});
+  EXPECT_EQ(few.code, kExitOk) << few.err;
+  EXPECT_THAT(server.sizes, testing::ElementsAre(2, 1, 1, 2));
 }
 
 TEST(EmbedCommand, ChecksTheReply) {

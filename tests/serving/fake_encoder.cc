@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <new>
 #include <utility>
 
 #include "base/bytes.h"
@@ -52,10 +53,10 @@ class ByteTokenizer : public text::Tokenizer {
 
 class FakeEncoder : public text::Encoder {
  public:
-  FakeEncoder(FakeEncoderControl& control, const Digest& digest)
+  FakeEncoder(FakeEncoderControl& control, const Digest& digest, int32_t dimensions)
       : Encoder({.digest = digest,
                  .kind = text::EncoderKind::kTransformer,
-                 .dimensions = 16,
+                 .dimensions = dimensions,
                  .matryoshka = {4, 8}},
                 std::make_unique<ByteTokenizer>(), 64),
         control_(control) {}
@@ -76,22 +77,24 @@ class FakeEncoder : public text::Encoder {
  private:
   void EncodeFloat(std::span<const text::TokenizedText> texts,
                    std::span<float> out) const override {
+    const auto size = static_cast<size_t>(dimensions());
     FakeEncoderControl::Batch batch{.texts = {}, .tokens = 0, .thread = std::this_thread::get_id()};
     for (size_t i = 0; i < texts.size(); ++i) {
       std::string& text = batch.texts.emplace_back();
       for (const int32_t id : texts[i].ids) {
         if (id >= kFirstByte) text.push_back(static_cast<char>(id - kFirstByte));
       }
+      if (text == kThrowingText) throw std::bad_alloc();
       batch.tokens += texts[i].ids.size();
       const uint64_t hash = Hash64(AsBytes(std::span<const int32_t>(texts[i].ids)));
       double squares = 0;
-      for (size_t d = 0; d < 16; ++d) {
+      for (size_t d = 0; d < size; ++d) {
         const auto value = static_cast<float>(static_cast<int>(Hash64("", hash + d) % 201) - 100);
-        out[i * 16 + d] = value;
+        out[i * size + d] = value;
         squares += double{value} * value;
       }
-      for (size_t d = 0; d < 16; ++d) {
-        out[i * 16 + d] = static_cast<float>(out[i * 16 + d] / std::sqrt(squares));
+      for (size_t d = 0; d < size; ++d) {
+        out[i * size + d] = static_cast<float>(out[i * size + d] / std::sqrt(squares));
       }
     }
     control_.Enter(std::move(batch));
@@ -139,15 +142,15 @@ void FakeEncoderControl::Enter(Batch batch) {
 }
 
 std::unique_ptr<const text::Encoder> MakeFakeEncoder(FakeEncoderControl& control,
-                                                     const Digest& digest) {
-  return std::make_unique<FakeEncoder>(control, digest);
+                                                     const Digest& digest, int32_t dimensions) {
+  return std::make_unique<FakeEncoder>(control, digest, dimensions);
 }
 
-EncoderOpener OpenFakeEncoders(FakeEncoderControl& control) {
-  return [&control](FileSystem& fs, const std::string& dir)
+EncoderOpener OpenFakeEncoders(FakeEncoderControl& control, int32_t dimensions) {
+  return [&control, dimensions](FileSystem& fs, const std::string& dir)
              -> StatusOr<std::unique_ptr<const text::Encoder>> {
     LARDER_ASSIGN_OR_RETURN(const Digest digest, DirectoryDigest(fs, dir));
-    return MakeFakeEncoder(control, digest);
+    return MakeFakeEncoder(control, digest, dimensions);
   };
 }
 

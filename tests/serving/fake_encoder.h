@@ -45,15 +45,18 @@ class FakeEncoderControl {
   std::vector<Batch> batches_ ABSL_GUARDED_BY(mu_);
 };
 
-// A float encoder (kTransformer) of 16 dimensions, trained for 4 and 8 too, that reads 64 tokens:
+// A float encoder (kTransformer), trained for 4 and 8 dimensions too, that reads 64 tokens:
 // [CLS], a token per byte, [SEP]. Queries have a prompt. Its vectors are a hash of the tokens.
 // `control` must outlive it.
 std::unique_ptr<const text::Encoder> MakeFakeEncoder(FakeEncoderControl& control,
-                                                     const Digest& digest = {});
+                                                     const Digest& digest = {},
+                                                     int32_t dimensions = 16);
 inline constexpr const char* kFakePrompt = "query: ";
+// A text for which it finds no memory.
+inline constexpr const char* kThrowingText = "throw bad_alloc";
 
 // Opens each artifact as a fake encoder.
-EncoderOpener OpenFakeEncoders(FakeEncoderControl& control);
+EncoderOpener OpenFakeEncoders(FakeEncoderControl& control, int32_t dimensions = 16);
 
 }  // namespace larder::serving
 

@@ -27,14 +27,18 @@ EncodersOptions OneThread() {
 
 // A server whose encoder is a fake one, and a channel to it.
 struct Wire {
-  Wire() {
-    auto started = GrpcServer::Start({.address = "127.0.0.1:0"},
+  explicit Wire(std::chrono::milliseconds stream_idle = std::chrono::minutes(10),
+                int32_t dimensions = 16)
+      : world(kEncoderDefinition, 1'000'000, OneThread(), OpenFakeEncoders(control, dimensions)) {
+    auto started = GrpcServer::Start({.address = "127.0.0.1:0", .stream_idle = stream_idle},
                                      {*world.backend, FileSystem::Posix(), facts, metrics});
     LARDER_CHECK(started.ok());
     server = *std::move(started);
+    grpc::ChannelArguments arguments;
+    arguments.SetMaxReceiveMessageSize(kMaxSendBytes);
     stub = v1::TextService::NewStub(
-        grpc::CreateChannel("127.0.0.1:" + std::to_string(server->port()),
-                            grpc::InsecureChannelCredentials()));
+        grpc::CreateCustomChannel("127.0.0.1:" + std::to_string(server->port()),
+                                  grpc::InsecureChannelCredentials(), arguments));
   }
   ~Wire() { control.Open(); }
 
@@ -46,7 +50,7 @@ struct Wire {
   }
 
   FakeEncoderControl control;
-  ServingWorld world{kEncoderDefinition, 1'000'000, OneThread(), OpenFakeEncoders(control)};
+  ServingWorld world;
   Jobs jobs{{*world.store, *world.artifacts, *world.encoders, world.indexes}, {}};
   ServerFacts facts{"dir", 0, std::chrono::steady_clock::now(), jobs};
   Metrics metrics;
@@ -130,6 +134,96 @@ TEST(GrpcText, AStreamTakesRequestsAheadOfItsAnswersButNotAll) {
   EXPECT_TRUE(stream->Finish().ok());
   // What waited while the first was encoded shared batches.
   EXPECT_LT(wire.control.batches().size(), static_cast<size_t>(kRequests));
+}
+
+// One stream whose client may send more, and one whose client has sent all.
+TEST(GrpcText, AClientThatWaitsForItsAnswerIsNotSilent) {
+  Wire wire(std::chrono::milliseconds(500));
+  wire.control.Close();
+  grpc::ClientContext open_call;
+  grpc::ClientContext ended_call;
+  const auto open = wire.stub->EmbedStream(&open_call);
+  const auto ended = wire.stub->EmbedStream(&ended_call);
+  ASSERT_TRUE(open->Write(Wire::Request("a")));
+  ASSERT_TRUE(ended->Write(Wire::Request("b")));
+  ended->WritesDone();
+  wire.control.WaitForBatches(1);
+  v1::EmbedStreamResponse answer;
+  for (int i = 0; i < 2; ++i) {  // others that come later are silent for long enough
+    grpc::ClientContext call;
+    const auto silent = wire.stub->EmbedStream(&call);
+    EXPECT_FALSE(silent->Read(&answer));
+    EXPECT_EQ(silent->Finish().error_code(), grpc::StatusCode::CANCELLED);
+  }
+
+  wire.control.Open();
+
+  ASSERT_TRUE(ended->Read(&answer));
+  EXPECT_EQ(answer.reply().tokens(0), 3U);
+  EXPECT_TRUE(ended->Finish().ok());
+  ASSERT_TRUE(open->Read(&answer));
+  EXPECT_EQ(answer.reply().tokens(0), 3U);
+  EXPECT_FALSE(open->Read(&answer));  // now it is
+  EXPECT_EQ(open->Finish().error_code(), grpc::StatusCode::CANCELLED);
+}
+
+// Answers that are not read fill what lies between, after which the stream waits for its client.
+TEST(GrpcText, AClientThatDoesNotReadIsSilent) {
+  Wire wire(std::chrono::milliseconds(500));
+  grpc::ClientContext call;
+  const auto stream = wire.stub->EmbedStream(&call);
+  v1::EmbedStreamRequest request = Wire::Request("a");
+  for (int i = 0; i < 9'999; ++i) request.mutable_request()->add_texts("a");
+  int sent = 0;
+  while (sent < 10'000 && stream->Write(request)) ++sent;
+  EXPECT_LT(sent, 10'000);
+  v1::EmbedStreamResponse answer;
+  while (stream->Read(&answer)) {
+  }
+  EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::CANCELLED);
+}
+
+// The worst that fits: each text is an error, and all forms of vectors are wanted.
+TEST(GrpcText, TheMostTextsThatFitIntoAReplyDo) {
+  constexpr int kMost = 2'324;
+  Wire wire(std::chrono::minutes(10), /*dimensions=*/4'096);
+  v1::EmbedRequest request;
+  request.set_encoder("titles");
+  request.set_truncate(v1::TRUNCATE_ERROR);
+  request.set_want_codes(true);
+  request.set_want_vectors(true);
+  request.set_want_halves(true);
+  for (int i = 0; i < kMost; ++i) request.add_texts(std::string(100, 'x') + std::to_string(i));
+  v1::EmbedResponse reply;
+  {
+    grpc::ClientContext call;
+    const grpc::Status status = wire.stub->Embed(&call, request, &reply);
+    ASSERT_TRUE(status.ok()) << status.error_message();
+    EXPECT_EQ(reply.not_ok_size(), kMost);
+    EXPECT_EQ(reply.vectors().rows(), static_cast<uint32_t>(kMost));
+    EXPECT_GT(reply.ByteSizeLong(), static_cast<size_t>(kMaxSendBytes) / 100 * 97);
+  }
+  request.add_texts("one more");
+  grpc::ClientContext call;
+  const grpc::Status refused = wire.stub->Embed(&call, request, &reply);
+  EXPECT_EQ(refused.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(refused.error_message(), HasSubstr("at most 2324 fit"));
+
+  grpc::ClientContext stream_call;
+  const auto stream = wire.stub->EmbedStream(&stream_call);
+  v1::EmbedStreamRequest streamed;
+  *streamed.mutable_request() = request;
+  ASSERT_TRUE(stream->Write(streamed));
+  ASSERT_TRUE(stream->Write(Wire::Request("a")));
+  stream->WritesDone();
+  v1::EmbedStreamResponse answer;
+  ASSERT_TRUE(stream->Read(&answer));
+  EXPECT_EQ(answer.code(), static_cast<uint32_t>(StatusCode::kInvalidArgument));
+  EXPECT_THAT(answer.message(), HasSubstr("got 2325"));
+  ASSERT_TRUE(stream->Read(&answer));
+  EXPECT_EQ(answer.reply().tokens(0), 3U);
+  EXPECT_TRUE(stream->Finish().ok());
+  EXPECT_EQ(wire.control.CountOf("one more"), 0U);
 }
 
 TEST(GrpcText, AClientThatGoesAwayEndsItsStream) {

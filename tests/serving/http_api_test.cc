@@ -86,6 +86,7 @@ class RawClient {
     }
     return true;
   }
+  void EndSending() { shutdown(socket_, SHUT_WR); }
   std::string ReadAll() {
     std::string all;
     std::string buffer(4'096, '\0');
@@ -174,6 +175,38 @@ TEST(HttpApi, ABodyThatDoesNotComeIsNotWaitedForLong) {
   ASSERT_TRUE(next);
   EXPECT_EQ(next->status, 200);
   EXPECT_THAT(slow.ReadAll(), HasSubstr("408"));
+}
+
+TEST(HttpApi, ABodyThatIsNotWhatItsHeadersSayIsAnError) {
+  Port port;
+  const std::string head = "POST /v1/embeddings HTTP/1.1\r\nHost: x\r\n"
+                           "Content-Type: application/json\r\n";
+  const std::string body = Port::Body("a");
+  const std::string length = "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n";
+  for (const std::string& request : {head + "Content-Encoding: gzip\r\n" + length + body,
+                                     head + "Content-Encoding: deflate\r\n" + length + body,
+                                     head + "Content-Encoding: br\r\n" + length + body,
+                                     head + "Transfer-Encoding: chunked\r\n\r\nxyz\r\n" + body}) {
+    RawClient client(port.server->port());
+    ASSERT_TRUE(client.Send(request));
+    const std::string reply = client.ReadAll();
+    EXPECT_THAT(reply, HasSubstr("HTTP/1.1 400")) << request;
+    EXPECT_THAT(reply, HasSubstr("is not what its Content-Encoding")) << request;
+  }
+  // Half a body, then the end of what the client sends.
+  RawClient half(port.server->port());
+  ASSERT_TRUE(half.Send(head + length + body.substr(1)));
+  half.EndSending();
+  EXPECT_THAT(half.ReadAll(), HasSubstr("408"));
+}
+
+TEST(HttpApi, TakesACompressedBody) {
+  Port port;
+  httplib::Client client = port.Client();
+  client.set_compress(true);
+  const auto reply = client.Post(kPath, Port::Body("a"), kJson);
+  ASSERT_TRUE(reply);
+  EXPECT_EQ(reply->status, 200) << reply->body;
 }
 
 TEST(HttpApi, RefusesABodyWhereNoneBelongs) {

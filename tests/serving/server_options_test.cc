@@ -70,6 +70,10 @@ TEST(ServerOptions, NameAFieldThatIsOutOfItsRange) {
   EXPECT_THAT(options.Validate(), StatusIs(StatusCode::kInvalidArgument,
                                            HasSubstr("grpc_threads: expected 4 to 1024, got 1")));
   options = Good();
+  options.http_threads = 1;  // which /v1/embeddings would have for itself
+  EXPECT_THAT(options.Validate(), StatusIs(StatusCode::kInvalidArgument,
+                                           HasSubstr("http_threads: expected 2 to 256, got 1")));
+  options = Good();
   options.drain = std::chrono::hours(1);
   EXPECT_THAT(options.Validate(),
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("drain: expected")));

@@ -113,6 +113,7 @@ ServingWorld::ServingWorld(std::string_view definitions, size_t max_delta,
       Backend{*store, *artifacts, *encoders, indexes, top_lists, key_hashes, *live_recall});
   if (definitions.empty()) return;
   if (const auto info = encoders->Load(encoder_digest); info.ok()) {
+    encoder_dimensions = static_cast<uint32_t>(info->dimensions);
     encoder_makes_floats = info->element() == text::VectorElement::kFloat;
   }
   const auto applied = Apply(Definitions<v1::ApplyRequest>(definitions), context());

@@ -37,7 +37,8 @@ struct ServingWorld {
                         EncoderOpener open = text::OpenEncoder);
 
   TempDir dir;
-  Digest encoder_digest;  // of "titles", 16 dimensions
+  Digest encoder_digest;  // of "titles"
+  uint32_t encoder_dimensions = 16;
   bool encoder_makes_floats = false;
   std::unique_ptr<featurestore::ArtifactStore> artifacts;
   std::optional<Encoders> encoders;
@@ -60,7 +61,7 @@ struct ServingWorld {
     larder::v1::EncoderFacts* facts = request.add_encoders();
     facts->set_path("encoders/titles");
     facts->set_digest(encoder_digest.Hex());
-    facts->set_dimensions(16);
+    facts->set_dimensions(encoder_dimensions);
     facts->set_floats(encoder_makes_floats);
     return request;
   }

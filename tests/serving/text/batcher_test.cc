@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <new>
 #include <optional>
 #include <random>
 #include <string>
@@ -267,6 +268,63 @@ TEST(Batcher, PassesTheEncodersErrorOn) {
   ASSERT_OK_AND_ASSIGN(auto ticket, bench.batcher.Submit(*bench.encoder, {{.ids = {99'999}}},
                                                          kNever, {}));
   EXPECT_THAT(ticket.Wait(), StatusIs(StatusCode::kInvalidArgument, HasSubstr("99999")));
+}
+
+TEST(Batcher, ABatchThatThrowsAnswersAllOfItsRequests) {
+  Bench bench;
+  bench.Block();
+  ASSERT_OK_AND_ASSIGN(auto bad, bench.Submit({kThrowingText}));
+  ASSERT_OK_AND_ASSIGN(auto with_it, bench.Submit({"a"}));
+
+  bench.control.Open();
+
+  EXPECT_THAT(bad.Wait(), StatusIs(StatusCode::kResourceExhausted, HasSubstr("out of memory")));
+  EXPECT_THAT(with_it.Wait(), StatusIs(StatusCode::kResourceExhausted, testing::_));
+  ASSERT_OK_AND_ASSIGN(auto later, bench.Submit({"a"}));
+  EXPECT_THAT(later.Wait(), IsOkAndHolds(Expected({"a"})));
+}
+
+// What throws while a batch is put together: the question whether somebody waits.
+TEST(Batcher, ABatchThatCannotBeTakenAnswersAllThatItTouched) {
+  Bench bench;
+  bench.Block();
+  const auto here = std::this_thread::get_id();
+  ASSERT_OK_AND_ASSIGN(auto whole, bench.Submit({"a", "b"}));
+  ASSERT_OK_AND_ASSIGN(auto bad, bench.Submit({"c"}, kNever, [here]() -> bool {
+    if (std::this_thread::get_id() != here) throw std::bad_alloc();
+    return false;
+  }));
+  ASSERT_OK_AND_ASSIGN(auto behind, bench.Submit({"d"}));
+
+  bench.control.Open();
+
+  EXPECT_THAT(whole.Wait(), StatusIs(StatusCode::kResourceExhausted, testing::_));
+  EXPECT_THAT(bad.Wait(), StatusIs(StatusCode::kResourceExhausted, HasSubstr("out of memory")));
+  EXPECT_THAT(behind.Wait(), IsOkAndHolds(Expected({"d"})));
+  EXPECT_EQ(bench.batcher.GetStats().queue_tokens, 0U);
+}
+
+// The first one has too much for a batch, so that a part of it waits when the second one throws.
+TEST(Batcher, ARequestOfWhichAPartWasTakenIsAnsweredToo) {
+  BatcherOptions options = OneThread();
+  options.batch_tokens = 200;
+  Bench bench(options);
+  bench.Block();
+  const auto here = std::this_thread::get_id();
+  ASSERT_OK_AND_ASSIGN(auto large,
+                       bench.Submit(std::vector<std::string>(4, std::string(58, 'a'))));
+  ASSERT_OK_AND_ASSIGN(auto bad, bench.Submit({"c"}, kNever, [here]() -> bool {
+    if (std::this_thread::get_id() != here) throw std::bad_alloc();
+    return false;
+  }));
+
+  bench.control.Open();
+
+  EXPECT_THAT(large.Wait(), StatusIs(StatusCode::kResourceExhausted, testing::_));
+  EXPECT_THAT(bad.Wait(), StatusIs(StatusCode::kResourceExhausted, testing::_));
+  EXPECT_EQ(bench.batcher.GetStats().queue_tokens, 0U);
+  ASSERT_OK_AND_ASSIGN(auto later, bench.Submit({"a"}));
+  EXPECT_THAT(later.Wait(), IsOkAndHolds(Expected({"a"})));
 }
 
 TEST(Batcher, BackgroundWorkGivesWayToWhatIsLive) {

@@ -188,8 +188,14 @@ TEST(OpenAi, SaysWhatIsWrongAsOpenAiDoes) {
   ErrorOf(api.Call("POST", "/v1/models"), 404);
   ErrorOf(api.Call("POST", "/v1/chat/completions", "{}"), 404);
   EXPECT_EQ(ErrorOf(api.openai.Answer({.method = "POST", .path = "/v1/embeddings",
-                                       .too_large = true}), 413)["code"], "request_too_large");
-  ErrorOf(api.openai.Answer({.method = "POST", .path = "/v1/embeddings", .incomplete = true}), 408);
+                                       .body_state = HttpBody::kTooLarge}), 413)["code"],
+            "request_too_large");
+  for (const auto& [body, status] : {std::pair{HttpBody::kLate, 408},
+                                     {HttpBody::kUnknownEncoding, 415},
+                                     {HttpBody::kDamaged, 400}}) {
+    ErrorOf(api.openai.Answer({.method = "POST", .path = "/v1/embeddings", .body_state = body}),
+            status);
+  }
   EXPECT_THAT(api.metrics.Text({}), HasSubstr("code=\"NOT_FOUND\",method=\"HttpEmbeddings\""));
 }
 
@@ -201,9 +207,11 @@ TEST(OpenAi, RefusesATextThatIsTooLong) {
   EXPECT_EQ(error["code"], "context_length_exceeded");
   EXPECT_EQ(error["param"], "input");
   EXPECT_THAT(error["message"], HasSubstr("input 1: "));
+  EXPECT_TRUE(control.batches().empty());  // not even the good one was encoded
   const json huge =
       ErrorOf(api.Post({{"model", "titles"}, {"input", std::string((1 << 20) + 1, 'x')}}), 400);
   EXPECT_THAT(huge["message"], HasSubstr("1048577 bytes"));
+  EXPECT_EQ(huge["code"], "context_length_exceeded");
 }
 
 TEST(OpenAi, SaysThatThereIsTooMuchToDo) {

@@ -3,14 +3,18 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <new>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/parallel.h"
 #include "serving/encoders.h"
 #include "tests/serving/fake_encoder.h"
 #include "tests/serving/serving_world.h"
 #include "tests/support/status_matchers.h"
+#include "tests/text/text_testing.h"
 
 namespace larder::serving {
 namespace {
@@ -100,13 +104,88 @@ TEST(PendingTexts, ABadTextDoesNotConcernTheOthers) {
                 StatusIs(StatusCode::kOutOfRange, HasSubstr("1048577 bytes")));
     EXPECT_OK(embedded.outcomes[4].status);
     EXPECT_THAT(embedded.outcomes[5].status, StatusIs(StatusCode::kInvalidArgument, testing::_));
-    EXPECT_EQ(fake.Row(embedded, 1), std::vector<int8_t>(32));
+    for (const size_t row : {1, 2, 3, 5}) {
+      EXPECT_EQ(fake.Row(embedded, row), std::vector<int8_t>(32)) << row;
+    }
     // What was allowed once and is cached is refused all the same.
     ASSERT_OK_AND_ASSIGN(const EmbeddedTexts lenient, fake.Embed({"\xff", long_text}));
     EXPECT_OK(lenient.outcomes[0].status);
     EXPECT_TRUE(lenient.outcomes[1].truncated);
     EXPECT_EQ(lenient.outcomes[1].tokens, 64U);
   }
+}
+
+TEST(PendingTexts, OnlyLookUpsThatMissedCountAsMisses) {
+  FakeWorld fake;
+  const std::string long_text(63, 'x');
+  const EmbedCall strict{.refuse_truncation = true, .refuse_invalid_utf8 = true};
+  ASSERT_OK(fake.Embed({"\xff", long_text}).status());  // two misses
+  ASSERT_OK(fake.Embed({"\xff", long_text, "a"}, strict).status());  // "a" is one more
+  ASSERT_OK(fake.Embed({"a"}, strict).status());
+  EXPECT_EQ(fake.world.encoders->GetStats().cache_misses, 3U);
+  EXPECT_EQ(fake.world.encoders->GetStats().cache_hits, 1U);
+}
+
+TEST(PendingTexts, AllOrNothingEncodesNothingIfATextIsWrong) {
+  FakeWorld fake;
+  const EmbedCall call{.refuse_invalid_utf8 = true, .all_or_nothing = true};
+  ASSERT_OK_AND_ASSIGN(const EmbeddedTexts refused, fake.Embed({"a", "b", "\xff", "c"}, call));
+  EXPECT_THAT(refused.outcomes[2].status,
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("not UTF-8")));
+  ASSERT_OK_AND_ASSIGN(
+      PendingTexts tokens,
+      fake.world.encoders->StartTokens(fake.world.encoder_digest, {{2}, {258}, {3}}, call));
+  ASSERT_OK_AND_ASSIGN(const EmbeddedTexts refused_tokens, tokens.Wait());
+  EXPECT_THAT(refused_tokens.outcomes[1].status,
+              StatusIs(StatusCode::kInvalidArgument, testing::_));
+  EXPECT_TRUE(fake.control.batches().empty());
+  EXPECT_EQ(fake.world.encoders->GetStats().texts, 0U);
+
+  ASSERT_OK_AND_ASSIGN(const EmbeddedTexts good, fake.Embed({"a", "b", "c"}, call));
+  EXPECT_NE(fake.Row(good, 0), std::vector<int8_t>(32));
+  EXPECT_EQ(fake.control.CountOf("a"), 1U);
+}
+
+// An int8 encoder that finds no memory for some texts: to split them, or to encode them.
+class ThrowingEncoder final : public text::Encoder {
+ public:
+  ThrowingEncoder() : Encoder({.dimensions = 2}, text::SampleTokenizer(), 100) {}
+  Status Tokenize(std::string_view text, text::TextRole, text::TokenizedText& out) const override {
+    if (text == "split") throw std::bad_alloc();
+    out.ids = {text == "encode" ? 1 : 2};
+    return OkStatus();
+  }
+
+ private:
+  void EncodeInt8(std::span<const text::TokenizedText> texts,
+                  std::span<int8_t> out) const override {
+    std::fill(out.begin(), out.end(), int8_t{7});
+    if (texts[0].ids[0] == 1) throw std::bad_alloc();
+  }
+};
+
+TEST(PendingTexts, WhatAHelperThrowsIsTheTextsError) {
+  SetProcessorsForTesting(4);
+  const ThrowingEncoder encoder;
+  EncoderCounts counts;
+  Batcher batcher({});
+  VectorCache cache(0);
+  Texts texts(300, "good");
+  const std::vector<size_t> bad = {10, 100, 200, 299};  // one for each thread
+  for (const size_t row : bad) texts[row] = row == 200 ? "encode" : "split";
+
+  auto pending = PendingTexts::Start({encoder, 0, counts, batcher, cache}, texts, {});
+  SetProcessorsForTesting(0);
+  ASSERT_OK(pending.status());
+  ASSERT_OK_AND_ASSIGN(const EmbeddedTexts embedded, pending->Wait());
+
+  for (size_t row = 0; row < texts.size(); ++row) {
+    const bool good = std::find(bad.begin(), bad.end(), row) == bad.end();
+    EXPECT_EQ(embedded.outcomes[row].status.code(),
+              good ? StatusCode::kOk : StatusCode::kResourceExhausted) << row;
+    EXPECT_EQ(embedded.codes[2 * row], good ? 7 : 0) << row;
+  }
+  EXPECT_EQ(counts.texts, 296U);
 }
 
 TEST(PendingTexts, TokensAreTakenAsTheyAre) {
