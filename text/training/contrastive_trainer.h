@@ -40,7 +40,7 @@ struct ContrastiveOutcome {
 // are drawn more often (newness.h).
 //
 // Order: the same input gives the same bits on one machine, on any number of threads.
-// Cost: some 4 s an epoch for 200,000 items of 200 pieces at 256 dimensions on two cores.
+// Cost: some 8 s an epoch for 200,000 items of 200 pieces at 256 dimensions on two cores.
 ContrastiveOutcome TrainContrastively(const Corpus& corpus, std::span<const RelatedPair> related,
                                       const ContrastiveOptions& options, const Progress& progress,
                                       TokenTable& table);
