@@ -90,7 +90,8 @@ Status WriteSampleEncoder(const std::string& dir) {
   config.training["method"] = "random";
   config.quality["recall"] = 0.25;
   return WriteStaticEncoder(FileSystem::Posix(), dir, config, SampleTokenizerBytes(),
-                            RandomTables(16, 1));
+                            RandomTables(16, 1))
+      .status();
 }
 
 std::string ReadFile(const std::string& path) {

@@ -193,9 +193,13 @@ StatusOr<StaticTables> ParseStaticModel(std::string_view bytes, std::string_view
   return tables;
 }
 
-Status WriteStaticEncoder(FileSystem& fs, const std::string& dir, const EncoderConfig& config,
-                          std::string_view tokenizer_bytes, const StaticTables& tables) {
-  return WriteArtifact(fs, dir, config, tokenizer_bytes, WriteStaticModel(tables)).status();
+StatusOr<EncoderInfo> WriteStaticEncoder(FileSystem& fs, const std::string& dir,
+                                         const EncoderConfig& config,
+                                         std::string_view tokenizer_bytes,
+                                         const StaticTables& tables) {
+  LARDER_ASSIGN_OR_RETURN(const auto encoder, WriteArtifact(fs, dir, config, tokenizer_bytes,
+                                                            WriteStaticModel(tables)));
+  return encoder->info();
 }
 
 }  // namespace larder::text

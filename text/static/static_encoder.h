@@ -73,9 +73,11 @@ std::string WriteStaticModel(const StaticTables& tables);
 // Errors: kDataLoss naming `file` and what is wrong.
 StatusOr<StaticTables> ParseStaticModel(std::string_view bytes, std::string_view file);
 
-// WriteArtifact (text/artifact.h) of a static encoder.
-Status WriteStaticEncoder(FileSystem& fs, const std::string& dir, const EncoderConfig& config,
-                          std::string_view tokenizer_bytes, const StaticTables& tables);
+// WriteArtifact (text/artifact.h) of a static encoder; what a server will say of it.
+StatusOr<EncoderInfo> WriteStaticEncoder(FileSystem& fs, const std::string& dir,
+                                         const EncoderConfig& config,
+                                         std::string_view tokenizer_bytes,
+                                         const StaticTables& tables);
 
 }  // namespace larder::text
 

@@ -282,8 +282,9 @@ StatusOr<DistilledEncoder> DistillStaticEncoder(FileSystem& fs, const std::strin
   config.training["texts"] = static_cast<double>(distilled.texts);
   config.training["seed"] = Concat(options.table.seed);
   config.quality["teacher_cosine"] = distilled.cosine;
-  LARDER_RETURN_IF_ERROR(WriteStaticEncoder(fs, dir, config, tokenizer_bytes, distilled.tables));
-  LARDER_ASSIGN_OR_RETURN(const EncoderInfo info, ReadEncoderInfo(fs, dir));
+  LARDER_ASSIGN_OR_RETURN(
+      const EncoderInfo info,
+      WriteStaticEncoder(fs, dir, config, tokenizer_bytes, distilled.tables));
   return DistilledEncoder{.info = info, .texts = distilled.texts, .cosine = distilled.cosine};
 }
 

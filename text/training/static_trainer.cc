@@ -256,8 +256,8 @@ StatusOr<TrainedEncoder> TrainStaticEncoder(FileSystem& fs, const std::string& d
   LARDER_ASSIGN_OR_RETURN(trained.evaluation,
                           EvaluateEncoder(*encoder, documents, evaluation, progress));
   DescribeQuality(trained.evaluation, config);
-  LARDER_RETURN_IF_ERROR(WriteStaticEncoder(fs, dir, config, tokenizer_bytes, learned.tables));
-  LARDER_ASSIGN_OR_RETURN(trained.info, ReadEncoderInfo(fs, dir));
+  LARDER_ASSIGN_OR_RETURN(trained.info,
+                          WriteStaticEncoder(fs, dir, config, tokenizer_bytes, learned.tables));
   return trained;
 }
 

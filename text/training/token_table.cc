@@ -49,16 +49,17 @@ TokenTable::TokenTable(size_t dimensions, std::span<const float> gains, PiecePar
   SumUpRows();
 }
 
+void TokenTable::SumUpRow(size_t piece) {
+  float* sum = rows_.data() + piece * dimensions_;
+  std::fill_n(sum, dimensions_, 0.0f);
+  for (const PieceParts::Part& part : parts_.of(piece)) {
+    AddScaled(part.weight, vectors_.data() + part.vector * dimensions_, dimensions_, sum);
+  }
+}
+
 void TokenTable::SumUpRows() {
   ParallelPieces(vocab(), kPiecesPerPiece, [&](size_t begin, size_t end) {
-    std::fill(rows_.begin() + static_cast<std::ptrdiff_t>(begin * dimensions_),
-              rows_.begin() + static_cast<std::ptrdiff_t>(end * dimensions_), 0.0f);
-    for (size_t piece = begin; piece < end; ++piece) {
-      for (const PieceParts::Part& part : parts_.of(piece)) {
-        AddScaled(part.weight, vectors_.data() + part.vector * dimensions_, dimensions_,
-                  rows_.data() + piece * dimensions_);
-      }
-    }
+    for (size_t piece = begin; piece < end; ++piece) SumUpRow(piece);
   });
 }
 
@@ -213,10 +214,13 @@ void TokenTable::MoveGain(size_t piece, float by_log_gain, float rate) {
 void TokenTable::Step(std::span<TextBatch* const> batches, const Rates& rates) {
   const PieceGradients gradients = GradientsOfPieces(batches);
   const Shares shares = SortShares(gradients);
+  const auto moves = [&](size_t vector) {
+    return shares.begin[vector] != shares.begin[vector + 1];
+  };
   ParallelPieces(parts_.vectors, kPiecesPerPiece, [&](size_t begin, size_t end) {
     std::vector<float> sum(dimensions_);
     for (size_t i = begin; i < end; ++i) {
-      if (shares.begin[i] == shares.begin[i + 1]) continue;
+      if (!moves(i)) continue;
       SumShares(gradients, shares, i, sum);
       MoveVector(i, sum, rates);
     }
@@ -224,7 +228,13 @@ void TokenTable::Step(std::span<TextBatch* const> batches, const Rates& rates) {
   for (size_t k = 0; k < gradients.pieces.size(); ++k) {
     MoveGain(gradients.pieces[k], gradients.log_gains[k], rates.log_gain);
   }
-  SumUpRows();
+  ParallelPieces(vocab(), kPiecesPerPiece, [&](size_t begin, size_t end) {
+    for (size_t piece = begin; piece < end; ++piece) {
+      const auto parts = parts_.of(piece);
+      const auto moved = [&](const PieceParts::Part& part) { return moves(part.vector); };
+      if (std::any_of(parts.begin(), parts.end(), moved)) SumUpRow(piece);
+    }
+  });
 }
 
 TokenTable::Gradient TokenTable::GradientOf(std::span<TextBatch* const> batches) const {

@@ -107,6 +107,7 @@ class TokenTable {
                  std::span<float> sum) const;
   void MoveVector(size_t i, std::span<const float> gradient, const Rates& rates);
   void MoveGain(size_t piece, float by_log_gain, float rate);
+  void SumUpRow(size_t piece);
 
   const size_t dimensions_;
   const PieceParts parts_;

@@ -143,6 +143,16 @@ TEST(TokenTable, StepsLowerTheLossAndLeaveOthersAlone) {
   }
 
   EXPECT_LT(Loss(table, first, second), 0.5 * before);
+  const auto rows = [&] {
+    std::vector<float> all;
+    for (size_t piece = 0; piece < kGains.size(); ++piece) {
+      all.insert(all.end(), table.row(piece).begin(), table.row(piece).end());
+    }
+    return all;
+  };
+  const std::vector<float> stepped = rows();
+  table.SumUpRows();
+  EXPECT_EQ(rows(), stepped);
   EXPECT_EQ(std::vector<float>(table.vector(2).begin(), table.vector(2).end()), left_out);
   EXPECT_EQ(table.gain(2), 0);
 }
