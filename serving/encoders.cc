@@ -50,7 +50,7 @@ Status Encoders::Embed(const Digest& encoder, registry::TextRole role,
                        std::span<const std::string_view> texts, std::span<int8_t> codes) {
   const bool query = role == registry::TextRole::kQuery;
   return Embed(encoder, texts, codes,
-               {.role = query ? text::TextRole::kQuery : text::TextRole::kDocument,
+               {.role = ToTextRole(role),
                 .priority = query ? EmbedPriority::kLive : EmbedPriority::kBackground});
 }
 

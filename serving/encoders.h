@@ -31,6 +31,11 @@ struct EncodersOptions {
   size_t cache_bytes = size_t{64} << 20;
 };
 
+// The same role as text/ has it.
+inline text::TextRole ToTextRole(registry::TextRole role) {
+  return role == registry::TextRole::kQuery ? text::TextRole::kQuery : text::TextRole::kDocument;
+}
+
 using EncoderOpener = std::function<StatusOr<std::unique_ptr<const text::Encoder>>(
     FileSystem& fs, const std::string& dir)>;
 

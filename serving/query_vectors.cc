@@ -41,12 +41,11 @@ Status QueryVectors::Begin(const Digest& encoder, registry::TextRole role,
                            std::vector<Vectors::iterator> fresh) {
   std::vector<std::string_view> texts;
   for (const Vectors::iterator& vector : fresh) texts.push_back(vector->first.text);
-  const bool query = role == registry::TextRole::kQuery;
-  StatusOr<PendingTexts> pending = context_.backend.encoders.Start(
-      encoder, texts,
-      {.role = query ? text::TextRole::kQuery : text::TextRole::kDocument,
-       .deadline = std::min(deadline_, context_.deadline),
-       .cancelled = context_.cancelled});
+  StatusOr<PendingTexts> pending =
+      context_.backend.encoders.Start(encoder, texts,
+                                      {.role = ToTextRole(role),
+                                       .deadline = std::min(deadline_, context_.deadline),
+                                       .cancelled = context_.cancelled});
   if (!pending.ok()) {
     for (const Vectors::iterator& vector : fresh) vectors_.erase(vector);
     return pending.status();

@@ -9,10 +9,10 @@
 #include <vector>
 
 #include "serving/column_codec.h"
-#include "serving/query_vectors.h"
 #include "serving/features.h"
 #include "serving/index_epoch.h"
 #include "serving/index_sink.h"
+#include "serving/query_vectors.h"
 #include "serving/read_info.h"
 #include "serving/request_values.h"
 #include "serving/retrieval/admission.h"

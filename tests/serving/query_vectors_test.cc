@@ -22,41 +22,24 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::SizeIs;
 
-constexpr std::string_view kDefinitions = R"yaml(
-entity: item
-key: item_id
+const std::string kDefinitions = std::string(kTestDefinitions) + R"yaml(
 ---
-encoder: titles
-path: encoders/titles
----
-table: catalog
-of: item
-time: updated_at
-unit: us
-columns: {title: string, price: double}
----
-view: text_of
-of: item
-from: catalog
-define:
-  vec: embed(titles, title)
----
-request: page
+request: lookup
 keys: {seed: item}
 columns: {query: string, other: string}
 ---
 set: compared
-for: page
+for: lookup
 candidate: item
 columns:
   - candidate.catalog.price
-  - same: cosine(embed(titles, page.query), embed(titles, page.other))
+  - same: cosine(embed(titles, lookup.query), embed(titles, lookup.other))
 ---
 retrieval: found
-for: page
+for: lookup
 candidate: item
 channels:
-  like: {near: text_of.vec, to: "embed(titles, page.query)", take: 5, deadline: 100ms}
+  like: {near: text_of.vec, to: "embed(titles, lookup.query)", take: 5, deadline: 100ms}
   any: {sample: 5}
 score: rrf(like)
 limit: 5
